@@ -1,0 +1,86 @@
+"""Shared by every benchmark: medians of repeats with the compile time apart, and one JSON line that names the device.
+
+    figures = measure(step, state, batch, repeats=10)
+    report("dt_train_step", **figures, samples_per_s=batch_size / figures["median_s"])
+
+`--out FILE` on the command line appends the same line to a file (benchmarks/results/<device>/<name>.json by habit).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+def _timed(fn: Callable[..., Any], args: tuple[Any, ...]) -> float:
+    start = time.perf_counter()
+    jax.block_until_ready(fn(*args))
+    return time.perf_counter() - start
+
+
+def measure(fn: Callable[..., Any], *args: Any, repeats: int = 10, warmup: int = 1) -> dict[str, float]:
+    """Seconds per call of `fn(*args)`, results awaited.
+
+    Returns median_s, min_s, max_s over `repeats` calls, and compile_s: what the first call took beyond the median. `fn` must
+    be callable with the same arguments again, so it may not donate them. Works on functions without jax in them too.
+    """
+    first = _timed(fn, args)
+    for _ in range(warmup):
+        _timed(fn, args)
+    times = [_timed(fn, args) for _ in range(repeats)]
+    median = statistics.median(times)
+    return {"median_s": median, "min_s": min(times), "max_s": max(times), "compile_s": max(first - median, 0.0)}
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, Any]:
+    """What a figure cannot be read without: device, versions, cores, and how busy they were."""
+    device = jax.devices()[0]
+    return {
+        "device": device.device_kind if device.platform != "cpu" else _processor(),
+        "platform": device.platform,
+        "num_devices": jax.device_count(),
+        "cpu_count": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_1m": round(os.getloadavg()[0], 2),
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _out_file() -> str | None:
+    for i, argument in enumerate(sys.argv):
+        if argument == "--out" and i + 1 < len(sys.argv):
+            return sys.argv[i + 1]
+        if argument.startswith("--out="):
+            return argument.removeprefix("--out=")
+    return None
+
+
+def report(name: str, **fields: Any) -> dict[str, Any]:
+    """Print one JSON line (floats to four digits) and append it to the `--out` file where one was named."""
+    rounded = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in fields.items()}
+    row = {"name": name, **rounded, **machine()}
+    line = json.dumps(row)
+    print(line, flush=True)
+    if (path := _out_file()) is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a") as file:
+            file.write(line + "\n")
+    return row
