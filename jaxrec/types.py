@@ -132,20 +132,24 @@ class Spec:
 
 
 class Learner(NamedTuple):
-    """`init(key, batch) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics."""
+    """`init(key) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics.
 
-    init: Callable[[Array, Batch], Any]
+    `state` has the fields `step` (int32) and `params`. Networks are sized by the Spec, so no batch is needed to start: an
+    on-policy source could not give one before there are parameters.
+    """
+
+    init: Callable[[Array], Any]
     update: Callable[[Any, Batch, Array], tuple[Any, Mapping[str, Array]]]
 
 
 class Source(NamedTuple):
-    """`init(data, key) -> source_state`; `next(data, source_state, params, key) -> (source_state, batch)`.
+    """`init(data, params, key) -> source_state`; `next(data, source_state, params, key) -> (source_state, batch)`.
 
     `data` is read-only and handed in as an argument of the jitted block. `stream`, where set, yields the data of the block
     that starts at a step: `stream(first_step, num_steps) -> data`, read on the host one block ahead.
     """
 
-    init: Callable[[Any, Array], Any]
+    init: Callable[[Any, Params, Array], Any]
     next: Callable[[Any, Any, Params, Array], tuple[Any, Batch]]
     stream: Callable[[int, int], Any] | None = None
 
