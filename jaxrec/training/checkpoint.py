@@ -1,0 +1,140 @@
+"""Checkpoints that are whole or not there: Orbax writes them, a manifest with checksums proves them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrec.types import JaxrecError
+
+_MANIFEST = "manifest.json"
+_log = logging.getLogger(__name__)
+
+
+def _named_leaves(tree: Any) -> dict[str, Any]:
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(directory: Path) -> dict[str, str]:
+    found = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != _MANIFEST)
+    return {str(p.relative_to(directory)): _digest(p) for p in found}
+
+
+class Checkpoints:
+    """The newest `keep` checkpoints of one stage under `directory`, one folder `step_<n>` each."""
+
+    def __init__(self, directory: Path, keep: int = 2, report: Callable[[str], None] = _log.warning):
+        self.directory, self.keep, self.report = Path(directory), keep, report
+        self._writes = jax.process_index() == 0
+
+    def steps(self) -> list[int]:
+        """Steps of the finished checkpoints, oldest first (a folder without its manifest was cut off while written)."""
+        found = self.directory.glob(f"step_*/{_MANIFEST}")
+        return sorted(int(path.parent.name.removeprefix("step_")) for path in found)
+
+    def save(self, step: int, tree: Any) -> None:
+        """Writes `tree` at `step`, then drops the oldest.
+
+        Raises:
+          JaxrecError: it could not be written (a full disk); earlier checkpoints stand untouched.
+        """
+        folder = self._folder(step)
+        leaves = _named_leaves(tree)
+        try:
+            self._check_space(leaves)
+            shutil.rmtree(folder, ignore_errors=True)
+            self._write(folder, leaves)
+        except Exception as error:  # Orbax and TensorStore wrap a full disk in many types
+            if self._writes:
+                shutil.rmtree(folder, ignore_errors=True)
+            last = self.steps()
+            kept = f"the last good one is step {last[-1]}" if last else "there is no earlier one"
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise JaxrecError(
+                f"checkpoint of step {step} could not be written under {self.directory}: {reason}; {kept}; "
+                "free some space and run the same command again"
+            ) from error
+        for old in self.steps()[: -self.keep] if self._writes else ():
+            shutil.rmtree(self._folder(old), ignore_errors=True)
+
+    def restore(self, template: Any) -> tuple[int, Any] | None:
+        """(step, tree) of the newest whole checkpoint, or None; `template` gives shapes, dtypes and shardings.
+
+        Raises:
+          JaxrecError: a checkpoint exists but holds other arrays than the template (another catalogue or network).
+        """
+        for step in reversed(self.steps()):
+            problem = self._damage(step)
+            if problem is None:
+                return step, self._read(step, template)
+            self.report(f"checkpoint of step {step} in {self.directory} is damaged ({problem}); trying the one before")
+        return None
+
+    def _folder(self, step: int) -> Path:
+        return self.directory / f"step_{step:09d}"
+
+    def _check_space(self, leaves: dict[str, Any]) -> None:
+        needed = 2 * sum(leaf.nbytes for leaf in leaves.values()) + (1 << 20)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.directory).free
+        if free < needed:
+            raise OSError(f"{needed / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free on the disk")
+
+    def _write(self, folder: Path, leaves: dict[str, Any]) -> None:
+        import orbax.checkpoint as ocp
+
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder.absolute() / "arrays", leaves)
+            checkpointer.wait_until_finished()
+        if self._writes:
+            described = {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
+            manifest = {"leaves": described, "files": _files(folder)}
+            partial = folder / (_MANIFEST + ".part")
+            partial.write_text(json.dumps(manifest))
+            partial.rename(folder / _MANIFEST)
+
+    def _damage(self, step: int) -> str | None:
+        try:
+            recorded = json.loads((self._folder(step) / _MANIFEST).read_text())["files"]
+        except (ValueError, KeyError) as error:
+            return f"unreadable manifest: {error}"
+        found = _files(self._folder(step))
+        for name, digest in recorded.items():
+            if found.get(name) != digest:
+                return f"{name} is {'changed' if name in found else 'missing'}"
+        return None
+
+    def _read(self, step: int, template: Any) -> Any:
+        import orbax.checkpoint as ocp
+
+        expected = _named_leaves(template)
+        found = json.loads((self._folder(step) / _MANIFEST).read_text())["leaves"]
+        for name in sorted(expected.keys() | found.keys()):
+            ours = [list(expected[name].shape), str(expected[name].dtype)] if name in expected else None
+            if ours != found.get(name):
+                raise JaxrecError(
+                    f"checkpoint of step {step} in {self.directory} is of another catalogue or network: {name} is "
+                    f"{found.get(name)} there and {ours} here; use another --workdir or delete that folder"
+                )
+        with ocp.StandardCheckpointer() as checkpointer:
+            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), expected)
+        ordered = [leaves[name] for name in expected]
+        return jax.tree.unflatten(jax.tree.structure(template), ordered)
+
+
+def host(tree: Any) -> Any:
+    """The tree as numpy arrays."""
+    return jax.tree.map(np.asarray, tree)
