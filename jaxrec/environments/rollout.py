@@ -1,0 +1,161 @@
+"""Policies acting in environments: one `lax.scan` over turns, every user of the batch in step.
+
+    state = start(env, env_params, policy, params, key, num_envs=100)
+    state, steps = rollout(env, env_params, policy, params, state, key, num_steps=30, auto_reset=False, selection="greedy")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxrec.environments import sampling
+from jaxrec.types import Array, JaxrecError, Observation, Params, Policy, Steps
+
+SELECTIONS = ("greedy", "sample")
+
+
+@struct.dataclass
+class RolloutState:
+    """Where a rollout stands between two calls; the leading axis of every leaf is the batch.
+
+    Attributes:
+      env_state: the environment's own state, [B, ...].
+      observation: Observation [B] the next action answers.
+      carry: the policy's carry, before it has seen `observation`.
+      seen: bool [B, A], items acted on in the running episode; None unless repeats are forbidden.
+      alive: bool [B], False once an episode is over (never with auto-reset).
+    """
+
+    env_state: Any
+    observation: Observation
+    carry: Any
+    seen: Array | None
+    alive: Array
+
+
+def start(
+    env, env_params, policy: Policy, params: Params, key: Array, num_envs: int, *, no_repeats: bool = False
+) -> RolloutState:
+    """Fresh episodes for `num_envs` users. `no_repeats` must be what the rollouts that follow use."""
+    observation, env_state = jax.vmap(env.reset_env, (0, None))(jax.random.split(key, num_envs), env_params)
+    seen = jnp.zeros((num_envs, env.num_actions), bool) if no_repeats else None
+    return RolloutState(env_state, observation, policy.init(params, num_envs), seen, jnp.ones((num_envs,), bool))
+
+
+def select_rows(rows: Array, new: Any, old: Any) -> Any:
+    """Leaves of `new` where `rows` [B] is True, of `old` elsewhere."""
+    return jax.tree.map(lambda n, o: jnp.where(rows.reshape(rows.shape + (1,) * (n.ndim - 1)), n, o), new, old)
+
+
+def _reset_all(env, env_params, key: Array, done: Array, observation: Any, env_state: Any) -> tuple[Any, Any]:
+    fresh = jax.vmap(env.reset_env, (0, None))(jax.random.split(key, done.shape[0]), env_params)
+    return select_rows(done, fresh, (observation, env_state))
+
+
+def _reset_in_chunks(
+    env, env_params, key: Array, done: Array, observation: Any, env_state: Any, chunk: int
+) -> tuple[Any, Any]:
+    """Reset the finished rows only, `chunk` of them at a time: the cost follows how many episodes ended."""
+    size = done.shape[0]
+    chunk = min(chunk, size)
+    rows = jnp.nonzero(done, size=size + chunk, fill_value=size)[0]
+    keys = jax.random.split(key, size)
+
+    def reset_chunk(carry):
+        first, state = carry
+        chosen = jax.lax.dynamic_slice_in_dim(rows, first, chunk)
+        fresh = jax.vmap(env.reset_env, (0, None))(keys[jnp.minimum(chosen, size - 1)], env_params)
+        return first + chunk, jax.tree.map(lambda o, n: o.at[chosen].set(n, mode="drop"), state, fresh)
+
+    count = jnp.sum(done)
+    return jax.lax.while_loop(lambda c: c[0] < count, reset_chunk, (0, (observation, env_state)))[1]
+
+
+def reset_rows(env, env_params, key: Array, done: Array, observation: Any, env_state: Any) -> tuple[Any, Any]:
+    """(observation, env_state) with fresh episodes in the rows where `done` [B].
+
+    An environment whose reset is dear names a `reset_chunk`; both ways give the same rows for the same key.
+    """
+    chunk = getattr(env, "reset_chunk", None)
+    if chunk is None:
+        return _reset_all(env, env_params, key, done, observation, env_state)
+    return _reset_in_chunks(env, env_params, key, done, observation, env_state, chunk)
+
+
+def _choose(key: Array, output: Array, seen: Array | None, selection: str, discrete: bool) -> Array:
+    """The action [B], or [B, D_a] as the policy gave it where actions are continuous."""
+    if not discrete:
+        return output
+    logits = output if seen is None else jnp.where(seen, -jnp.inf, output)
+    return sampling.greedy(logits) if selection == "greedy" else sampling.categorical(key, logits)
+
+
+def rollout(
+    env,
+    env_params,
+    policy: Policy,
+    params: Params,
+    state: RolloutState,
+    key: Array,
+    *,
+    num_steps: int,
+    auto_reset: bool,
+    selection: str,
+    no_repeats: bool = False,
+    record: Callable[[Any], Any] | None = None,
+) -> tuple[RolloutState, Steps]:
+    """`num_steps` turns of every user: (state to go on from, Steps [T, B]).
+
+    Args:
+      auto_reset: start a new episode where one ended; otherwise ended rows stand still and their steps are masked.
+      selection: "greedy" or "sample" (from softmax of the logits); no say where actions are continuous.
+      no_repeats: items acted on in this episode cannot be chosen again (their logits become -inf).
+      record: what of the policy's carry goes into `Steps.carry`, for example its diagnostics; nothing if None.
+
+    Raises JaxrecError for an unknown selection, or for `no_repeats` where actions are not items.
+    """
+    discrete = hasattr(env.action_space(env_params), "n")
+    if selection not in SELECTIONS:
+        raise JaxrecError(f"selection is {selection!r}; it must be one of {SELECTIONS}")
+    if no_repeats and not discrete:
+        raise JaxrecError(f"no_repeats asked of {env.name}, whose actions are not items; use the mode FB there")
+    if no_repeats and state.seen is None:
+        state = state.replace(seen=jnp.zeros((state.alive.shape[0], env.num_actions), bool))
+
+    def turn(state: RolloutState, key: Array) -> tuple[RolloutState, Steps]:
+        key_act, key_choose, key_step, key_reset = jax.random.split(key, 4)
+        size = state.alive.shape[0]
+        carry, output = policy.act(params, state.carry, state.observation, key_act)
+        action = _choose(key_choose, output, state.seen if no_repeats else None, selection, discrete)
+        observation, env_state, reward, terminated, _ = jax.vmap(env.step_env, (0, 0, 0, None))(
+            jax.random.split(key_step, size), state.env_state, action, env_params
+        )
+        truncated = jax.vmap(env.is_truncated, (0, None))(env_state, env_params)
+        done = terminated | truncated
+        seen = state.seen.at[jnp.arange(size), action].set(True) if no_repeats else state.seen
+        if auto_reset:
+            alive = state.alive
+            observation, env_state = reset_rows(env, env_params, key_reset, done, observation, env_state)
+            seen = seen & ~done[:, None] if no_repeats else seen
+        else:
+            alive = state.alive & ~done
+            observation, env_state = select_rows(
+                state.alive, (observation, env_state), (state.observation, state.env_state)
+            )
+        steps = Steps(
+            observation=state.observation,
+            action=action,
+            reward=jnp.where(state.alive, reward, 0.0),
+            terminated=terminated & state.alive,
+            truncated=truncated & state.alive,
+            mask=state.alive,
+            carry=None if record is None else record(carry),
+        )
+        return RolloutState(env_state, observation, carry, seen, alive), steps
+
+    return jax.lax.scan(turn, state, jax.random.split(key, num_steps))

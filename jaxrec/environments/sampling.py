@@ -1,0 +1,84 @@
+"""Draws and choices that stay cheap on a CPU: one random word per choice, where Gumbel noise needs one per alternative."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxrec.types import Array
+
+BLOCK = 16
+JUST_BELOW_ONE = 1.0 - 2.0**-23
+
+
+def uniform_index(bits: Array, size: int) -> Array:
+    """int32 in [0, size) from uint32 random words: the high half of `bits * size`, its bias below size / 2**32."""
+    low, high = bits & 0xFFFF, bits >> 16
+    size_low, size_high = jnp.uint32(size & 0xFFFF), jnp.uint32(size >> 16)
+    middle = high * size_low + ((low * size_low) >> 16)
+    carry = (middle & 0xFFFF) + low * size_high
+    return (high * size_high + (middle >> 16) + (carry >> 16)).astype(jnp.int32)
+
+
+def _running_sums(weights: Array) -> Array:
+    """Cumulative sums over the last axis, strictly in order: a weight of zero leaves its sum equal to the one before."""
+    sums = [weights[..., 0]]
+    for i in range(1, weights.shape[-1]):
+        sums.append(sums[-1] + weights[..., i])
+    return jnp.stack(sums, -1)
+
+
+def _blocks(weights: Array) -> Array:
+    """[..., A] -> [..., ceil(A / BLOCK), BLOCK], padded with zeros."""
+    size = weights.shape[-1]
+    count = -(-size // BLOCK)
+    padding = [(0, 0)] * (weights.ndim - 1) + [(0, count * BLOCK - size)]
+    return jnp.pad(weights, padding).reshape(*weights.shape[:-1], count, BLOCK)
+
+
+def _descend(sums: Array, target: Array) -> tuple[Array, Array]:
+    """First index whose running sum exceeds the target, and what of the target is left inside it."""
+    target = jnp.minimum(target, sums[..., -1] * JUST_BELOW_ONE)
+    passed = sums <= target[..., None]
+    return jnp.sum(passed, -1, dtype=jnp.int32), target - jnp.max(jnp.where(passed, sums, 0.0), -1)
+
+
+def inverse_cdf(uniform: Array, weights: Array) -> Array:
+    """int32 [...]: the index at which the running sum of weights [..., A] first exceeds `uniform` [...] of their total.
+
+    Weights are summed in blocks of 16, blocks of blocks and so on, so that only one block per level is looked into. A weight
+    of zero is never chosen while another is positive, whatever the rounding.
+    """
+    levels = []
+    while weights.shape[-1] > BLOCK:
+        levels.append(_blocks(weights))
+        weights = levels[-1].sum(-1)
+    sums = _running_sums(weights)
+    index, target = _descend(sums, uniform * sums[..., -1])
+    for blocks in reversed(levels):
+        chosen = jnp.take_along_axis(blocks, index[..., None, None], -2)[..., 0, :]
+        within, target = _descend(_running_sums(chosen), target)
+        index = index * BLOCK + within
+    return index
+
+
+def categorical(key: Array, logits: Array) -> Array:
+    """int32 [...] drawn from softmax(logits [..., A]), one uniform per row, by inverting the distribution function.
+
+    Exact to the rounding of float32 (an alternative rarer than about 1e-7 may never be drawn). An alternative at -inf is
+    never drawn while another is finite.
+    """
+    uniform = jax.random.uniform(key, logits.shape[:-1], jnp.float32)
+    return inverse_cdf(uniform, jnp.exp(logits - jnp.max(logits, -1, keepdims=True)))
+
+
+def greedy(logits: Array) -> Array:
+    """int32 [...]: the first index of the largest logit, for A up to 2**24.
+
+    Two plain reductions: `jnp.argmax` reduces a pair, which XLA does not vectorise on a CPU (five times slower at A = 300).
+    """
+    size = logits.shape[-1]
+    best = logits >= jnp.max(logits, -1, keepdims=True)
+    countdown = size - jnp.arange(size, dtype=jnp.float32)
+    first = size - jnp.max(jnp.where(best, countdown.reshape((1,) * (logits.ndim - 1) + (-1,)), 1.0), -1)
+    return first.astype(jnp.int32)
