@@ -94,7 +94,7 @@ def from_loss(
             for role in target_keys
         }
         reported = {f"loss/{name}": term for name, term in terms.items()}
-        reported |= {"loss/total": sum(terms.values()), "optimizer/gradient_norm": optax.global_norm(grads)} | metrics
+        reported |= {"loss/total": sum(terms.values()), "optimizer/gradient_norm": optax.tree.norm(grads)} | metrics
         return LearnerState(state.step + 1, params, targets, opt_state), reported
 
     return Learner(init, update)

@@ -1,0 +1,68 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxrec.training.learner import from_loss, join, partition
+from jaxrec.types import JaxrecError
+
+
+def _init(key):
+    del key
+    return {"actor": {"kernel": jnp.array([2.0])}, "critic": {"kernel": jnp.array([3.0])}}
+
+
+def _loss(params, target_params, batch, key):
+    del target_params, key
+    a, c = params["actor"]["kernel"][0], params["critic"]["kernel"][0]
+    return {"actor": a**2 * batch, "critic": (c - 1) ** 2}, {"train/a": a}
+
+
+def test_one_sgd_step_by_hand():
+    learner = from_loss(_init, _loss, optax.sgd(0.1), target_keys=("critic",), target_update_rate=0.5)
+    state, metrics = learner.update(learner.init(jax.random.key(0)), jnp.float32(0.5), jax.random.key(1))
+    # d/da 0.5 a^2 = 2 -> a = 2 - 0.2; d/dc (c - 1)^2 = 4 -> c = 3 - 0.4; the copy moves half way from 3 to 2.6.
+    np.testing.assert_allclose(state.params["actor"]["kernel"], [1.8], rtol=1e-6)
+    np.testing.assert_allclose(state.params["critic"]["kernel"], [2.6], rtol=1e-6)
+    np.testing.assert_allclose(state.target_params["critic"]["kernel"], [2.8], rtol=1e-6)
+    assert int(state.step) == 1 and state.step.dtype == jnp.int32
+    np.testing.assert_allclose(metrics["loss/actor"], 2.0)
+    np.testing.assert_allclose(metrics["loss/total"], 6.0)
+    np.testing.assert_allclose(metrics["optimizer/gradient_norm"], np.hypot(2, 4), rtol=1e-6)
+
+
+def test_frozen_parameters_have_no_gradient_and_no_optimizer_state():
+    learner = from_loss(_init, _loss, optax.adam(0.1), frozen=("actor/",))
+    state, _ = learner.update(learner.init(jax.random.key(0)), jnp.float32(1.0), jax.random.key(1))
+    np.testing.assert_array_equal(state.params["actor"]["kernel"], [2.0])
+    assert state.params["critic"]["kernel"][0] != 3.0
+    held = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(state.opt_state)}
+    assert held and not any("actor" in path for path in held)
+
+
+def test_frozen_parameters_cost_no_gradient_flops():
+    def init(key):
+        return {"big": {"kernel": jnp.ones((256, 256))}, "head": {"kernel": jnp.ones((256, 1))}}
+
+    def loss(params, targets, batch, key):
+        return {"l": jnp.sum(batch @ params["big"]["kernel"] @ params["head"]["kernel"])}, {}
+
+    def flops(frozen):
+        learner = from_loss(init, loss, optax.sgd(0.1), frozen=frozen)
+        args = learner.init(jax.random.key(0)), jnp.ones((64, 256)), jax.random.key(1)
+        return jax.jit(learner.update).lower(*args).compile().cost_analysis()["flops"]
+
+    forward = 2 * 64 * 256 * 256
+    assert flops(("big/",)) < 1.2 * forward < 1.8 * forward < flops(())
+
+
+def test_partition_names_what_does_not_fit():
+    params = _init(None)
+    trainable, held = partition(params, ("critic/.*",))
+    assert set(trainable) == {"actor/kernel"} and set(held) == {"critic/kernel"}
+    assert jax.tree.structure(join(trainable, held)) == jax.tree.structure(params)
+    with pytest.raises(JaxrecError, match="matches no parameter"):
+        partition(params, ("backbone/",))
+    with pytest.raises(JaxrecError, match="no parameter to train"):
+        partition(params, (".*",))

@@ -1,0 +1,55 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxrec.training import optimizers
+from jaxrec.types import JaxrecError
+
+PARAMS = {"body/kernel": jnp.array([1.0]), "body/bias": jnp.array([1.0]), "head/kernel": jnp.array([1.0])}
+GRADS = {name: jnp.array([3.0]) for name in PARAMS}
+
+
+def _config(**leaves):
+    config = optimizers.defaults()
+    config.update(leaves)
+    return config
+
+
+def _step(config):
+    tx = optimizers.make(config)
+    return tx.update(GRADS, tx.init(PARAMS), PARAMS)[0]
+
+
+def test_sgd_is_minus_rate_times_gradient_and_clipping_scales_all():
+    np.testing.assert_allclose(_step(_config(name="sgd", b1=0.0, learning_rate=0.1))["head/kernel"], [-0.3])
+    clipped = _step(_config(name="sgd", b1=0.0, learning_rate=1.0, clip_norm=1.0))
+    np.testing.assert_allclose(clipped["body/bias"], [-1 / np.sqrt(3)], rtol=1e-6)
+
+
+def test_weight_decay_spares_biases():
+    plain, decayed = (_step(_config(learning_rate=0.1, weight_decay=d)) for d in (0.0, 0.5))
+    np.testing.assert_allclose(decayed["body/kernel"] - plain["body/kernel"], [-0.05], rtol=1e-5)
+    np.testing.assert_array_equal(decayed["body/bias"], plain["body/bias"])
+
+
+def test_warmup_then_constant_and_cosine_to_zero():
+    warm = optimizers.schedule(_config(learning_rate=1.0, warmup_steps=10))
+    np.testing.assert_allclose([warm(0), warm(5), warm(10), warm(99)], [0, 0.5, 1, 1])
+    cosine = optimizers.schedule(_config(learning_rate=1.0, warmup_steps=10, decay_steps=30))
+    np.testing.assert_allclose([cosine(10), cosine(20), cosine(30)], [1, 0.5, 0], atol=1e-6)
+
+
+def test_groups_override_and_must_cover_every_parameter():
+    groups = {"body": {"pattern": "body/", "learning_rate": 0.0}, "rest": {"pattern": ".*"}}
+    updates = _step(_config(name="sgd", b1=0.0, learning_rate=0.1, groups=groups))
+    np.testing.assert_array_equal(updates["body/kernel"], [0.0])
+    np.testing.assert_allclose(updates["head/kernel"], [-0.3])
+    with pytest.raises(JaxrecError, match="no optimizer group covers parameter 'head/kernel'"):
+        _step(_config(groups={"body": {"pattern": "body/"}}))
+    with pytest.raises(JaxrecError, match="covers no parameter"):
+        _step(_config(groups={"lm": {"pattern": "backbone/"}, "rest": {"pattern": ".*"}}))
+
+
+def test_unknown_optimizer_is_named():
+    with pytest.raises(JaxrecError, match="'adamax' is unknown"):
+        optimizers.make(_config(name="adamax"))
