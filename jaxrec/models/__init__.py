@@ -1,0 +1,1 @@
+"""Flax linen modules; they know shapes, not losses and not configs."""

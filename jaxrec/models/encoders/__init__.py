@@ -1,0 +1,24 @@
+"""State encoders, one per file, newest pair last.
+
+`encoder(item int32 [..., W], feedback float32 [..., W], mask bool [..., W]) -> state [..., D]`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from typing import Any
+
+import flax.linen as nn
+
+from jaxrec.types import JaxrecError
+
+
+def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> nn.Module:
+    """The encoder of the file `name`; feedback is divided by `feedback_scale`. Raises JaxrecError if unknown."""
+    if not importlib.util.find_spec(f"{__name__}.{name}"):
+        known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "interactions"))
+        raise JaxrecError(f"state encoder {name!r} does not exist: choose one of {known}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    return module.Encoder(num_items=num_items, width=width, feedback_scale=feedback_scale, **options)

@@ -1,0 +1,21 @@
+"""The mean of the window's pairs (EasyRL4Rec's Average tracker)."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxrec.models.encoders.interactions import InteractionEmbedding
+
+
+class Encoder(nn.Module):
+    num_items: int
+    width: int
+    feedback_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array) -> jax.Array:
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+        total = jnp.where(mask[..., None], pairs, 0.0).sum(-2)
+        return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)

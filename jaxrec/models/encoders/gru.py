@@ -1,0 +1,30 @@
+"""GRU4Rec over the window (Hidasi et al., 2016); masked pairs leave the state as it is."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxrec.models.encoders.interactions import InteractionEmbedding
+
+
+class Encoder(nn.Module):
+    num_items: int
+    width: int
+    feedback_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array) -> jax.Array:
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+        unroll = min(item.shape[-1], 8)
+        scan = nn.scan(_masked_step, variable_broadcast="params", split_rngs={"params": False}, unroll=unroll)
+        inputs = (jnp.moveaxis(pairs, -2, 0), jnp.moveaxis(mask, -1, 0))
+        state, _ = scan(nn.GRUCell(self.width, name="cell"), jnp.zeros_like(pairs[..., 0, :]), inputs)
+        return state
+
+
+def _masked_step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    pair, real = inputs
+    advanced, _ = cell(state, pair)
+    return jnp.where(real[..., None], advanced, state), None

@@ -1,0 +1,26 @@
+"""How one (item, feedback) pair becomes a vector; shared by the encoders."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class InteractionEmbedding(nn.Module):
+    """item [...], feedback [...] -> [..., D]: `e[item] + feedback / feedback_scale * g[item]`.
+
+    Each item has its own response to feedback, so liking one item and disliking another is not the same as the reverse
+    even under an encoder that only averages. Both halves come from one table, hence one gather.
+    """
+
+    num_items: int
+    width: int
+    feedback_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, item: jax.Array, feedback: jax.Array) -> jax.Array:
+        init = nn.initializers.normal(self.width**-0.5)
+        table = self.param("table", init, (self.num_items, 2 * self.width), jnp.float32)
+        base, response = jnp.split(jnp.take(table, item, axis=0, mode="clip"), 2, axis=-1)
+        return base + (feedback / self.feedback_scale)[..., None] * response

@@ -1,0 +1,35 @@
+"""SASRec over the window (Kang and McAuley, 2018): the newest pair attends to the pairs before it."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxrec.models import caches
+from jaxrec.models.encoders.interactions import InteractionEmbedding
+from jaxrec.models.transformer import Block, attend
+
+
+class Encoder(nn.Module):
+    """Positions are counted back from the newest pair, so padding on the left changes nothing.
+
+    Only the newest pair's output is read, so the last block computes one query per window.
+    """
+
+    num_items: int
+    width: int
+    feedback_scale: float = 1.0
+    num_layers: int = 1
+    num_heads: int = 1
+
+    @nn.compact
+    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array) -> jax.Array:
+        window = item.shape[-1]
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+        position = self.param("position", nn.initializers.normal(0.02), (window, self.width), jnp.float32)
+        hidden = pairs.reshape(-1, window, self.width) + position[None, ::-1]
+        blocks = [Block(self.width, self.num_heads, self.num_layers) for _ in range(self.num_layers)]
+        norm = nn.LayerNorm(epsilon=1e-5)
+        state, _ = caches.encode_suffixes(blocks, attend, norm, hidden, mask.reshape(-1, window), lengths=(window,))
+        return state.reshape(*item.shape[:-1], self.width)

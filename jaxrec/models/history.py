@@ -1,0 +1,54 @@
+"""The rolling window of (item, feedback) pairs that stands for a user while a policy acts."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxrec.types import Array, Observation
+
+
+@struct.dataclass
+class History:
+    """The last W pairs of each user, newest last, padded on the left.
+
+    Attributes:
+      item: int32 [B, W]. feedback: float32 [B, W]. length: int32 [B], how many of the W places are real.
+    """
+
+    item: Array
+    feedback: Array
+    length: Array
+
+
+def empty(num_users: int, window: int) -> History:
+    """A history in which nothing has happened."""
+    shape = (num_users, window)
+    return History(jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32), jnp.zeros(num_users, jnp.int32))
+
+
+def push(history: History, observation: Observation) -> History:
+    """Appends the observed pair [B]; rows at turn 0 forget what came before."""
+    window = history.item.shape[1]
+    length = jnp.where(observation.turn == 0, 0, history.length)
+    return History(
+        roll(history.item, observation.item),
+        roll(history.feedback, observation.feedback),
+        jnp.minimum(length + 1, window),
+    )
+
+
+def mask(history: History) -> Array:
+    """bool [B, W], True on real pairs."""
+    return valid(history.length, history.item.shape[1])
+
+
+def roll(values: Array, newest: Array) -> Array:
+    """Drops the oldest of [B, W, ...] and appends `newest` [B, ...]."""
+    return jnp.concatenate([values[:, 1:], newest[:, None].astype(values.dtype)], axis=1)
+
+
+def valid(length: Array, window: int) -> Array:
+    """bool [B, W]: the last `length` places of each row."""
+    return jax.lax.broadcasted_iota(jnp.int32, (1, window), 1) >= window - length[:, None]
