@@ -1,0 +1,103 @@
+"""The report's plots: matplotlib figures without a window or global state, readable without colour too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from jaxrec.reporting.tables import interval
+
+# Okabe and Ito's colours, told apart by nearly everyone; dark ones first, yellow last.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":")
+
+
+def _style(index: int) -> tuple[str, str, str]:
+    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], LINES[index // len(COLOURS) % len(LINES)]
+
+
+def _axes(xlabel: str, ylabel: str, title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def learning_curves(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], *, ylabel: str, xlabel: str = "updates", title: str = ""
+) -> Figure:
+    """Per method the mean over seeds, its 95 % band, and each seed as a thin line.
+
+    Args:
+      curves: method -> (steps [P], values [S, P]).
+      ylabel: the quantity and its unit.
+    """
+    figure, axes = _axes(xlabel, ylabel, title)
+    for index, (method, (steps, values)) in enumerate(curves.items()):
+        colour, _, line = _style(index)
+        mean, half = np.array([interval(column) for column in np.asarray(values).T]).reshape(-1, 2).T
+        axes.plot(steps, np.asarray(values).T, color=colour, linewidth=0.6, alpha=0.35)
+        axes.fill_between(steps, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(steps, mean, color=colour, linestyle=line, linewidth=1.8, label=method)
+    if len(curves) > 1:
+        axes.legend(frameon=False)
+    return figure
+
+
+def return_against_coverage(
+    points: Mapping[str, tuple[Any, Any]],
+    *,
+    xlabel: str = "coverage (share of the catalogue recommended)",
+    ylabel: str = "return per episode (sum of rewards)",
+    title: str = "",
+) -> Figure:
+    """Each method's seeds as points, their mean ringed and named: high on the left is a policy that plays few items.
+
+    Args:
+      points: method -> (returns [S], coverages [S]).
+    """
+    figure, axes = _axes(xlabel, ylabel, title)
+    for index, (method, (returns, coverages)) in enumerate(points.items()):
+        colour, marker, _ = _style(index)
+        axes.scatter(coverages, returns, s=16, color=colour, marker=marker, alpha=0.45, linewidths=0)
+        centre = float(np.mean(coverages)), float(np.mean(returns))
+        axes.scatter(*centre, s=70, color=colour, marker=marker, edgecolors="black", linewidths=0.8, label=method)
+    axes.set_xlim(left=0)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def history_lengths(counts: Mapping[str, Any], *, title: str = "") -> Figure:
+    """How often each history length was chosen, one group of bars per method.
+
+    Args:
+      counts: method -> [L + 1], the number of decisions that looked back exactly 0..L steps.
+    """
+    figure, axes = _axes("history length chosen (steps)", "share of decisions (%)", title)
+    width = 0.8 / max(len(counts), 1)
+    for index, (method, chosen) in enumerate(counts.items()):
+        chosen = np.asarray(chosen, np.float64)
+        lengths = np.flatnonzero(chosen)
+        offset = (index - (len(counts) - 1) / 2) * width
+        share = 100 * chosen[lengths] / max(chosen.sum(), 1)
+        axes.bar(lengths + offset, share, width, color=_style(index)[0], label=method, edgecolor="black", linewidth=0.4)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(counts) > 1:
+        axes.legend(frameon=False)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a PNG; the same figure gives the same bytes whenever it is drawn."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
