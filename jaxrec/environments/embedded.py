@@ -1,0 +1,192 @@
+"""The embedded world's users as a gymnax environment; dynamics in `data.world_session`, tables in `data.world`.
+
+reset: user uniform in the pool, session uniform, starting item uniform (never in the window), first intent by the
+       user's mix.
+step:  reward r_t in [1, 5]; terminated = leave; truncated once `max_steps_in_episode` items were shown; no leave at
+       turn 0; the reward of the leaving step is paid.
+
+The hidden intent, its weights and the patience are in the state and never in the observation. The test environment is
+the same world with users that no log knows (`users = "test"`): their index tells a policy nothing, their feedback does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from gymnax.environments import environment, spaces
+from ml_collections import ConfigDict
+
+from jaxrec.data import world as worlds
+from jaxrec.data import world_session
+from jaxrec.data.world_session import Session, StepDraws
+from jaxrec.environments.sampling import uniform_index
+from jaxrec.types import Array, Interactions, JaxrecError, Observation
+
+POOLS = ("train", "test", "all")
+
+
+def defaults() -> ConfigDict:
+    return ConfigDict(
+        {
+            "world": worlds.defaults(),  # must be the world of the log, where there is one
+            "users": "train",  # who is served: train (logged), test (never logged) or all
+            "max_turn": 20,  # items shown at most
+            "exits": True,  # False: users never leave (modes NX_k)
+        }
+    )
+
+
+@struct.dataclass
+class EnvParams:
+    """`first_user`, `num_pool`, `max_steps_in_episode`: int32; `exits`: bool; `tables`: the world on the device."""
+
+    tables: worlds.Tables
+    first_user: Array
+    num_pool: Array
+    exits: Array
+    max_steps_in_episode: Array
+
+
+@struct.dataclass
+class StartDraws:
+    """What a reset draws: `user` (an index into the pool), `session`, `item` int32; `intent` float32 in [0, 1)."""
+
+    user: Array
+    session: Array
+    item: Array
+    intent: Array
+
+
+def make(
+    config: ConfigDict, *, interactions: Interactions | None = None, user_model: Any = None, root: Any = None
+) -> tuple[EmbeddedWorld, EnvParams]:
+    """(environment, params). `interactions`, where given, must be a log of the same world; only that is checked."""
+    del root
+    if user_model is not None:
+        raise JaxrecError("environment 'embedded' has true users: remove environment.user_model from the config")
+    if config.users not in POOLS:
+        raise JaxrecError(f"environment 'embedded': users is {config.users!r}, set it to one of {', '.join(POOLS)}")
+    if config.max_turn < 1:
+        raise JaxrecError(f"environment 'embedded': max_turn is {config.max_turn}, set it to 1 or more")
+    world = worlds.generate(config.world)
+    if interactions is not None:
+        _same_world(world, interactions)
+    first, count = _pool(world, config.users)
+    params = EnvParams(
+        tables=jax.tree.map(jnp.asarray, world.tables),
+        first_user=jnp.int32(first),
+        num_pool=jnp.int32(count),
+        exits=jnp.bool_(config.exits),
+        max_steps_in_episode=jnp.int32(config.max_turn),
+    )
+    return EmbeddedWorld(params), params
+
+
+def draw_start(key: Array, params: EnvParams) -> StartDraws:
+    bits = jax.random.bits(key, (4,), jnp.uint32)
+    return StartDraws(
+        user=uniform_index(bits[0], params.num_pool),
+        session=uniform_index(bits[1], params.tables.drift.shape[1]),
+        item=uniform_index(bits[2], len(params.tables.item_category)),
+        intent=_unit(bits[3]),
+    )
+
+
+def draw_step(key: Array) -> StepDraws:
+    bits = jax.random.bits(key, (3,), jnp.uint32)
+    open_unit = _unit(bits[0]) + jnp.float32(2.0**-25)
+    return StepDraws(
+        noise=jnp.sqrt(2.0) * jax.lax.erf_inv(2 * open_unit - 1), switch=_unit(bits[1]), intent=_unit(bits[2])
+    )
+
+
+class EmbeddedWorld(environment.Environment[Session, EnvParams]):
+    """See the module docstring. Actions are items; the observation's `vector` is empty."""
+
+    def __init__(self, params: EnvParams):
+        self._num_items = len(params.tables.item_category)
+        self._num_users = len(params.tables.user_patience)
+        self._default_params = params
+        self.reward_range = (float(params.tables.dynamics.low), float(params.tables.dynamics.high))
+
+    @property
+    def reset_chunk(self) -> int | None:
+        """Finished rows are reset 256 at a time on a CPU: twice as fast; elsewhere a loop would wait for the host."""
+        return 256 if jax.default_backend() == "cpu" else None
+
+    @property
+    def default_params(self) -> EnvParams:
+        return self._default_params
+
+    def reset_env(self, key: Array, params: EnvParams) -> tuple[Observation, Session]:
+        draws = draw_start(key, params)
+        user = params.first_user + draws.user
+        state = world_session.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
+        return _observe(state, draws.item, jnp.float32(0)), state
+
+    def step_env(
+        self, key: Array, state: Session, action: Array, params: EnvParams
+    ) -> tuple[Observation, Session, Array, Array, dict[str, Array]]:
+        action = jnp.asarray(action, jnp.int32)
+        state, reward, leave = world_session.advance(params.tables, state, action, draw_step(key), xp=jnp)
+        terminated = leave & params.exits
+        return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+
+    @property
+    def name(self) -> str:
+        return "embedded"
+
+    @property
+    def num_actions(self) -> int:
+        return self._num_items
+
+    def action_space(self, params: EnvParams | None = None) -> spaces.Discrete:
+        return spaces.Discrete(self._num_items)
+
+    def observation_space(self, params: EnvParams) -> spaces.Dict:
+        return spaces.Dict(
+            {
+                "user": spaces.Discrete(self._num_users),
+                "item": spaces.Discrete(self._num_items),
+                "feedback": spaces.Box(0.0, self.reward_range[1], (), jnp.float32),
+                "turn": spaces.Discrete(np.iinfo(np.int32).max),
+                "vector": spaces.Box(0.0, 0.0, (0,), jnp.float32),
+            }
+        )
+
+
+def _unit(bits: Array) -> Array:
+    return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
+
+
+def _observe(state: Session, item: Array, feedback: Array) -> Observation:
+    return Observation(
+        user=state.user, item=item, feedback=feedback, turn=state.time, vector=jnp.zeros((0,), jnp.float32)
+    )
+
+
+def _pool(world: worlds.World, users: str) -> tuple[int, int]:
+    first = world.num_logged if users == "test" else 0
+    count = {"train": world.num_logged, "test": world.num_users - world.num_logged, "all": world.num_users}[users]
+    if count < 1:
+        raise JaxrecError("environment 'embedded': users = test, but world.num_test_users is 0: set it to 1 or more")
+    return first, count
+
+
+def _same_world(world: worlds.World, interactions: Interactions) -> None:
+    found, expected = (interactions.num_users, interactions.num_items), (world.num_users, world.num_items)
+    if found != expected:
+        raise JaxrecError(
+            f"environment 'embedded': the log has {found[0]} users x {found[1]} items, "
+            f"the world {expected[0]} x {expected[1]}: give data.options and environment.world the same sizes"
+        )
+    popularity = interactions.item_features.get("popularity")
+    if popularity is None or not np.allclose(popularity, world.popularity, rtol=1e-4, atol=0):
+        raise JaxrecError(
+            "environment 'embedded': the log comes from another world: give data.options and environment.world "
+            "the same settings, seed included"
+        )
