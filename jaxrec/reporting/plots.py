@@ -20,7 +20,7 @@ LINES = ("-", "--", "-.", ":")
 
 
 def _style(index: int) -> tuple[str, str, str]:
-    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], LINES[index // len(COLOURS) % len(LINES)]
+    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], LINES[index % len(LINES)]
 
 
 def _axes(xlabel: str, ylabel: str, title: str) -> tuple[Figure, Axes]:
@@ -29,6 +29,7 @@ def _axes(xlabel: str, ylabel: str, title: str) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 

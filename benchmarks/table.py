@@ -1,0 +1,156 @@
+"""Tables of README.md and benchmarks/README.md, made from benchmarks/results and never by hand.
+
+    python -m benchmarks.table                      # fails if a committed table is not what its results give
+    python -m benchmarks.table --write              # brings the tables up to date
+    python -m benchmarks.table --record NAME WORKDIR --command "..." --seconds 150    # keeps a finished job's results
+
+A table stands between `<!-- table:benchmarks -->` or `<!-- table:job:NAME -->` and `<!-- /table -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jaxrec.reporting.progress import duration, short
+from jaxrec.reporting.tables import Table, by_mode, markdown, results_table
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results"
+PAGES = (REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md")
+
+_BLOCK = re.compile(r"(<!-- table:([\w:.-]+) -->\n).*?(<!-- /table -->)", re.S)
+_MACHINE = ("device", "platform", "num_devices", "cpu_count", "load_1m", "jax", "python")
+_TIMES = ("median_s", "min_s", "max_s", "compile_s")
+
+
+def lines(results: Path = RESULTS) -> list[dict[str, Any]]:
+    """Every benchmark line on file; of several of the same benchmark, options and device the last."""
+    newest: dict[str, dict[str, Any]] = {}
+    for path in sorted(results.rglob("*.json")):
+        if path.parent.name == "jobs":
+            continue
+        for text in filter(str.strip, path.read_text().splitlines()):
+            row = json.loads(text)
+            newest[json.dumps([row["name"], _device(row), _options(row)], sort_keys=True)] = row
+    return list(newest.values())
+
+
+def _device(row: dict[str, Any]) -> str:
+    if row["platform"] == "cpu":
+        return f"{row['device']}, {row['cpu_count']} cores"
+    return f"{row['num_devices']} x {row['device']}"
+
+
+def _options(row: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for: words and whole numbers; what was measured is a float."""
+    return {k: v for k, v in row.items() if k not in ("name", *_MACHINE) and not isinstance(v, float)}
+
+
+def _figures(row: dict[str, Any]) -> str:
+    measured = {k: v for k, v in row.items() if isinstance(v, float) and k not in (*_TIMES, *_MACHINE)}
+    return ", ".join(f"{k.removesuffix('_per_s')} {short(v)}{'/s' * k.endswith('_per_s')}" for k, v in measured.items())
+
+
+def _seconds(value: float | None) -> str:
+    """Seconds with a unit that suits them."""
+    if value is None:
+        return "-"
+    for limit, scale, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if value < limit:
+            return f"{value * scale:.3g} {unit}"
+    return duration(value)
+
+
+def benchmarks(rows: Iterable[dict[str, Any]]) -> str:
+    """One table per device: options, median of the repeats and their range, what follows from them, compile time."""
+    devices: dict[str, list[tuple[str, ...]]] = {}
+    for row in sorted(rows, key=lambda row: (_device(row), row["name"])):
+        options = ", ".join(f"{k} {v:,}" if type(v) is int else f"{k} {v}" for k, v in _options(row).items())
+        span = f"{_seconds(row.get('min_s'))} to {_seconds(row.get('max_s'))}"
+        versions = f"jax {row['jax']}, Python {row['python']}, load {row['load_1m']}"
+        times = (_seconds(row.get("median_s")), span, _seconds(row.get("compile_s")))
+        devices.setdefault(_device(row), []).append((row["name"], options, _figures(row), *times, versions))
+    columns = ("benchmark", "options", "figures", "median", "range", "compile", "with")
+    made = {device: markdown(Table(columns, tuple(rows)), numbers=False) for device, rows in devices.items()}
+    return "\n".join(f"**{device}**\n\n{text}" for device, text in made.items()) or "Not measured yet.\n"
+
+
+def job(path: Path) -> str:
+    """One table per evaluation mode of a recorded job, under the command and the machine."""
+    if not path.exists():
+        return "Not measured yet.\n"
+    stored = json.loads(path.read_text())
+    seeds = max(len(values) for metrics in stored["results"].values() for values in metrics.values())
+    head = (
+        f"`{stored['command']}`: {duration(stored['wall_s'])} on {_device(stored)} (jax {stored['jax']}, Python "
+        f"{stored['python']}); mean ± half width of the 95 % t interval over {seeds} seeds of "
+        f"{stored['num_episodes']} episodes.\n"
+    )
+    published = by_mode(stored["reference"])
+    modes = by_mode(stored["results"]).items()
+    return "\n".join([head, *(f"*{m}*\n\n{markdown(results_table(v, reference=published.get(m)))}" for m, v in modes)])
+
+
+def filled(page: str, results: Path = RESULTS) -> str:
+    """The page with every marked table made anew."""
+
+    def make(block: re.Match[str]) -> str:
+        kind, _, name = block[2].partition(":")
+        if kind == "benchmarks":
+            return f"{block[1]}{benchmarks(lines(results))}{block[3]}"
+        if kind == "job":
+            return f"{block[1]}{job(results / 'jobs' / f'{name}.json')}{block[3]}"
+        raise ValueError(f"table:{block[2]} is neither table:benchmarks nor table:job:NAME")
+
+    return _BLOCK.sub(make, page)
+
+
+def record(name: str, workdir: Path, command: str, seconds: float, results: Path = RESULTS) -> Path:
+    """Keeps what the one evaluate stage of a finished workdir found, with the machine that this runs on."""
+    from benchmarks.timing import machine
+
+    config = json.loads((workdir / "config.json").read_text())
+    (stage,) = (s for s in config["order"] if config["stages"][s]["kind"] == "evaluate")
+    found = json.loads((workdir / stage / "results.json").read_text())
+    scalars = {p: {k: v for k, v in metrics.items() if "/histogram/" not in k} for p, metrics in found.items()}
+    names = ("FB/R_cumu", "FB/R_avg", "FB/Length")
+    kept = {
+        "command": command,
+        "wall_s": seconds,
+        "stage_s": {s: json.loads((workdir / s / "done.json").read_text())["seconds"] for s in config["order"]},
+        "num_episodes": config["stages"][stage]["num_episodes"],
+        "reference": {m: dict(zip(names, row, strict=True)) for m, row in config["reference"].items()},
+        "results": scalars,
+        **machine(),
+    }
+    path = results / "jobs" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="bring the tables up to date")
+    parser.add_argument("--record", nargs=2, metavar=("NAME", "WORKDIR"), help="keep a finished job's results")
+    parser.add_argument("--command", default="", help="the command that made the workdir")
+    parser.add_argument("--seconds", type=float, default=0.0, help="how long it took, compile included")
+    given = parser.parse_args(arguments)
+    if given.record:
+        print(record(given.record[0], Path(given.record[1]), given.command, given.seconds))
+    stale = [page for page in PAGES if (text := page.read_text()) != filled(text)]
+    for page in stale:
+        if given.write:
+            page.write_text(filled(page.read_text()))
+        print(f"{page.relative_to(REPOSITORY)} {'written' if given.write else 'is stale; run with --write'}")
+    return int(bool(stale) and not given.write)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

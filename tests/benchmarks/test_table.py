@@ -1,0 +1,75 @@
+"""The committed tables are what the committed results give; and the generator on results made up here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import table
+
+_MACHINE = {"device": "Some CPU", "platform": "cpu", "num_devices": 1, "cpu_count": 2, "load_1m": 0.5}
+_MACHINE |= {"jax": "0.10.2", "python": "3.11.7"}
+
+
+def _line(folder, file="env.json", **fields):
+    row = {"name": "env", "num_envs": 100, "steps_per_s": 3.5e6, "median_s": 0.0021, **fields, **_MACHINE}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / file).open("a") as out:
+        out.write(json.dumps(row) + "\n")
+
+
+@pytest.mark.parametrize("page", table.PAGES, ids=lambda page: str(page.relative_to(table.REPOSITORY)))
+def test_committed_tables_are_up_to_date(page):
+    text = page.read_text()
+    assert "<!-- table:" in text
+    assert table.filled(text) == text, "run: python -m benchmarks.table --write"
+
+
+def test_a_line_becomes_a_row(tmp_path):
+    _line(tmp_path, min_s=0.002, max_s=0.5, compile_s=3.25)
+    made = table.benchmarks(table.lines(tmp_path))
+    assert "**Some CPU, 2 cores**" in made
+    cells = [cell.strip() for cell in made.splitlines()[-1].strip("|").split("|")]
+    expected = ["env", "num_envs 100", "steps 3.5M/s", "2.1 ms", "2 ms to 500 ms", "3.2 s"]
+    assert cells == [*expected, "jax 0.10.2, Python 3.11.7, load 0.5"]
+
+
+def test_the_last_of_equal_runs_counts_and_other_options_are_other_rows(tmp_path):
+    _line(tmp_path, steps_per_s=1e6)
+    _line(tmp_path, steps_per_s=2e6)
+    _line(tmp_path, num_envs=8192, steps_per_s=7e6)
+    assert [row["steps_per_s"] for row in table.lines(tmp_path)] == [2e6, 7e6]
+
+
+def test_a_page_is_filled_between_its_markers_only(tmp_path):
+    _line(tmp_path)
+    page = "before\n<!-- table:benchmarks -->\nold\n<!-- /table -->\nafter <!-- /table -->\n"
+    made = table.filled(page, tmp_path)
+    assert made.startswith("before\n<!-- table:benchmarks -->\n**Some CPU") and "old" not in made
+    assert made.endswith("|\n<!-- /table -->\nafter <!-- /table -->\n")
+    assert table.filled(made, tmp_path) == made
+    with pytest.raises(ValueError, match="neither"):
+        table.filled("<!-- table:other -->\n<!-- /table -->", tmp_path)
+
+
+def _workdir(folder):
+    stages = {"dt": {"kind": "fit"}, "evaluation": {"kind": "evaluate", "num_episodes": 100}}
+    config = {"order": ["dt", "evaluation"], "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
+    for stage in stages:
+        (folder / stage).mkdir(parents=True)
+        (folder / stage / "done.json").write_text('{"seconds": 2.5}')
+    (folder / "config.json").write_text(json.dumps(config))
+    metrics = {"FB/R_cumu": [1.0, 3.0], "FB/histogram/history_length": [[0, 1], [0, 1]]}
+    (folder / "evaluation" / "results.json").write_text(json.dumps({"dt": metrics}))
+    return folder
+
+
+def test_a_job_is_recorded_and_shown(tmp_path):
+    path = table.record("coat", _workdir(tmp_path / "run"), "python -m jaxrec.main", 150.0, tmp_path / "results")
+    assert json.loads(path.read_text())["stage_s"] == {"dt": 2.5, "evaluation": 2.5}
+    made = table.filled("<!-- table:job:coat -->\n<!-- /table -->", tmp_path / "results")
+    assert "`python -m jaxrec.main`: 2 min 30 s on" in made and "over 2 seeds of 100 episodes" in made
+    assert "| 2.000 ± 12.706 |" in made and "81.8" in made and "histogram" not in made
+    assert "Not measured yet." in table.filled("<!-- table:job:other -->\n<!-- /table -->", tmp_path / "results")
+    assert table.lines(tmp_path / "results") == []
