@@ -1,0 +1,1 @@
+"""Online actor-critic algorithms and their networks."""

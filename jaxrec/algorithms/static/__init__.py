@@ -1,0 +1,1 @@
+"""Policies that learn nothing from acting: what a learned policy has to beat."""

@@ -1,0 +1,54 @@
+"""Uniform over the items: the floor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.types import Algorithm, Array, Interactions, Observation, Params, Policy, Spec
+
+
+def defaults() -> ConfigDict:
+    """Nothing to set."""
+    return ConfigDict()
+
+
+def fit(config: ConfigDict, spec: Spec, interactions: Interactions | None = None, **facts: Any) -> Params:
+    """Nothing to learn; the static policies share this signature."""
+    del config, spec, interactions, facts
+    return {}
+
+
+def _scramble(x: Array) -> Array:
+    """Bijection of uint32 whose output bits each depend on every input bit (Wellons' low-bias 32-bit mixer)."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def scores(key: Array, num_users: int, num_items: int) -> Array:
+    """Uniform scores in [0, 1) [B, A], so that the best of any subset of the items is a uniform draw from it.
+
+    One random word per user, mixed with the item's index: a threefry draw per user and item costs ten times as much.
+    """
+    word = jax.random.bits(key, (num_users, 1), jnp.uint32)
+    item = _scramble(jnp.arange(num_items, dtype=jnp.uint32) + jnp.uint32(0x9E3779B9))[None]
+    mixed = _scramble(jnp.broadcast_to(word, (num_users, num_items)) ^ jnp.broadcast_to(item, (num_users, num_items)))
+    return (mixed >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
+
+
+def make(config: ConfigDict, spec: Spec) -> Algorithm:
+    """Actions uniform in [-1, 1] where they are continuous."""
+    del config
+
+    def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
+        del params
+        num_users = observation.turn.shape[0]
+        if spec.action_size:
+            return carry, jax.random.uniform(key, (num_users, spec.action_size), minval=-1.0, maxval=1.0)
+        return carry, scores(key, num_users, spec.num_items)
+
+    return Algorithm(learner=None, source=None, policy=Policy(lambda params, num_users: (), act))

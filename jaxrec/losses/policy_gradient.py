@@ -1,0 +1,50 @@
+"""Terms of the policy gradient, per step: every function maps [...] steps to [...] values, the caller averages."""
+
+from __future__ import annotations
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxrec.types import Array
+
+LOG_TWO_PI = 1.8378770664093453
+
+
+def categorical_log_prob(action_logits: Array, action: Array) -> Array:
+    """log pi(action) [...] under a softmax over the last axis of `action_logits` [..., A]; `action` int [...]."""
+    chex.assert_rank(action_logits, action.ndim + 1)
+    chosen = jnp.take_along_axis(action_logits, action[..., None], axis=-1)[..., 0]
+    return chosen - jax.nn.logsumexp(action_logits, axis=-1)
+
+
+def categorical_entropy(action_logits: Array) -> Array:
+    """Entropy [...] in nats of a softmax over the last axis; logits of -inf are actions that cannot be taken."""
+    log_prob = jax.nn.log_softmax(action_logits, axis=-1)
+    possible = jnp.isfinite(log_prob)
+    return -jnp.sum(jnp.where(possible, jnp.exp(log_prob) * jnp.where(possible, log_prob, 0.0), 0.0), axis=-1)
+
+
+def gaussian_log_prob(mean: Array, log_std: Array, action: Array) -> Array:
+    """log density [...] of `action` [..., D] under independent normals; `log_std` [D] or [..., D]."""
+    chex.assert_equal_shape([mean, action])
+    log_std = jnp.broadcast_to(log_std, mean.shape)  # explicit: rank promotion raises
+    scaled = (action - mean) * jnp.exp(-log_std)
+    return -jnp.sum(0.5 * jnp.square(scaled) + log_std + 0.5 * LOG_TWO_PI, axis=-1)
+
+
+def gaussian_entropy(log_std: Array) -> Array:
+    """Entropy [...] in nats of independent normals with `log_std` [..., D]."""
+    return jnp.sum(log_std + 0.5 * (LOG_TWO_PI + 1.0), axis=-1)
+
+
+def policy_gradient_loss(log_prob: Array, advantage: Array) -> Array:
+    """-log pi(a_t) * A_t, [...], whose gradient is the policy gradient; no gradient goes through the advantage."""
+    chex.assert_equal_shape([log_prob, advantage])
+    return -log_prob * jax.lax.stop_gradient(advantage)
+
+
+def value_loss(value: Array, target: Array) -> Array:
+    """Half the squared distance [...] to a target taken as fixed."""
+    chex.assert_equal_shape([value, target])
+    return 0.5 * jnp.square(value - jax.lax.stop_gradient(target))
