@@ -168,9 +168,14 @@ class Policy(NamedTuple):
 
 
 class Algorithm(NamedTuple):
-    """What `algorithms/<family>/<name>.py: make(config, spec)` returns."""
+    """What `algorithms/<family>/<name>.py: make(config, spec)` returns.
+
+    A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts) -> params`:
+    `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the training environment.
+    """
 
     learner: Learner | None
     source: Source | None
     policy: Policy | None = None
     scorer: Callable[[Params, Any], Array] | None = None
+    estimate: Callable[..., Params] | None = None

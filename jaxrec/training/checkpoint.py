@@ -65,7 +65,7 @@ class Checkpoints:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise JaxrecError(
                 f"checkpoint of step {step} could not be written under {self.directory}: {reason}; {kept}; "
-                "free some space and run the same command again"
+                "mend that (is the disk full?) and run the same command again"
             ) from error
         for old in self.steps()[: -self.keep] if self._writes else ():
             shutil.rmtree(self._folder(old), ignore_errors=True)
@@ -97,7 +97,8 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder.absolute() / "arrays", leaves)
+            # Orbax refuses arrays without elements; their shape in the manifest says all there is to them.
+            checkpointer.save(folder.absolute() / "arrays", {name: leaf for name, leaf in leaves.items() if leaf.size})
             checkpointer.wait_until_finished()
         if self._writes:
             described = {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
@@ -130,11 +131,8 @@ class Checkpoints:
                     f"{found.get(name)} there and {ours} here; use another --workdir or delete that folder"
                 )
         with ocp.StandardCheckpointer() as checkpointer:
-            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), expected)
-        ordered = [leaves[name] for name in expected]
+            stored = {name: leaf for name, leaf in expected.items() if leaf.size}
+            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
+        ordered = [leaves.get(name, np.zeros(leaf.shape, leaf.dtype)) for name, leaf in expected.items()]
         return jax.tree.unflatten(jax.tree.structure(template), ordered)
 
-
-def host(tree: Any) -> Any:
-    """The tree as numpy arrays."""
-    return jax.tree.map(np.asarray, tree)

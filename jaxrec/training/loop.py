@@ -10,7 +10,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxrec.training import sharding
 from jaxrec.training.checkpoint import Checkpoints
@@ -106,7 +107,7 @@ def fit(
     """
     mesh = mesh or sharding.make_mesh()
     with jax.set_mesh(mesh):
-        keys = sharding.replicate(seed_keys(seed, num_seeds), mesh)
+        keys = jax.jit(partial(seed_keys, seed, num_seeds), out_shardings=NamedSharding(mesh, P()))()
         feed = _Feed(source, data, mesh, num_steps, steps_per_call)
         init = jax.vmap(partial(_start, learner, source), (None, 0))
         step, carry = 0, None

@@ -10,7 +10,7 @@ from jaxrec.training import checkpoint
 from jaxrec.training.checkpoint import Checkpoints
 from jaxrec.types import JaxrecError
 
-TREE = {"step": jnp.int32(3), "kernel": jnp.arange(6.0).reshape(2, 3), "empty": {}}
+TREE = {"step": jnp.int32(3), "kernel": jnp.arange(6.0).reshape(2, 3), "empty": {}, "none": jnp.zeros((2, 0))}
 
 
 def _template(tree=TREE):

@@ -1,0 +1,127 @@
+"""MDT4Rec against DT, A2C and three policies that learn nothing (paper M, table 1; here with its own transformer, no language model).
+
+    python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec            # the embedded world
+    python -m jaxrec.main --config=configs/mdt4rec.py:coat --config.data.root=DATA      # real data
+    python -m jaxrec.main --config=configs/mdt4rec.py:smoke                             # every stage, in seconds
+
+Variants: smoke, coat, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the training environment; it and
+its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are played in the test environment.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxrec import defaults
+
+EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}  # kind -> (share, chance of a random step)
+STATIC = ("static_cycle", "popular", "random")
+
+
+def get_config(variant: str | None = None) -> ConfigDict:
+    """The experiment, one of the variants named in the module docstring."""
+    config = defaults.get_config()
+    config.name = "mdt4rec"
+    config.paper = "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior, table 1."
+    choices = {None: embedded, "smoke": smoke, "coat": coat, "movielens_100k": movielens_100k, "virtual_taobao": virtual_taobao}
+    if variant not in choices:
+        raise ValueError(f"configs/mdt4rec.py has no variant {variant!r}; choose one of {sorted(filter(None, choices))}")
+    choices[variant](config)
+    return config
+
+
+def stages(config: ConfigDict, *, a2c: dict, transformer: dict, num_steps: int, episodes: int, static: dict) -> None:
+    """Behaviour, log, DT and MDT4Rec on the same log with the same budget, and the evaluation in environment `test`."""
+    config.stages.a2c = defaults.fit("actor_critic.a2c", "train", **a2c)
+    config.stages.log = defaults.collect("a2c", "train", num_episodes=episodes, mixture=EPISODES)
+    for name in ("dt", "mdt4rec"):
+        config.stages[name] = defaults.fit(f"decision_transformer.{name}", "log", num_steps=num_steps, **transformer)
+    for name in static:
+        config.stages[name] = defaults.fit(f"static.{name}", "train", num_steps=1, **static[name])
+    config.stages.evaluation = defaults.evaluate(("mdt4rec", "dt", "a2c", *static), "test")
+    config.order = (*config.order, "a2c", "log", "dt", "mdt4rec", *static, "evaluation")
+
+
+def embedded(config: ConfigDict) -> None:
+    """Train and test environment are one world; the test users were never logged or trained on."""
+    config.data.options = {"world": {}, "text": False, "images": False}
+    for users in ("train", "test"):
+        config.environments[users] = defaults.environment("embedded", users=users)
+    stages(
+        config,
+        a2c={"num_steps": 2000, "optimizer__learning_rate": 0.002},
+        transformer={"width": 64, "num_layers": 2, "num_heads": 2, "context_length": 10, "batch_size": 64},
+        num_steps=600,
+        episodes=2000,
+        static={"static_cycle": {"window": 5, "threshold": 1.0}, "popular": {}, "random": {}},
+    )
+
+
+def smoke(config: ConfigDict) -> None:
+    """Every stage of the default job on a tiny world: proves that it runs, not that it learns."""
+    embedded(config)
+    config.num_seeds = 2
+    for name in ("a2c", "dt", "mdt4rec"):
+        config.stages[name].num_steps = config.stages[name].steps_per_call = 10
+    config.stages.log.num_episodes = 40
+    config.stages.evaluation.update(num_envs=20, num_episodes=20)
+
+
+def feedback_matrix(config: ConfigDict, **rules) -> None:
+    """Two user models, two environments: the training one from train rows alone, the test one from test rows alone."""
+    for split in ("train", "test"):
+        model = f"ratings_{split}"
+        config.stages[model] = defaults.fit(
+            "user_models.matrix_factorization", "interactions", rows=split, num_steps=2000, steps_per_call=500, num_seeds=1
+        )
+        config.environments[split] = defaults.environment("feedback_matrix", split=split, user_model=model, **rules)
+    config.order = ("ratings_train", "ratings_test")
+
+
+def coat(config: ConfigDict) -> None:
+    """290 users, 300 items, ratings 1-5; users leave when an item is too near one of the last 7."""
+    config.data.name = "coat"
+    feedback_matrix(config, window=7, threshold=6.0)
+    stages(
+        config,
+        a2c={"num_steps": 4000},
+        transformer={},
+        num_steps=1500,
+        episodes=2000,
+        static={"static_cycle": {"window": 7, "threshold": 6.0}, "popular": {}, "random": {}},
+    )
+    config.reference = {  # table 1 of paper M; a2c as EasyRL4Rec reports it
+        "mdt4rec": (88.7680, 2.9095, 30.51),
+        "dt": (83.4891, 2.7830, 30.02),
+        "a2c": (81.80, 2.73, 29.92),
+    }
+
+
+def movielens_100k(config: ConfigDict) -> None:
+    """943 users, 1,682 items; MovieLens-1M's exit rule, its threshold scaled to the number of users."""
+    config.data.update(name="movielens_100k", test_fraction=0.2)
+    threshold = 75.0 * (943 / 6040) ** 0.5  # Euclidean distances of columns grow with the root of the users
+    feedback_matrix(config, window=7, threshold=threshold)
+    stages(
+        config,
+        a2c={"num_steps": 4000, "optimizer__learning_rate": 0.001},
+        transformer={},
+        num_steps=1500,
+        episodes=2000,
+        static={"static_cycle": {"window": 7, "threshold": threshold}, "popular": {}, "random": {}},
+    )
+
+
+def virtual_taobao(config: ConfigDict) -> None:
+    """The released simulator; actions are vectors, so popularity and cycles do not exist, and leaving cannot be influenced."""
+    config.data.name = ""
+    for name in ("train", "test"):
+        config.environments[name] = defaults.environment("virtual_taobao")
+    stages(
+        config,
+        a2c={"num_steps": 4000, "optimizer__learning_rate": 0.001},
+        transformer={},
+        num_steps=1500,
+        episodes=2000,
+        static={"random": {}},
+    )
+    config.stages.evaluation.modes = ("FB",)
+    config.reference = {"mdt4rec": (81.7891, 5.9831, 13.67), "dt": (78.8762, 5.9753, 13.20)}

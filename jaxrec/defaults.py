@@ -1,0 +1,133 @@
+"""What every experiment's config starts from; a file under configs/ holds only what differs."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxrec.types import JaxrecError
+
+
+def get_config() -> ConfigDict:
+    """An experiment without stages yet: see `fit`, `collect`, `evaluate` and `environment` for what to add."""
+    return ConfigDict(
+        {
+            "name": "",  # heads the report
+            "paper": "",  # where the method and its table stand
+            "seed": 0,  # of everything random: data, parameters, batches, episodes
+            "num_seeds": 5,  # learners trained side by side; the interval of the table is over them
+            "data": {
+                "name": "embedded",  # a file of jaxrec/data/datasets
+                "root": "",  # the folder that holds one folder per dataset
+                "options": {},  # handed to the dataset's loader
+                "test_fraction": 0.0,  # of the rows, drawn at random, where the dataset comes without a test split
+            },
+            "mesh": {"model": 1},  # devices along the model axis; the rest run data-parallel
+            "sharding": (),  # (path regex, axis or None per dimension), first match wins; the rest is replicated
+            "checkpoint_seconds": 30.0,  # at least this long between checkpoints
+            "environments": {},  # name -> environment(...)
+            "stages": {},  # name -> fit(...), collect(...) or evaluate(...)
+            "order": (),  # the stages in the order they run
+            "reference": {},  # method -> (R_cumu, R_avg, Length) as published, printed beside ours
+        }
+    )
+
+
+def _with_defaults(package: str, name: str, overrides: dict[str, Any]) -> ConfigDict:
+    try:
+        module = importlib.import_module(f"jaxrec.{package}.{name}")
+    except ModuleNotFoundError as error:
+        raise JaxrecError(f"there is no jaxrec/{package}/{name.replace('.', '/')}.py; check the name {name!r}") from error
+    config = module.defaults()
+    config.lock()
+    for leaf, value in overrides.items():
+        node, last = config, leaf
+        while "__" in last:  # optimizer__learning_rate=... reaches into optimizer
+            head, last = last.split("__", 1)
+            node = node[head]
+        if last not in node:
+            raise JaxrecError(f"{package}/{name} has no option {leaf!r}; it has {sorted(config)}")
+        node[last] = value
+    with config.unlocked():
+        config.name = name
+    return config
+
+
+def algorithm(name: str, **overrides: Any) -> ConfigDict:
+    """The options of algorithms/<family>/<file>.py, named 'family.file'; `optimizer__clip_norm=1.0` reaches inside."""
+    return _with_defaults("algorithms", name, overrides)
+
+
+def environment(name: str, **overrides: Any) -> ConfigDict:
+    """The options of environments/<name>.py, and `user_model`: the fit stage whose ratings fill the missing ones ('' = none)."""
+    user_model = overrides.pop("user_model", "")
+    config = _with_defaults("environments", name, overrides)
+    with config.unlocked():
+        config.user_model = user_model
+    return config
+
+
+def fit(
+    name: str,
+    data: str,
+    *,
+    num_steps: int,
+    steps_per_call: int = 100,
+    rows: str = "train",
+    num_seeds: int = 0,
+    **overrides: Any,
+) -> ConfigDict:
+    """A stage that trains an algorithm.
+
+    Args:
+      data: 'interactions', an environment's name (online) or a collect stage's (offline).
+      num_steps: updates; steps_per_call of them per dispatch.
+      rows: of the interactions: 'train', 'test' or 'all'.
+      num_seeds: 0 for the experiment's.
+      overrides: of the algorithm's options.
+    """
+    return ConfigDict(
+        {
+            "kind": "fit",
+            "algorithm": algorithm(name, **overrides),
+            "data": data,
+            "rows": rows,
+            "num_seeds": num_seeds,
+            "num_steps": num_steps,
+            "steps_per_call": steps_per_call,
+            "init_from": "",  # a finished fit stage's folder whose parameters to start from
+        }
+    )
+
+
+def collect(policy: str, environment: str, *, num_episodes: int, mixture: dict[str, tuple[float, float]]) -> ConfigDict:
+    """A stage that logs episodes of a fitted policy (all its seeds in equal parts).
+
+    Args:
+      mixture: kind -> (share of the episodes, probability that a step is uniformly random instead).
+    """
+    return ConfigDict(
+        {"kind": "collect", "policy": policy, "environment": environment, "num_episodes": num_episodes, "mixture": mixture}
+    )
+
+
+def evaluate(policies: Sequence[str], environment: str, *, modes: Sequence[str] = ("FB", "NX_0", "NX_10"), **overrides) -> ConfigDict:
+    """A stage that plays fitted policies in an environment, all seeds, and writes the table and plots."""
+    config = ConfigDict(
+        {
+            "kind": "evaluate",
+            "policies": tuple(policies),
+            "environment": environment,
+            "modes": tuple(modes),
+            "num_envs": 100,  # users at once
+            "num_episodes": 100,  # per mode and seed
+            "selection": "greedy",  # greedy or sample, for policies over items
+        }
+    )
+    config.lock()
+    config.update(overrides)
+    config.unlock()
+    return config

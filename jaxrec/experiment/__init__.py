@@ -1,0 +1,61 @@
+"""Experiments are stages: `run` makes what is missing in a workdir and returns the tables of its evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxrec.experiment import artifacts, collecting, evaluating, fitting, summary
+from jaxrec.experiment.context import Context, check_stages
+from jaxrec.reporting.progress import Progress
+from jaxrec.training.loop import Stopped
+from jaxrec.types import JaxrecError
+
+_KINDS: dict[str, Callable[[Context, str, Progress], dict[str, Any]]] = {
+    "fit": fitting.run,
+    "collect": collecting.run,
+    "evaluate": evaluating.run,
+}
+
+
+def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = lambda: False) -> str:
+    """Runs every stage that is not finished as configured, writes report.md and returns its tables as text.
+
+    Raises:
+      JaxrecError: a mistake in config, data or workdir; nothing half-written is left.
+      Stopped: `stop_requested()` turned true; the same call goes on from there.
+    """
+    check_stages(config)
+    for stage in config.order:
+        if config.stages[stage].kind not in _KINDS:
+            raise JaxrecError(f"stage {stage!r} is of unknown kind {config.stages[stage].kind!r}; choose one of {sorted(_KINDS)}")
+    progress = Progress(enabled=jax.process_index() == 0)
+    with artifacts.locked(workdir):
+        artifacts.write_json(workdir / "config.json", config.to_dict())
+        context = Context(config, workdir, stop_requested)
+        for number, name in enumerate(config.order, start=1):
+            if stop_requested():
+                raise Stopped(f"stopped before stage {name}")
+            _run_stage(context, number, name, progress)
+        return summary.write(context)
+
+
+def _run_stage(context: Context, number: int, name: str, progress: Progress) -> None:
+    stage, folder = context.config.stages[name], context.folder(name)
+    if folder.open():
+        progress.stage(number, len(context.config.order), name, "done before")
+        return
+    progress.stage(number, len(context.config.order), name, _describe(stage))
+    folder.finish(_KINDS[stage.kind](context, name, progress))
+
+
+def _describe(stage: ConfigDict) -> str:
+    if stage.kind == "fit":
+        return f"fit {stage.algorithm.name} on {stage.data}, {stage.num_steps:,} steps"
+    if stage.kind == "collect":
+        return f"collect {stage.num_episodes:,} episodes of {stage.policy} in {stage.environment}"
+    return f"evaluate {len(stage.policies)} policies in {stage.environment}, modes {', '.join(stage.modes)}"

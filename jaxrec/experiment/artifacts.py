@@ -1,0 +1,115 @@
+"""The workdir: one folder per stage, marked with what made it, so that a finished stage is never run again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrec.types import JaxrecError
+
+_MARK, _DONE = "stage.json", "done.json"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
+    os.replace(partial, path)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name != "environment"}
+    return str(value)
+
+
+def digest(value: Any) -> str:
+    """A fingerprint of plain data (dicts, lists, numbers, strings)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Holds the workdir for this process; the kernel lets go however the process ends.
+
+    Raises:
+      JaxrecError: another run holds it.
+    """
+    if workdir.exists() and not workdir.is_dir():
+        raise JaxrecError(f"--workdir {workdir} is a file; name a folder")
+    workdir.mkdir(parents=True, exist_ok=True)
+    # One lock per process of a distributed run, which share the workdir.
+    with open(workdir / f".lock{jax.process_index() or ''}", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise JaxrecError(
+                f"{workdir} is in use by another run (process {file.read().strip() or 'unknown'}); wait for it or use another --workdir"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@dataclasses.dataclass(frozen=True)
+class StageFolder:
+    """One stage's folder; `fingerprint` covers its config and, through theirs, everything it was made from."""
+
+    path: Path
+    fingerprint: str
+
+    def open(self) -> bool:
+        """True if the stage is finished as configured; else the folder stands ready, emptied if its config changed."""
+        mark = self.path / _MARK
+        if mark.exists() and self._recorded(mark) == self.fingerprint:
+            return (self.path / _DONE).exists()
+        if self.path.exists() and jax.process_index() == 0:
+            if not mark.exists() and any(self.path.iterdir()):
+                raise JaxrecError(f"{self.path} holds files that are not a stage's; use another --workdir")
+            shutil.rmtree(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(mark, {"fingerprint": self.fingerprint})
+        return False
+
+    def finish(self, about: dict[str, Any]) -> None:
+        write_json(self.path / _DONE, about)
+
+    def about(self) -> dict[str, Any]:
+        return json.loads((self.path / _DONE).read_text())
+
+    def _recorded(self, mark: Path) -> str:
+        try:
+            return json.loads(mark.read_text())["fingerprint"]
+        except (ValueError, KeyError):
+            return ""
+
+
+def save_arrays(path: Path, tree: Any) -> None:
+    """A pytree of records and dicts as one npz, keyed by path; written whole or not at all."""
+    named = {jax.tree_util.keystr(p): np.asarray(leaf) for p, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        np.savez(file, **named)
+    os.replace(partial, path)
+
+
+def load_arrays(path: Path, structure: Any) -> Any:
+    """The pytree `save_arrays` wrote; `structure` is any pytree of the same shape of nodes."""
+    with np.load(path, allow_pickle=False) as stored:
+        names = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(structure)]
+        return jax.tree.unflatten(jax.tree.structure(structure), [stored[name] for name in names])

@@ -1,0 +1,181 @@
+"""What the stages of one run share: config, workdir, and everything already loaded or made."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxrec.experiment import problem
+from jaxrec.experiment.artifacts import StageFolder, digest, load_arrays
+from jaxrec.training import sharding
+from jaxrec.training.checkpoint import Checkpoints
+from jaxrec.types import Algorithm, Interactions, JaxrecError, Observation, Params, Spec, Trajectories
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A finished fit stage: params leaves are [S, ...]."""
+
+    algorithm: Algorithm
+    params: Params
+    spec: Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Logs:
+    """A finished collect stage; the spec's return_range is that of the logged returns-to-go."""
+
+    trajectories: Trajectories
+    spec: Spec
+
+
+class Context:
+    """Loads what stages name as input, once each."""
+
+    def __init__(self, config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = lambda: False):
+        self.config, self.workdir, self.stop_requested = config, Path(workdir), stop_requested
+        self._environments: dict[str, tuple[Any, Any]] = {}
+        self._fitted: dict[str, Fitted] = {}
+        self._logs: dict[str, Logs] = {}
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        return sharding.make_mesh(self.config.mesh.model)
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        return problem.load_interactions(self.config)
+
+    def environment(self, name: str) -> tuple[Any, Any]:
+        """(environment, params) of config.environments[name]."""
+        if name not in self._environments:
+            config = self.config.environments[name]
+            user_model = None
+            if config.user_model:
+                stage = self.config.stages[config.user_model].algorithm.name
+                params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), self.fitted(config.user_model).params)
+                user_model = importlib.import_module(f"jaxrec.algorithms.{stage}").factors(params)
+            # The simulators that bring their own world neither need nor can use a log of ratings.
+            interactions = self.interactions if self.config.data.name else None
+            self._environments[name] = problem.make_environment(
+                config, interactions, user_model, self.config.data.root
+            )
+        return self._environments[name]
+
+    def stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
+        """(data, spec) a fit stage trains on: the log, an environment's params, or collected trajectories."""
+        if config.data == "interactions":
+            chosen = problem.rows(self.interactions, config.rows)
+            return problem.interaction_arrays(chosen), problem.spec_of_interactions(chosen)
+        if config.data in self.config.environments:
+            environment, params = self.environment(config.data)
+            return params, problem.spec_of_environment(environment, params)
+        logs = self.logs(config.data)
+        return logs.trajectories, logs.spec
+
+    def num_seeds(self, config: ConfigDict) -> int:
+        return config.num_seeds or self.config.num_seeds
+
+    def fitted(self, name: str) -> Fitted:
+        """The parameters of a finished fit stage."""
+        if name not in self._fitted:
+            config = self.config.stages[name]
+            _, spec = self.stage_data(config)
+            algorithm = problem.make_algorithm(config.algorithm, spec)
+            if algorithm.learner is None:
+                self._fitted[name] = Fitted(algorithm, self._estimate(config, algorithm), spec)
+                return self._fitted[name]
+            keys = jax.random.split(jax.random.key(0), self.num_seeds(config))
+            template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
+            placed = sharding.shardings(template, self.mesh, self.config.sharding, leading=1)
+            template = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), template, placed)
+            self._fitted[name] = Fitted(algorithm, read_params(self.folder(name).path, template), spec)
+        return self._fitted[name]
+
+    def _estimate(self, config: ConfigDict, algorithm: Algorithm) -> Params:
+        """The params of a counted method, with a seeds axis of one: cheap and without chance, so made anew, never stored."""
+        environment, params = self.environment(config.data)
+        facts = environment.item_facts(params) if hasattr(environment, "item_facts") else {}
+        estimated = algorithm.estimate(self.interactions if self.config.data.name else None, **facts)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[None], estimated)
+
+    def logs(self, name: str) -> Logs:
+        """The trajectories of a finished collect stage."""
+        if name not in self._logs:
+            environment, params = self.environment(self.config.stages[name].environment)
+            leaf = np.zeros(0)
+            record = Trajectories(Observation(leaf, leaf, leaf, leaf, leaf), leaf, leaf, leaf)
+            trajectories = load_arrays(self.folder(name).path / "trajectories.npz", record)
+            returns = problem.returns_to_go(trajectories)[trajectories.mask]
+            spec = problem.spec_of_environment(environment, params)
+            spec = dataclasses.replace(spec, return_range=(float(returns.min()), float(returns.max())))
+            self._logs[name] = Logs(trajectories, spec)
+        return self._logs[name]
+
+    def folder(self, name: str) -> StageFolder:
+        return StageFolder(self.workdir / name, self.fingerprint(name))
+
+    def fingerprint(self, name: str) -> str:
+        """Of a stage's config and of all that it is made from."""
+        config = self.config.stages[name].to_dict()
+        shared = {leaf: self.config[leaf] for leaf in ("seed", "num_seeds")} | {"data": self.config.data.to_dict()}
+        used = {input_: self._input_fingerprint(input_) for input_ in inputs(self.config, name)}
+        return digest({"config": config, "shared": shared, "inputs": used})
+
+    def _input_fingerprint(self, name: str) -> str:
+        if name in self.config.environments:
+            config = self.config.environments[name]
+            model = self.fingerprint(config.user_model) if config.user_model else ""
+            return digest({"config": config.to_dict(), "user_model": model})
+        return self.fingerprint(name)
+
+
+def inputs(config: ConfigDict, name: str) -> list[str]:
+    """The stages and environments a stage names, in no particular order."""
+    stage = config.stages[name]
+    named = [stage[leaf] for leaf in ("data", "environment", "policy") if leaf in stage]
+    return [n for n in (*named, *stage.get("policies", ())) if n != "interactions"]
+
+
+def check_stages(config: ConfigDict) -> None:
+    """Every stage's inputs exist and run before it.
+
+    Raises:
+      JaxrecError: an unknown, misplaced or missing stage or environment.
+    """
+    done: set[str] = set()
+    for name in config.order:
+        if name not in config.stages:
+            raise JaxrecError(f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}")
+        for input_ in inputs(config, name):
+            if input_ in config.environments:
+                input_ = config.environments[input_].user_model or None
+            elif input_ not in config.stages:
+                raise JaxrecError(
+                    f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) "
+                    f"nor an environment ({sorted(config.environments)})"
+                )
+            if input_ and input_ not in done:
+                raise JaxrecError(f"stage {name!r} needs {input_!r}, which does not run before it; mend config.order")
+        done.add(name)
+
+
+def read_params(folder: Path, template: Params) -> Params:
+    """The parameters a fit stage left in its folder, leaves [S, ...].
+
+    Raises:
+      JaxrecError: none there, or of another catalogue or network.
+    """
+    restored = Checkpoints(folder / "params").restore(template)
+    if restored is None:
+        raise JaxrecError(f"{folder} holds no whole parameters; run its stage again (delete the folder first)")
+    return restored[1]

@@ -1,0 +1,60 @@
+"""The `evaluate` stage: fitted policies, all seeds, in one environment and several modes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrec.evaluation import simulation
+from jaxrec.experiment.artifacts import write_json
+from jaxrec.experiment.context import Context
+from jaxrec.experiment.problem import rows
+from jaxrec.reporting.progress import Progress
+from jaxrec.types import Interactions
+
+
+def catalogue(interactions: Interactions) -> simulation.Catalogue:
+    """Popularity in the train rows, and the vectors diversity is measured in: item features, else who rated what."""
+    train = rows(interactions, "train")
+    popularity = np.bincount(train.item, minlength=interactions.num_items).astype(np.float32)
+    vectors = interactions.item_features.get("category")
+    if vectors is None:
+        vectors = np.zeros((interactions.num_items, interactions.num_users), np.float32)
+        vectors[train.item, train.user] = train.feedback
+    return simulation.Catalogue(popularity, np.asarray(vectors, np.float32))
+
+
+def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
+    """Plays stage `name`'s policies; leaves results.json: policy -> metric -> one value per seed."""
+    config, results, seconds = context.config.stages[name], {}, {}
+    environment, env_params = context.environment(config.environment)
+    discrete = not context.fitted(config.policies[0]).spec.action_size
+    items = catalogue(context.interactions) if discrete else None
+    # Every policy meets the same users: the keys do not depend on the policy.
+    keys = jax.random.split(jax.random.key(context.config.seed + 2), context.config.num_seeds)
+    with progress.bar(name, total=len(config.policies), unit="policy") as bar:
+        for policy_name in config.policies:
+            fitted = context.fitted(policy_name)
+            began = time.monotonic()
+            evaluate = simulation.make(
+                environment,
+                fitted.algorithm.policy,
+                modes=config.modes,
+                num_envs=config.num_envs,
+                num_episodes=config.num_episodes,
+                selection=config.selection,
+            )
+            seeds = jax.tree.leaves(fitted.params)
+            one = bool(seeds) and seeds[0].shape[0] == 1  # a policy without seeds still meets every seed's users
+            params = jax.tree.map(lambda leaf: leaf[0], fitted.params) if one else fitted.params
+            play = jax.jit(jax.vmap(evaluate, (None if one else 0, None, None, 0)))
+            results[policy_name] = {
+                metric: np.asarray(values).tolist() for metric, values in play(params, env_params, items, keys).items()
+            }
+            seconds[policy_name] = time.monotonic() - began
+            bar.done(len(results))
+    write_json(context.folder(name).path / "results.json", results)
+    return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}

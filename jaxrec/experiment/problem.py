@@ -1,0 +1,89 @@
+"""From a config to the arrays and static facts a stage works on: interactions, environments, specs."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.types import TEST, TRAIN, Algorithm, Interactions, JaxrecError, Spec, Trajectories
+
+_ROWS = {"train": TRAIN, "test": TEST}
+
+
+def load_interactions(config: ConfigDict) -> Interactions:
+    """The configured dataset, split if it comes unsplit and the config asks for it."""
+    from jaxrec.data import datasets, splits
+
+    interactions = datasets.load(config.data.name, config.data.root or None, **config.data.options)
+    if config.data.test_fraction and not (interactions.split == TEST).any():
+        return splits.random(interactions, config.data.test_fraction, seed=config.seed)
+    return interactions
+
+
+def rows(interactions: Interactions, which: str) -> Interactions:
+    """The train rows, the test rows, or all."""
+    if which == "all":
+        return interactions
+    if which not in _ROWS:
+        raise JaxrecError(f"rows {which!r} is unknown; choose 'train', 'test' or 'all'")
+    chosen = interactions.where(interactions.split == _ROWS[which])
+    if not len(chosen):
+        raise JaxrecError(f"dataset {interactions.name} has no {which} rows; set data.test_fraction or use rows='all'")
+    return chosen
+
+
+def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:
+    """What `algorithms/<family>/<file>.py: make` returns for a config that carries its name."""
+    return importlib.import_module(f"jaxrec.algorithms.{config.name}").make(config, spec)
+
+
+def make_environment(config: ConfigDict, interactions: Interactions | None, user_model: Any, root: str) -> tuple[Any, Any]:
+    """(environment, params) of `environments/<name>.py`."""
+    module = importlib.import_module(f"jaxrec.environments.{config.name}")
+    return module.make(
+        config, interactions=interactions, user_model=user_model, root=Path(root) if root else None
+    )
+
+
+def spec_of_environment(environment: Any, params: Any) -> Spec:
+    """The static facts of an environment that follows gymnax's spaces and returns Observations."""
+    from gymnax.environments import spaces
+
+    actions, observed = environment.action_space(params), environment.observation_space(params).spaces
+    discrete = isinstance(actions, spaces.Discrete)
+    return Spec(
+        num_users=int(getattr(observed["user"], "n", 1)),
+        num_items=int(actions.n) if discrete else 0,
+        max_turn=int(params.max_steps_in_episode),
+        observation_size=int(observed["vector"].shape[-1]),
+        action_size=0 if discrete else int(actions.shape[-1]),
+        reward_range=environment.reward_range,
+        return_range=tuple(bound * int(params.max_steps_in_episode) for bound in environment.reward_range),
+        environment=environment,
+    )
+
+
+def spec_of_interactions(interactions: Interactions) -> Spec:
+    """For algorithms that see the log alone: one step per episode."""
+    low, high = float(interactions.feedback.min()), float(interactions.feedback.max())
+    return Spec(
+        interactions.num_users, interactions.num_items, max_turn=1, reward_range=(low, high), return_range=(low, high)
+    )
+
+
+def returns_to_go(trajectories: Trajectories) -> np.ndarray:
+    """[N, T] undiscounted sums of the rewards from each step on."""
+    reward = np.where(trajectories.mask, trajectories.reward, 0.0)
+    return np.flip(np.cumsum(np.flip(reward, 1), 1), 1)
+
+
+def interaction_arrays(interactions: Interactions) -> dict[str, Any]:
+    """The device columns a logged source gathers from: user, item int32 [E] and feedback float32 [E]."""
+    return jax.tree.map(
+        np.asarray, {"user": interactions.user, "item": interactions.item, "feedback": interactions.feedback}
+    )

@@ -1,0 +1,104 @@
+"""From the finished stages of a workdir to its report and the tables printed at the end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrec.experiment.context import Context, inputs
+from jaxrec.reporting import report
+from jaxrec.reporting.tables import console
+from jaxrec.reporting.writer import curve, read_metrics
+
+_CURVES = {"train/return": "return of training episodes", "loss/total": "loss"}
+_HISTOGRAM = "/histogram/"
+
+
+def write(context: Context) -> str:
+    """Writes report.md with its plots; returns the tables, one per mode, for the console."""
+    config = context.config
+    stages = [name for name in config.order if config.stages[name].kind == "evaluate"]
+    texts = []
+    for name in stages:
+        made = _report(context, name)
+        if jax.process_index() == 0:
+            report.write(context.workdir if len(stages) == 1 else context.folder(name).path, made)
+        texts += [f"{mode}\n{console(table)}" for mode, table in report.tables(made).items()]
+    return "\n".join([*texts, f"report: {context.workdir / 'report.md'}"])
+
+
+def _report(context: Context, name: str) -> report.Report:
+    config, stage = context.config, context.config.stages[name]
+    stored = json.loads((context.folder(name).path / "results.json").read_text())
+    results = {
+        policy: {metric: np.asarray(values) for metric, values in metrics.items() if _HISTOGRAM not in metric}
+        for policy, metrics in stored.items()
+    }
+    return report.Report(
+        title=f"{config.name} on {_data_name(config)}",
+        results=results,
+        reference={method: _reference(row) for method, row in config.reference.items()},
+        num_episodes=stage.num_episodes,
+        curves=_curves(context),
+        lengths=_lengths(stored, stage.modes[0]),
+        training=_facts(context, _training_environment(config)),
+        test=_facts(context, stage.environment),
+        config=config.to_dict(),
+        speed={n: _speed(context.folder(n).about()) for n in config.order},
+        notes=tuple(filter(None, (config.paper, *_log_notes(context)))),
+    )
+
+
+def _data_name(config: Any) -> str:
+    return config.data.name or next(iter(config.environments.values())).name
+
+
+def _reference(row: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip(("FB/R_cumu", "FB/R_avg", "FB/Length"), row, strict=True))
+
+
+def _curves(context: Context) -> dict[str, dict[str, Any]]:
+    path = context.workdir / "metrics.jsonl"
+    rows = read_metrics(path) if path.exists() else []
+    curves: dict[str, dict[str, Any]] = {}
+    for metric, label in _CURVES.items():
+        for name in context.config.order:
+            steps, values = curve(rows, name, metric)
+            if len(steps) > 1:
+                curves.setdefault(label, {})[name] = (steps, values)
+    return curves
+
+
+def _lengths(stored: dict[str, Any], mode: str) -> dict[str, np.ndarray]:
+    key = f"{mode}{_HISTOGRAM}history_length"
+    return {policy: np.sum(metrics[key], axis=0) for policy, metrics in stored.items() if key in metrics}
+
+
+def _training_environment(config: Any) -> str | None:
+    used = [n for name in config.order if config.stages[name].kind != "evaluate" for n in inputs(config, name)]
+    return next((name for name in used if name in config.environments), None)
+
+
+def _facts(context: Context, name: str | None) -> dict[str, Any]:
+    return report.flat(context.config.environments[name].to_dict()) if name else {}
+
+
+def _speed(about: dict[str, Any]) -> str:
+    return ", ".join(filter(None, (f"{about['seconds']:.1f} s", about.get("speed"))))
+
+
+def _log_notes(context: Context) -> list[str]:
+    notes = []
+    for name in context.config.order:
+        if context.config.stages[name].kind == "collect":
+            kinds = context.folder(name).about()["kinds"]
+            parts = [
+                f"{k['episodes']} {kind} (a step random with probability {k['random_step_probability']}; mean return "
+                f"{k['mean_return']:.4g} over {k['mean_length']:.3g} steps)"
+                for kind, k in kinds.items()
+            ]
+            notes.append(f"Behaviour log `{name}`: episodes {', '.join(parts)}.")
+    return notes

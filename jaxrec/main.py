@@ -1,0 +1,82 @@
+"""`python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec`: flags only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from absl import flags, logging
+from ml_collections import config_flags
+
+from jaxrec.types import JaxrecError
+
+FLAGS = flags.FLAGS
+_CONFIG = config_flags.DEFINE_config_file("config", None, "A file under configs/, a variant after a colon.", lock_config=True)
+_WORKDIR = flags.DEFINE_string("workdir", "", "Where everything is written; runs/<config> if empty.")
+_DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a mistake.")
+_COORDINATOR = flags.DEFINE_string("coordinator", "", "host:port of process 0, for runs over several processes.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", 1, "Processes of the run.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", 0, "Which of them this is.")
+
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def main(argv: list[str]) -> int:
+    """Returns the process's exit code: 0 done, 2 a mistake the user can mend, 143 stopped and saved."""
+    debug = any(argument in ("--debug", "--debug=true") for argument in argv)
+    try:
+        return _run(argv)
+    except JaxrecError as error:
+        message = str(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
+            raise
+        message = f"{error.strerror}: {error.filename or _WORKDIR.value}; mend that and run the same command again"
+    if debug:
+        traceback.print_exc()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _run(argv: list[str]) -> int:
+    _parse(argv)
+    import jax
+
+    from jaxrec import experiment
+    from jaxrec.training.loop import Stopped
+
+    logging.set_verbosity(logging.INFO if _DEBUG.value else logging.ERROR)
+    if _NUM_PROCESSES.value > 1:
+        jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    asked: list[int] = []
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, frame: asked.append(number) or signal.signal(number, signal.SIG_DFL))
+    workdir = Path(_WORKDIR.value or os.path.join("runs", _CONFIG.value.name or "unnamed"))
+    try:
+        print(experiment.run(_CONFIG.value, workdir, stop_requested=lambda: bool(asked)))
+    except Stopped as stopped:
+        print(f"{stopped}; saved in {workdir}; the same command goes on from there", file=sys.stderr)
+        return _TERMINATED
+    return 0
+
+
+def _parse(argv: list[str]) -> None:
+    """Reads the flags; a misspelt or mistyped one becomes one line."""
+    try:
+        rest = FLAGS(argv)
+    except JaxrecError:
+        raise
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, ImportError) as error:
+        raise JaxrecError(f"{str(error).strip(chr(39))}; see the config file and jaxrec/defaults.py for what can be set") from error
+    if len(rest) > 1:
+        raise JaxrecError(f"unexpected argument {rest[1]!r}; flags start with --")
+    if _CONFIG.value is None:
+        raise JaxrecError("no --config given; try --config=configs/mdt4rec.py:smoke")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
