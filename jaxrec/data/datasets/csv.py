@@ -1,0 +1,84 @@
+"""Own data: one CSV, TSV or Parquet file with a row per interaction; by default `user,item,rating,timestamp`.
+
+Licence: yours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxrec.data import assemble, tables
+from jaxrec.data.lines import Column
+from jaxrec.types import Interactions, JaxrecError
+
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def load(
+    root: Path | str | None = None,
+    *,
+    path: Path | str,
+    user: str = "user",
+    item: str = "item",
+    rating: str | None = "rating",
+    timestamp: str | None = "timestamp",
+    separator: str | None = None,
+    ids: str = "integer",
+    rating_range: tuple[float, float] | None = None,
+    time_unit: str = "s",
+    duplicates: str = "refuse",
+) -> Interactions:
+    """Reads one file; all rows are TRAIN (see `data.splits`).
+
+    Args:
+      root: the folder that a relative `path` starts from; None for the working directory.
+      path: the file; `.parquet` is read as Parquet, anything else as text.
+      user, item, rating: names of the columns; rating None gives every row feedback 1.
+      timestamp: name of the time column; None, or the default where the file has no such column, leaves times unknown.
+      separator: one character; None is a tab for `.tsv`, a comma otherwise.
+      ids: `integer` (64 bits) or `text`.
+      rating_range: lowest and highest rating allowed; None allows any finite number.
+      time_unit: s, ms, us or ns; times are kept in whole seconds.
+      duplicates: `refuse` a (user, item) pair that comes twice, or `keep` both as repeated events.
+
+    Raises:
+      JaxrecError: missing or damaged file or option; names the line.
+    """
+    if not path:
+        raise JaxrecError("dataset csv needs the file to read: path=FILE")
+    _check_options(
+        [user, item, rating, timestamp],
+        separator,
+        ids=(ids, ("integer", "text")),
+        time_unit=(time_unit, tuple(_TICKS)),
+        duplicates=(duplicates, ("refuse", "keep")),
+    )
+    file = Path(path).expanduser() if root is None else Path(root) / Path(path).expanduser()
+    kind = int if ids == "integer" else str
+    low, high = rating_range or (-_LARGEST, _LARGEST)
+    columns = [Column(user, kind), Column(item, kind)]
+    columns += [Column(rating, float, low, high)] if rating else []
+    parquet = file.suffix == ".parquet"
+    separator = separator or ("\t" if file.suffix == ".tsv" else ",")
+    if timestamp == "timestamp" and timestamp not in tables.names(file, separator, parquet=parquet):
+        timestamp = None
+    columns += [Column(timestamp, float, -(2.0**62), 2.0**62)] if timestamp else []
+    data = tables.read_parquet(file, columns) if parquet else tables.read(file, columns, separator=separator)
+    feedback = data[rating] if rating else np.ones(len(data[user]))
+    time = data[timestamp] / _TICKS[time_unit] if timestamp else None
+    log = assemble.Log(file, data[user], data[item], feedback, time, first_line=1 if parquet else 2)
+    return assemble.interactions("csv", [log], unique=duplicates == "refuse")
+
+
+def _check_options(columns: list[str | None], separator: str | None, **choices: tuple[str, tuple[str, ...]]) -> None:
+    for option, (value, known) in choices.items():
+        if value not in known:
+            raise JaxrecError(f"dataset csv has no {option} {value!r}; choose one of {', '.join(known)}")
+    named = [c for c in columns if c]
+    if len(set(named)) < len(named):
+        raise JaxrecError(f"dataset csv needs a column of its own for each of {', '.join(named)}")
+    if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
+        raise JaxrecError(f"dataset csv cannot separate at {separator!r}; give one ASCII character")

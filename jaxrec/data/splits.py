@@ -1,0 +1,79 @@
+"""Train, validation and test by chance, by time or by each user's last rows, for datasets that come unsplit.
+
+Only TRAIN rows are divided: rows that came as VALIDATION or TEST stay so. Fractions are of the TRAIN rows, rounded to
+whole rows; each split returns the same rows in the same order with another `split` column.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions, JaxrecError
+
+
+def random(interactions: Interactions, *, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Interactions:
+    """Rows drawn at random without replacement; the same seed gives the same rows. Raises: JaxrecError."""
+    rows = np.flatnonzero(interactions.split == TRAIN)
+    return _cut(interactions, np.random.default_rng(seed).permutation(rows), test, validation)
+
+
+def by_time(interactions: Interactions, *, test: float = 0.2, validation: float = 0.0) -> Interactions:
+    """The latest rows of all are TEST, those before them VALIDATION; rows of one second in the order of the file.
+
+    Raises:
+      JaxrecError: fractions out of range, or a dataset without times.
+    """
+    _need_times(interactions)
+    rows = np.flatnonzero(interactions.split == TRAIN)
+    return _cut(interactions, rows[np.argsort(interactions.time[rows], kind="stable")], test, validation)
+
+
+def leave_last(interactions: Interactions, *, test: int = 1, validation: int = 0) -> Interactions:
+    """Of each user the `test` latest rows are TEST and the `validation` rows before them VALIDATION.
+
+    Users without at least one row more than that stay TRAIN altogether. Rows of one second, and all rows of a dataset
+    without times, are taken in the order of the file.
+
+    Raises:
+      JaxrecError: negative numbers, or no user has enough rows.
+    """
+    if test < 0 or validation < 0:
+        raise JaxrecError(f"leave_last takes whole numbers from 0 upward; found test={test}, validation={validation}")
+    rows = np.flatnonzero(interactions.split == TRAIN)
+    order = rows[np.lexsort((interactions.time[rows], interactions.user[rows]))]  # stable
+    user = interactions.user[order]
+    count = np.bincount(user, minlength=interactions.num_users)
+    from_last = np.cumsum(count)[user] - np.arange(len(user))  # 1 for a user's last row
+    split = np.where(from_last <= test, TEST, np.where(from_last <= test + validation, VALIDATION, TRAIN))
+    split = np.where(count[user] > test + validation, split, TRAIN)
+    if test + validation and not (split != TRAIN).any():
+        raise JaxrecError(f"no user of {interactions.name} has more than {test + validation} rows; leave fewer out")
+    return _assign(interactions, order, split)
+
+
+def _cut(interactions: Interactions, order: np.ndarray, test: float, validation: float) -> Interactions:
+    """The last rows in this order are TEST, those before them VALIDATION."""
+    if not (0 <= test < 1 and 0 <= validation < 1 and test + validation < 1):
+        raise JaxrecError(
+            f"fractions from 0 to below 1 in all are expected; found test={test}, validation={validation}"
+        )
+    num_test, num_validation = round(test * len(order)), round(validation * len(order))
+    if num_test + num_validation >= len(order):
+        raise JaxrecError(f"{interactions.name} has {len(order)} training rows, too few to leave one; ask for less")
+    split = np.full(len(order), TRAIN)
+    split[len(order) - num_test :] = TEST
+    split[len(order) - num_test - num_validation : len(order) - num_test] = VALIDATION
+    return _assign(interactions, order, split)
+
+
+def _assign(interactions: Interactions, rows: np.ndarray, split: np.ndarray) -> Interactions:
+    column = interactions.split.copy()
+    column[rows] = split
+    return dataclasses.replace(interactions, split=column)
+
+
+def _need_times(interactions: Interactions) -> None:
+    if not interactions.time.any():
+        raise JaxrecError(f"{interactions.name} has no times to split by; split at random, or leave_last by file order")
