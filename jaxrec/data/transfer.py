@@ -146,8 +146,8 @@ def _attempt(url: str, part: Path, size: int | None, progress: bool) -> None:
         if size is not None and total not in (None, size):
             part.unlink(missing_ok=True)
             raise JaxrecError(f"{url} has {total} bytes where {size} are expected; it is not the file meant")
-        _remember(part, response.headers)
         with _writing(part):
+            _remember(part, response.headers)
             file = part.open("ab" if offset else "wb")
         with file:
             _copy(part, response, file, offset, total if total is not None else size, progress)

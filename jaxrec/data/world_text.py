@@ -1,6 +1,6 @@
 """Words for the items of the embedded world: what is said follows the item's factors, and not all is said.
 
-    title        brand, an adjective for the item's own strongest factor, a noun of its category
+    title        brand, the attribute that sets it apart from its category, a noun of its category
     attributes   one per pole of each factor, told only where the factor is strong (|e_f| above MENTION)
     description  everything in one line, for language models
 
@@ -94,9 +94,9 @@ def titles(world: World, items: np.ndarray | None = None) -> np.ndarray:
     items = np.arange(world.num_items) if items is None else np.asarray(items)
     num_factors = world.config.num_factors
     category = world.tables.item_category[items]
-    own = world.tables.item_vectors[items, :num_factors] - world.centres[category]
-    strongest = np.abs(own).argmax(1)
-    low = np.take_along_axis(own, strongest[:, None], 1)[:, 0] < 0
+    factors = world.tables.item_vectors[items, :num_factors]
+    strongest = _own_attribute(factors, factors - world.centres[category])
+    low = np.take_along_axis(factors, strongest[:, None], 1)[:, 0] < 0
     adjectives = np.array(attribute_names(num_factors), dtype=object)[strongest + num_factors * low]
     nouns = np.array(
         [CATEGORIES[g % len(CATEGORIES)][1].split() for g in range(world.config.num_categories)], dtype=object
@@ -104,6 +104,12 @@ def titles(world: World, items: np.ndarray | None = None) -> np.ndarray:
     # A multiplicative hash: neighbours differ, and one item's noun does not depend on how many items there are.
     noun = nouns[category, (items.astype(np.int64) * 2654435761 >> 16) % nouns.shape[1]]
     return brand_names(world)[world.item_brand[items]] + " " + adjectives + " " + noun
+
+
+def _own_attribute(factors: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """int [A]: the factor that sets an item apart from its category, among the attributes that may be told of it."""
+    told = (np.abs(factors) > MENTION) & (factors * own > 0)
+    return (np.where(told, np.abs(own), 0.0) + 1e-3 * np.abs(factors)).argmax(1)
 
 
 def descriptions(world: World, items: np.ndarray | None = None) -> np.ndarray:

@@ -60,7 +60,11 @@ def load(
     """
     del root
     generated = worlds.generate(_override(worlds.defaults(size), world, "world"))
-    columns = simulate(generated, _override(logging_defaults(), logging, "logging"))
+    policy = _override(logging_defaults(), logging, "logging")
+    for name in ("max_turn", "candidates"):
+        if policy[name] < 1:
+            raise JaxrecError(f"dataset 'embedded': logging.{name} is {policy[name]}, set it to 1 or more")
+    columns = simulate(generated, policy)
     config = generated.config
     items = {**_features(generated), **(_text(generated) if text else {})}
     if images:
