@@ -1,0 +1,120 @@
+"""From a log and a user model to what a feedback-matrix environment holds: rewards and an exit rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.environments import exit_rules, rewards
+from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError
+
+CHOICES = {
+    "split": ("train", "test", "all"),
+    "form": ("dense", "factors"),
+    "exit_rule": ("distance", "category"),
+    "exit_distance_source": ("own", "test"),
+    "window_mode": exit_rules.WINDOWS,
+}
+WHERE = "environment 'feedback_matrix': "
+Factors = tuple[np.ndarray, np.ndarray]
+
+
+def build(config: ConfigDict, interactions: Interactions, user_model: Any) -> tuple[Any, Any]:
+    """(rewards record, exit-rule record) of the split that the config names."""
+    factors = _factors(user_model, config.split, interactions)
+    dense = config.form == "dense"
+    if dense:
+        matrix = completed_matrix(_rows(interactions, config.split), factors, config.reward_low, config.reward_high)
+        paid = rewards.Dense(jnp.asarray(matrix))
+    else:
+        user, item = _needed(factors, "form = factors")
+        low, high = jnp.float32(config.reward_low), jnp.float32(config.reward_high)
+        paid = rewards.Factors(jnp.asarray(user), jnp.asarray(item), low, high)
+    if config.exit_rule == "category":
+        return paid, _category_rule(config, interactions)
+    if config.exit_distance_source == "test" and config.split != "test":
+        matrix, factors = None, _leaked(user_model, interactions)
+        if dense:
+            matrix = completed_matrix(_rows(interactions, "test"), factors, config.reward_low, config.reward_high)
+    threshold = jnp.float32(config.threshold)
+    if dense:
+        return paid, exit_rules.Distance(jnp.asarray(exit_rules.column_distances(matrix)), threshold)
+    return paid, exit_rules.FactorDistance(jnp.asarray(exit_rules.distance_embedding(*factors)), threshold)
+
+
+def completed_matrix(rows: Interactions, factors: Factors | None, low: float, high: float) -> np.ndarray:
+    """float32 [N, A]: observed ratings (the mean where a pair was rated twice), clip(U V', low, high) where there are none.
+
+    Observed ratings outside [low, high] are clipped too. Raises JaxrecError if ratings are missing and nothing predicts them.
+    """
+    shape = (rows.num_users, rows.num_items)
+    cell, inverse = np.unique(rows.user.astype(np.int64) * shape[1] + rows.item, return_inverse=True)
+    mean = np.bincount(inverse, rows.feedback, len(cell)) / np.maximum(np.bincount(inverse, minlength=len(cell)), 1)
+    if factors is None and len(cell) < shape[0] * shape[1]:
+        raise JaxrecError(
+            f"{WHERE}{shape[0] * shape[1] - len(cell)} of {shape[0]} x {shape[1]} ratings of {rows.name} are missing; "
+            "fit a user model first (stage user_model), or give user_model=(user_factors, item_factors)"
+        )
+    matrix = np.zeros(shape, np.float32) if factors is None else factors[0] @ factors[1].T
+    matrix.reshape(-1)[cell] = mean
+    return np.clip(matrix, low, high, out=matrix)
+
+
+def _rows(interactions: Interactions, split: str) -> Interactions:
+    if split == "all":
+        return interactions
+    rows = interactions.where(interactions.split == {"train": TRAIN, "test": TEST}[split])
+    if len(rows) == 0:
+        raise JaxrecError(f"{WHERE}{interactions.name} has no {split} ratings; set split to 'all' or split the log first")
+    return rows
+
+
+def _factors(user_model: Any, split: str, interactions: Interactions) -> Factors | None:
+    """The (user, item) factors of a split as float32 arrays, their shapes checked against the log."""
+    if isinstance(user_model, Mapping):
+        if split not in user_model:
+            raise JaxrecError(f"{WHERE}user_model has factors for {sorted(user_model)}, but split is {split!r}")
+        user_model = user_model[split]
+    if user_model is None:
+        return None
+    user, item = (np.asarray(f, np.float32) for f in user_model)
+    expected = (interactions.num_users, interactions.num_items)
+    if (len(user), len(item)) != expected or user.shape[1:] != item.shape[1:]:
+        raise JaxrecError(
+            f"{WHERE}user model of {user.shape} and {item.shape} against a log of {expected[0]} users x {expected[1]} items; "
+            "fit it on this log"
+        )
+    if not (np.isfinite(user).all() and np.isfinite(item).all()):
+        raise JaxrecError(f"{WHERE}the user model's factors are not finite; lower its learning rate and fit it again")
+    return user, item
+
+
+def _needed(factors: Factors | None, what: str) -> Factors:
+    if factors is None:
+        raise JaxrecError(f"{WHERE}{what} needs user_model=(user_factors, item_factors)")
+    return factors
+
+
+def _leaked(user_model: Any, interactions: Interactions) -> Factors:
+    if not isinstance(user_model, Mapping):
+        raise JaxrecError(
+            f"{WHERE}exit_distance_source = test needs user_model={{'train': factors, 'test': factors}}: the test matrix is "
+            "completed by its own factorisation"
+        )
+    return _needed(_factors(user_model, "test", interactions), "exit_distance_source = test")
+
+
+def _category_rule(config: ConfigDict, interactions: Interactions) -> exit_rules.Category:
+    categories = interactions.item_features.get(config.category_feature)
+    if categories is None:
+        raise JaxrecError(
+            f"{WHERE}{interactions.name} has no item feature {config.category_feature!r} (it has "
+            f"{sorted(interactions.item_features)}); name one in category_feature, or set exit_rule to 'distance'"
+        )
+    if config.threshold < 0 or config.threshold != int(config.threshold):
+        raise JaxrecError(f"{WHERE}threshold is {config.threshold}; the category rule counts, so set a whole number >= 0")
+    return exit_rules.Category(jnp.asarray(exit_rules.pack_categories(categories)), int(config.threshold))

@@ -1,0 +1,167 @@
+"""Feedback-matrix environments: Coat, YahooR3, ML-1M, KuaiRec, KuaiRand, or any log of yours (M 4.1).
+
+reset: user uniform, starting item uniform (shown as the first observation, never in the window of the exit rule).
+step:  reward = the matrix's entry, paid on the leaving step too; terminated = the exit rule, never at turn 0;
+       truncated after `max_steps_in_episode` items.
+
+Two forms: `dense` holds the completed N x A matrix (observed ratings as they are, the rest clipped predictions); `factors` holds
+the user model's factors only and clips the dot product, observed entries included, so that nothing N x A or A x A exists.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from gymnax.environments import environment, spaces
+from ml_collections import ConfigDict
+
+from jaxrec.environments import completion, exit_rules
+from jaxrec.environments.sampling import uniform_index
+from jaxrec.types import Array, Interactions, JaxrecError, Observation
+
+
+def defaults() -> ConfigDict:
+    return ConfigDict(
+        {
+            "split": "train",  # whose ratings: train, test, or all; the other split never enters
+            "form": "dense",  # dense (completed matrix) or factors (dot products, for catalogues too large for it)
+            "reward_low": 1.0,  # predictions are clipped to [reward_low, reward_high], in the dataset's unit
+            "reward_high": 5.0,
+            "exits": True,  # False: users never leave
+            "exit_rule": "distance",  # distance (of columns in the completed matrix) or category
+            "exit_distance_source": "own",  # own (this split) or test (EasyRL4Rec's leak of the test matrix)
+            "category_feature": "category",  # item feature [A, C] of zeros and ones, for the category rule
+            "window": 7,  # N, actions the exit rule looks back on
+            "window_mode": "easyrl4rec",  # easyrl4rec (comparable with published numbers) or last_n
+            "threshold": 6.0,  # leaves if nearer than this (distance), or category seen more often than this (category)
+            "max_turn": 30,  # items per episode at most
+        }
+    )
+
+
+@struct.dataclass
+class EnvState:
+    """`recent` int32 [N]: the last N actions, newest first (the item 0 where there was none yet)."""
+
+    user: Array
+    time: Array
+    recent: Array
+
+
+@struct.dataclass
+class EnvParams:
+    """`rewards` and `exit_rule` are records of arrays; `exits` bool []; the rest is static."""
+
+    rewards: Any
+    exit_rule: Any
+    exits: Array
+    max_steps_in_episode: int = struct.field(pytree_node=False)
+    window: int = struct.field(pytree_node=False)
+    window_mode: str = struct.field(pytree_node=False)
+
+
+def make(
+    config: ConfigDict, *, interactions: Interactions, user_model: Any = None, root: Path | None = None
+) -> tuple[FeedbackMatrix, EnvParams]:
+    """(environment, params) from the ratings of one split.
+
+    Args:
+      interactions: a log; only the rows of `config.split` are used (and the test rows with exit_distance_source = test).
+      user_model: (user factors [N, D], item factors [A, D]) fitted on the same rows, which predict the missing ratings; a
+        mapping {"train": ..., "test": ...} of such pairs where the leak is asked for; None where nothing is missing.
+    """
+    del root
+    _check(config, interactions)
+    rewards, exit_rule = completion.build(config, interactions, user_model)
+    params = EnvParams(
+        rewards=rewards,
+        exit_rule=exit_rule,
+        exits=jnp.asarray(bool(config.exits)),
+        max_steps_in_episode=int(config.max_turn),
+        window=int(config.window),
+        window_mode=config.window_mode,
+    )
+    return FeedbackMatrix(params), params
+
+
+def _check(config: ConfigDict, interactions: Interactions) -> None:
+    where = "environment 'feedback_matrix': "
+    if interactions is None:
+        raise JaxrecError(where + "no interactions given; name a dataset (config.data.name)")
+    if min(interactions.num_users, interactions.num_items) < 2:
+        raise JaxrecError(
+            f"{where}{interactions.name} has {interactions.num_users} user(s) and {interactions.num_items} item(s); "
+            "a simulator needs two of each at least"
+        )
+    for leaf, allowed in completion.CHOICES.items():
+        if config[leaf] not in allowed:
+            raise JaxrecError(f"{where}{leaf} is {config[leaf]!r}, set it to one of {', '.join(allowed)}")
+    for leaf in ("window", "max_turn"):
+        if config[leaf] < 1:
+            raise JaxrecError(f"{where}{leaf} is {config[leaf]}, set it to 1 or more")
+    if not config.reward_low < config.reward_high:
+        raise JaxrecError(f"{where}reward_low {config.reward_low} is not below reward_high {config.reward_high}")
+
+
+class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
+    """See the module docstring. Actions are items; the observation's `vector` is empty."""
+
+    def __init__(self, params: EnvParams):
+        self._default_params = params
+        self._num_users = params.rewards.num_users
+        self._num_items = params.rewards.num_items
+        self.reward_range = params.rewards.range()
+
+    @property
+    def default_params(self) -> EnvParams:
+        return self._default_params
+
+    def reset_env(self, key: Array, params: EnvParams) -> tuple[Observation, EnvState]:
+        bits = jax.random.bits(key, (2,), jnp.uint32)
+        user = uniform_index(bits[0], self._num_users)
+        state = EnvState(user=user, time=jnp.int32(0), recent=jnp.zeros((params.window,), jnp.int32))
+        return _observe(state, uniform_index(bits[1], self._num_items), jnp.float32(0)), state
+
+    def step_env(
+        self, key: Array, state: EnvState, action: Array, params: EnvParams
+    ) -> tuple[Observation, EnvState, Array, Array, dict[str, Array]]:
+        del key
+        action = jnp.asarray(action, jnp.int32)
+        reward = params.rewards.reward(state.user, action)
+        count = exit_rules.window_size(state.time, params.window, params.window_mode)
+        terminated = params.exit_rule.leaves(action, state.recent, count) & params.exits
+        recent = jnp.concatenate([action[None], state.recent[:-1]])
+        state = EnvState(user=state.user, time=state.time + 1, recent=recent)
+        return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+
+    @property
+    def name(self) -> str:
+        return "feedback_matrix"
+
+    @property
+    def num_actions(self) -> int:
+        return self._num_items
+
+    def action_space(self, params: EnvParams | None = None) -> spaces.Discrete:
+        return spaces.Discrete(self._num_items)
+
+    def observation_space(self, params: EnvParams) -> spaces.Dict:
+        low, high = self.reward_range
+        return spaces.Dict(
+            {
+                "user": spaces.Discrete(self._num_users),
+                "item": spaces.Discrete(self._num_items),
+                "feedback": spaces.Box(min(low, 0.0), max(high, 0.0), (), jnp.float32),
+                "turn": spaces.Discrete(np.iinfo(np.int32).max),
+                "vector": spaces.Box(0.0, 0.0, (0,), jnp.float32),
+            }
+        )
+
+
+def _observe(state: EnvState, item: Array, feedback: Array) -> Observation:
+    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=jnp.zeros((0,), jnp.float32))

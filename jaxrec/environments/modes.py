@@ -1,0 +1,65 @@
+"""Ways to evaluate the same environment (M 4.1): FB, NX_0 and NX_k.
+
+FB: repeats allowed, users may leave. NX_0: no repeats, users may leave. NX_k: no repeats, nobody leaves, exactly k steps.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxrec.types import JaxrecError
+
+
+class Mode(NamedTuple):
+    name: str
+    no_repeats: bool
+    exits: bool
+    max_steps: int | None  # None: the environment's own limit
+
+
+def parse(name: str) -> Mode:
+    """'FB', 'NX_0', 'NX_10', ... -> Mode. Raises JaxrecError otherwise."""
+    if name == "FB":
+        return Mode(name, no_repeats=False, exits=True, max_steps=None)
+    match = re.fullmatch(r"NX_(\d+)", name)
+    if match is None:
+        raise JaxrecError(f"evaluation mode {name!r} is unknown; use FB, NX_0 or NX_k with k the number of steps (NX_10)")
+    steps = int(match.group(1))
+    return Mode(name, no_repeats=True, exits=steps == 0, max_steps=steps or None)
+
+
+def max_steps(env: Any, env_params: Any) -> int:
+    """The time limit as a Python int, which a scan's length must be; where it is traced, the one `env` was made with."""
+    try:
+        return int(env_params.max_steps_in_episode)
+    except TypeError:
+        return int(env.default_params.max_steps_in_episode)
+
+
+def apply(mode: Mode, env: Any, env_params: Any) -> Any:
+    """The environment's params in this mode. Raises JaxrecError where the mode cannot be held there."""
+    if mode.no_repeats:
+        _check_items(mode, env, env_params)
+    if not mode.exits:
+        if not hasattr(env_params, "exits"):
+            raise JaxrecError(f"{mode.name} keeps users from leaving, which {env.name} has no switch for; use FB")
+        env_params = env_params.replace(exits=jnp.zeros_like(env_params.exits))
+    if mode.max_steps is None:
+        return env_params
+    limit = env_params.max_steps_in_episode
+    steps = mode.max_steps if isinstance(limit, int) else jnp.full_like(limit, mode.max_steps)
+    return env_params.replace(max_steps_in_episode=steps)
+
+
+def _check_items(mode: Mode, env: Any, env_params: Any) -> None:
+    if not hasattr(env.action_space(env_params), "n"):
+        raise JaxrecError(f"{mode.name} needs items as actions, but those of {env.name} are continuous; use FB")
+    steps = mode.max_steps or max_steps(env, env_params)
+    if steps > env.num_actions:
+        raise JaxrecError(
+            f"{mode.name} asks for {steps} different items, but {env.name} has {env.num_actions}; "
+            f"use at most NX_{env.num_actions}, or lower max_turn"
+        )

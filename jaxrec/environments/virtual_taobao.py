@@ -1,0 +1,236 @@
+"""Virtual Taobao V0 (Shi et al., AAAI 2019): a simulated customer of an online shop, from the networks its authors released.
+
+reset: user = one one-hot draw per group of generator(z), z uniform in [0, 1)^128; page to leave at T ~ softmax(leave(user)).
+step:  clicks (11 values, the reward) and page index (10 values) ~ softmax of the two halves of response([user, steps, action]),
+       `steps` as it was before this one; then steps + 1, and the customer is gone once steps >= T.
+
+`leave = "cirs"` replaces T by the rule of CIRS: gone if the action is within `leave_threshold` (Euclidean, inclusive) of one of
+the last N - 1 actions, from the second step on. Episode length then depends on the policy, which under T it cannot.
+The weights are the user's download: three `.pt` files as released, or `.npz` with the same names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from gymnax.environments import environment, spaces
+from ml_collections import ConfigDict
+
+from jaxrec.environments import exit_rules, sampling, torch_weights
+from jaxrec.types import Array, JaxrecError, Observation
+
+GROUPS = (8, 8, 11, 11, 11, 11, 2, 2, 3, 18, 3)  # user features, one-hot within each
+USER, NOISE, ACTION, CLICKS, PAGES = sum(GROUPS), 128, 27, 11, 10
+SHAPES = {
+    "generator": (NOISE, 128, USER),
+    "action": (USER + 1 + ACTION, 128, 256, CLICKS + PAGES),
+    "leave": (USER, 128, 256, 101),
+}
+LEAVE = ("page", "cirs")
+Network = tuple[tuple[Array, Array], ...]
+
+
+def defaults() -> ConfigDict:
+    return ConfigDict(
+        {
+            "folder": "virtual_taobao",  # under data.root: generator_model, action_model, leave_model as .pt or .npz
+            "leave": "page",  # page (the released leave network) or cirs (repeated actions bore)
+            "leave_threshold": 1.0,  # Euclidean distance in the action space; only for cirs
+            "leave_window": 5,  # N: an action is compared with the last N - 1; only for cirs
+            "window_mode": "last_n",  # last_n or easyrl4rec; only for cirs
+            "max_turn": 100,  # pages at most; the leave network never says more than 100
+        }
+    )
+
+
+@struct.dataclass
+class EnvState:
+    """user float32 [88]; leave_page, time int32; recent float32 [N - 1, 27], newest first (empty for `page`)."""
+
+    user: Array
+    leave_page: Array
+    time: Array
+    recent: Array
+
+
+@struct.dataclass
+class EnvParams:
+    """Three networks, each a tuple of (kernel [in, out], bias [out])."""
+
+    generator: Network
+    response: Network
+    leave_network: Network
+    leave_threshold: Array
+    leave: str = struct.field(pytree_node=False)
+    window: int = struct.field(pytree_node=False)
+    window_mode: str = struct.field(pytree_node=False)
+    max_steps_in_episode: int = struct.field(pytree_node=False)
+
+
+@struct.dataclass
+class StartDraws:
+    """Uniforms in [0, 1): noise [128], groups [11], leave []."""
+
+    noise: Array
+    groups: Array
+    leave: Array
+
+
+def make(
+    config: ConfigDict, *, interactions: Any = None, user_model: Any = None, root: Path | str | None = None
+) -> tuple[VirtualTaobao, EnvParams]:
+    """(environment, params) with the weights under `root / config.folder`. Raises JaxrecError where they are not usable."""
+    del interactions, user_model
+    where = "environment 'virtual_taobao': "
+    for leaf, allowed in (("leave", LEAVE), ("window_mode", exit_rules.WINDOWS)):
+        if config[leaf] not in allowed:
+            raise JaxrecError(f"{where}{leaf} is {config[leaf]!r}, set it to one of {', '.join(allowed)}")
+    if config.max_turn < 1 or config.leave_window < 2:
+        raise JaxrecError(f"{where}max_turn is {config.max_turn}, leave_window {config.leave_window}; at least 1 and 2")
+    if root is None:
+        raise JaxrecError(f"{where}no folder of data given; set data.root to the folder that holds {config.folder}/")
+    networks = {name: load_network(Path(root) / config.folder, name) for name in SHAPES}
+    params = EnvParams(
+        generator=networks["generator"],
+        response=networks["action"],
+        leave_network=networks["leave"],
+        leave_threshold=jnp.float32(config.leave_threshold),
+        leave=config.leave,
+        window=int(config.leave_window) - 1 if config.leave == "cirs" else 0,
+        window_mode=config.window_mode,
+        max_steps_in_episode=int(config.max_turn),
+    )
+    return VirtualTaobao(params), params
+
+
+def load_network(folder: Path, name: str) -> Network:
+    """Layers of `<name>_model.npz`, or else `.pt`, as (kernel [in, out], bias [out]) with their shapes checked."""
+    path = next((p for p in (folder / f"{name}_model.npz", folder / f"{name}_model.pt") if p.exists()), None)
+    if path is None:
+        raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the released weights of VirtualTaobao")
+    tensors = torch_weights.read(path) if path.suffix == ".pt" else _read_npz(path)
+    sizes = SHAPES[name]
+    layers = []
+    for i, (width_in, width_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        weight, bias = tensors.get(f"{2 * i}.weight"), tensors.get(f"{2 * i}.bias")
+        if weight is None or bias is None or weight.shape != (width_out, width_in) or bias.shape != (width_out,):
+            raise JaxrecError(f"{path}: layer {2 * i} is not {width_in} -> {width_out}; these are not the weights of {name}")
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise JaxrecError(f"{path}: layer {2 * i} holds numbers that are not finite; download the weights again")
+        layers.append((jnp.asarray(weight.T, jnp.float32), jnp.asarray(bias, jnp.float32)))
+    return tuple(layers)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except Exception as error:  # numpy raises anything from BadZipFile to ValueError here
+        raise JaxrecError(f"{path} is not a readable .npz file ({error}); download the weights again") from error
+
+
+def network(layers: Network, x: Array) -> Array:
+    """Linear, LeakyReLU(0.01), ..., Linear."""
+    for kernel, bias in layers[:-1]:
+        x = jax.nn.leaky_relu(x @ kernel + bias, 0.01)
+    kernel, bias = layers[-1]
+    return x @ kernel + bias
+
+
+def sample_user(uniform: Array, logits: Array) -> Array:
+    """float32 [88]: one category per group, from uniform [11] and logits [88]."""
+    edges = np.cumsum(GROUPS)[:-1]
+    drawn = []
+    for i, group in enumerate(jnp.split(logits, edges, -1)):
+        index = sampling.inverse_cdf(uniform[i], jax.nn.softmax(group))
+        drawn.append(jax.nn.one_hot(index, group.shape[-1]))
+    return jnp.concatenate(drawn)
+
+
+class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
+    """See the module docstring. Actions are vectors in [-1, 1]^27 (clipped to it); the observation's `vector` is [91]."""
+
+    reset_chunk = 64  # rows reset at a time: a new customer costs two networks, and one in eight leaves per step
+
+    def __init__(self, params: EnvParams):
+        self._default_params = params
+        self.reward_range = (0.0, float(CLICKS - 1))
+
+    @property
+    def default_params(self) -> EnvParams:
+        return self._default_params
+
+    def reset_env(self, key: Array, params: EnvParams) -> tuple[Observation, EnvState]:
+        uniform = jax.random.uniform(key, (NOISE + len(GROUPS) + 1,))
+        return self.begin(StartDraws(uniform[:NOISE], uniform[NOISE:-1], uniform[-1]), params)
+
+    def begin(self, draws: StartDraws, params: EnvParams) -> tuple[Observation, EnvState]:
+        """A new customer from given draws."""
+        user = sample_user(draws.groups, network(params.generator, draws.noise))
+        leave_page = sampling.inverse_cdf(draws.leave, jax.nn.softmax(network(params.leave_network, user)))
+        state = EnvState(user, leave_page, jnp.int32(0), jnp.zeros((params.window, ACTION)))
+        return _observe(state, jnp.int32(0), jnp.int32(0)), state
+
+    def step_env(
+        self, key: Array, state: EnvState, action: Array, params: EnvParams
+    ) -> tuple[Observation, EnvState, Array, Array, dict[str, Array]]:
+        return self.advance(jax.random.uniform(key, (2,)), state, action, params)
+
+    def advance(
+        self, uniform: Array, state: EnvState, action: Array, params: EnvParams
+    ) -> tuple[Observation, EnvState, Array, Array, dict[str, Array]]:
+        """One page from given draws: uniform [2] for clicks and page index."""
+        action = jnp.clip(action, -1.0, 1.0)
+        steps = state.time.astype(jnp.float32)
+        logits = network(params.response, jnp.concatenate([state.user, steps[None], action]))
+        clicks = sampling.inverse_cdf(uniform[0], jax.nn.softmax(logits[:CLICKS]))
+        page = sampling.inverse_cdf(uniform[1], jax.nn.softmax(logits[CLICKS:]))
+        terminated = _leaves(state, action, params)
+        recent = jnp.concatenate([action[None], state.recent])[: params.window]
+        state = EnvState(state.user, state.leave_page, state.time + 1, recent)
+        reward = clicks.astype(jnp.float32)
+        return _observe(state, clicks, page), state, reward, terminated, {"discount": 1.0 - terminated}
+
+    @property
+    def name(self) -> str:
+        return "virtual_taobao"
+
+    @property
+    def num_actions(self) -> int:
+        """Numbers in an action, as gymnax counts continuous ones."""
+        return ACTION
+
+    def action_space(self, params: EnvParams | None = None) -> spaces.Box:
+        return spaces.Box(-1.0, 1.0, (ACTION,), jnp.float32)
+
+    def observation_space(self, params: EnvParams) -> spaces.Dict:
+        high = jnp.concatenate([jnp.ones(USER), jnp.array([CLICKS - 1.0, PAGES - 1.0, np.inf])])
+        return spaces.Dict(
+            {
+                "user": spaces.Discrete(1),
+                "item": spaces.Discrete(1),
+                "feedback": spaces.Box(0.0, CLICKS - 1.0, (), jnp.float32),
+                "turn": spaces.Discrete(np.iinfo(np.int32).max),
+                "vector": spaces.Box(jnp.zeros(USER + 3), high, (USER + 3,), jnp.float32),
+            }
+        )
+
+
+def _leaves(state: EnvState, action: Array, params: EnvParams) -> Array:
+    if params.leave == "page":
+        return state.time + 1 >= state.leave_page
+    count = exit_rules.window_size(state.time, params.window, params.window_mode)
+    near = jnp.linalg.norm(action - state.recent, axis=-1) <= params.leave_threshold
+    return jnp.any(near & (jnp.arange(params.window) < count))
+
+
+def _observe(state: EnvState, clicks: Array, page: Array) -> Observation:
+    last = jnp.stack([clicks, page, state.time]).astype(jnp.float32)
+    zero = jnp.int32(0)
+    vector = jnp.concatenate([state.user, last])
+    return Observation(user=zero, item=zero, feedback=clicks.astype(jnp.float32), turn=state.time, vector=vector)

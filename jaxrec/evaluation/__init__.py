@@ -1,0 +1,1 @@
+"""Policies and rankings measured on the device."""
