@@ -68,14 +68,27 @@ def _parse(argv: list[str]) -> None:
     """Reads the flags; a misspelt or mistyped one becomes one line."""
     try:
         rest = FLAGS(argv)
-    except JaxrecError:
-        raise
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, ImportError) as error:
-        raise JaxrecError(f"{str(error).strip(chr(39))}; see the config file and jaxrec/defaults.py for what can be set") from error
+    except Exception as error:  # a config file is a program: it may fail in any way
+        raise JaxrecError(_one_line(str(error))) from error
     if len(rest) > 1:
         raise JaxrecError(f"unexpected argument {rest[1]!r}; flags start with --")
     if _CONFIG.value is None:
         raise JaxrecError("no --config given; try --config=configs/mdt4rec.py:smoke")
+    file = config_flags.get_config_filename(FLAGS["config"]).split(":")[0]
+    if not Path(file).is_file():
+        raise JaxrecError(f"there is no config file {file}; the experiments are under configs/")
+
+
+def _one_line(message: str) -> str:
+    """What ml_collections says of a flag it cannot take, without its traceback."""
+    lines = [line.strip() for line in message.replace("\\n", "\n").splitlines() if line.strip()]
+    if "Traceback" in message:
+        head = lines[0].split(": Error whilst")[0]
+        return f"{head}: {lines[-1].split(': ', 1)[-1]}"
+    if lines and lines[-1].startswith("Did you mean"):
+        known = lines[-1].strip("'")
+        return f"the config has no option {lines[0].strip(chr(39) + chr(34) + chr(92))!r}. {known}"
+    return " ".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+import pytest
+
+from jaxrec import defaults
+from jaxrec.experiment.context import Context, check_stages
+from jaxrec.types import JaxrecError
+
+
+def _config():
+    config = defaults.get_config()
+    config.data.options = {"text": False, "images": False}
+    config.environments.train = defaults.environment("embedded")
+    config.stages.a2c = defaults.fit("actor_critic.a2c", "train", num_steps=2)
+    config.stages.log = defaults.collect("a2c", "train", num_episodes=10, mixture={"expert": (1.0, 0.0)})
+    config.stages.dt = defaults.fit("decision_transformer.dt", "log", num_steps=2)
+    config.order = ("a2c", "log", "dt")
+    return config
+
+
+def test_stages_in_order_are_accepted():
+    check_stages(_config())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(order=("log", "a2c", "dt")), "'log' needs 'a2c', which does not run before it"),
+        (lambda c: c.update(order=("a2c", "logs")), "order names stage 'logs'"),
+        (lambda c: c.stages.dt.update(data="lgo"), "'dt' names 'lgo', which is neither a stage"),
+        (lambda c: c.environments.train.update(user_model="ratings"), "needs 'ratings'"),
+    ],
+)
+def test_a_misplaced_stage_is_named(change, message):
+    config = _config()
+    change(config)
+    with pytest.raises(JaxrecError, match=message):
+        check_stages(config)
+
+
+def test_fingerprint_covers_everything_a_stage_is_made_from(tmp_path):
+    base = Context(_config(), tmp_path).fingerprint("dt")
+    assert Context(_config(), tmp_path).fingerprint("dt") == base
+    for change in (
+        lambda c: c.stages.a2c.update(num_steps=3),
+        lambda c: c.environments.train.update(max_turn=5),
+        lambda c: c.update(seed=1),
+        lambda c: c.stages.dt.algorithm.update(width=32),
+    ):
+        config = _config()
+        change(config)
+        assert Context(config, tmp_path).fingerprint("dt") != base
+    other = _config()
+    other.stages.dt.num_steps = 9
+    assert Context(other, tmp_path).fingerprint("log") == Context(_config(), tmp_path).fingerprint("log")
+
+
+def test_defaults_name_an_unknown_option_or_file():
+    with pytest.raises(JaxrecError, match="has no option 'widht'"):
+        defaults.algorithm("decision_transformer.dt", widht=3)
+    with pytest.raises(JaxrecError, match="no jaxrec/algorithms/decision_transformer/td.py"):
+        defaults.algorithm("decision_transformer.td")
+    assert defaults.algorithm("decision_transformer.dt", optimizer__clip_norm=0.5).optimizer.clip_norm == 0.5
