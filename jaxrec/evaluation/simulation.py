@@ -1,0 +1,144 @@
+"""A policy measured in an environment: whole episodes in every mode, metrics and histograms, one jitted call.
+
+    evaluate = make(env, policy, modes=("FB", "NX_0", "NX_10"), num_envs=100, num_episodes=100)
+    evaluate(params, env_params, catalogue, key)["FB/R_cumu"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxrec.environments import modes as mode_names
+from jaxrec.environments import rollout
+from jaxrec.environments.modes import Mode
+from jaxrec.evaluation import metrics
+from jaxrec.evaluation.metrics import Catalogue, Mean
+from jaxrec.types import Array, JaxrecError, Params, Policy, Steps
+
+__all__ = ["Catalogue", "make"]
+
+
+@struct.dataclass
+class Sums:
+    """What the rounds of one mode add up to; the catalogue's metrics are None where there is none."""
+
+    reward: Array  # over all steps
+    length: Array
+    recommended: Array | None  # bool [A]
+    diversity: Mean | None
+    novelty: Mean | None
+    histograms: Mapping[str, Array]  # int32 [max_turn + 1] each
+
+
+def make(
+    env: Any,
+    policy: Policy,
+    *,
+    modes: Sequence[str] = ("FB", "NX_0", "NX_10"),
+    num_envs: int = 100,
+    num_episodes: int = 100,
+    selection: str = "greedy",
+) -> Callable[[Params, Any, Catalogue | None, Array], dict[str, Array]]:
+    """evaluate(params, env_params, catalogue, key) -> {"FB/R_cumu": scalar, ..., "FB/histogram/<name>": int32 [max_turn + 1]}.
+
+    Args:
+      modes: FB, NX_0 or NX_k each; all start with the same users.
+      num_envs: users played at once; `num_episodes` per mode are played in as many rounds as that takes.
+      selection: "greedy" or "sample" (see `rollout`).
+
+    `evaluate` is jitted and may be vmapped over params and key (seeds). Without a catalogue, coverage, diversity and novelty
+    are left out. Raises JaxrecError for a mode the environment cannot be in.
+    """
+    if num_envs < 1 or num_episodes < 1:
+        raise JaxrecError(f"evaluation of {num_episodes} episodes on {num_envs} environments; set both to 1 or more")
+    parsed = [mode_names.parse(name) for name in modes]
+    for mode in parsed:
+        mode_names.apply(mode, env, env.default_params)
+
+    @jax.jit
+    def evaluate(params: Params, env_params: Any, catalogue: Catalogue | None, key: Array) -> dict[str, Array]:
+        facts = None if catalogue is None else _facts(catalogue)
+        size = mode_names.max_steps(env, env_params) + 1
+        results = {}
+        for mode in parsed:
+            changed = mode_names.apply(mode, env, env_params)
+
+            def play(sums: Sums | None, first: Array, mode: Mode = mode, changed: Any = changed) -> tuple[Sums, None]:
+                steps = _round(env, changed, policy, params, key, first, mode, num_envs, num_episodes, selection)
+                new = _sums(steps, facts, size)
+                return (new if sums is None else _add(sums, new)), None
+
+            sums, _ = play(None, jnp.int32(0))
+            if num_episodes > num_envs:
+                sums, _ = jax.lax.scan(play, sums, jnp.arange(num_envs, num_episodes, num_envs))
+            results |= {f"{mode.name}/{name}": value for name, value in _results(sums, num_episodes).items()}
+        return results
+
+    return evaluate
+
+
+def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
+    return metrics.unit_vectors(catalogue.vectors), metrics.self_information(catalogue.popularity)
+
+
+def _round(
+    env, env_params, policy, params, key, first: Array, mode: Mode, num_envs: int, num_episodes: int, selection: str
+) -> Steps:
+    """Episodes `first` to `first + num_envs`, those beyond `num_episodes` masked."""
+    key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
+    state = rollout.start(env, env_params, policy, params, key_start, num_envs, no_repeats=mode.no_repeats)
+    state = state.replace(alive=first + jnp.arange(num_envs) < num_episodes)
+    _, steps = rollout.rollout(
+        env,
+        env_params,
+        policy,
+        params,
+        state,
+        key_play,
+        num_steps=mode_names.max_steps(env, env_params),
+        auto_reset=False,
+        selection=selection,
+        no_repeats=mode.no_repeats,
+        record=policy.diagnostics,
+    )
+    return steps
+
+
+def _sums(steps: Steps, facts: tuple[Array, Array] | None, size: int) -> Sums:
+    counted = {} if steps.carry is None else steps.carry
+    histograms = {name: metrics.histogram(values, steps.mask, size) for name, values in counted.items()}
+    reward, length = jnp.sum(steps.reward), jnp.sum(steps.mask)
+    if facts is None:
+        return Sums(reward, length, None, None, None, histograms)
+    units, information = facts
+    return Sums(
+        reward,
+        length,
+        metrics.recommended(steps.action, steps.mask, units.shape[0]),
+        metrics.diversity(units, steps.action, steps.mask),
+        metrics.novelty(information, steps.action, steps.mask),
+        histograms,
+    )
+
+
+def _add(a: Sums, b: Sums) -> Sums:
+    return jax.tree.map(lambda x, y: x | y if x.dtype == bool else x + y, a, b)
+
+
+def _results(sums: Sums, num_episodes: int) -> dict[str, Array]:
+    length = sums.length.astype(jnp.float32)
+    results = {
+        "R_cumu": sums.reward / num_episodes,
+        "R_avg": Mean(sums.reward, length).value(),
+        "Length": length / num_episodes,
+    }
+    if sums.recommended is not None:
+        results["coverage"] = jnp.mean(sums.recommended.astype(jnp.float32))
+        results["diversity"] = sums.diversity.value()
+        results["novelty"] = sums.novelty.value()
+    return results | {f"histogram/{name}": counts for name, counts in sums.histograms.items()}
