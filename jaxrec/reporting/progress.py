@@ -60,14 +60,18 @@ class Bar:
     def rate(self) -> float:
         """Steps per second without the first call; all of it while there is only one."""
         steps, since = self.step - self._measured_from, self._measured
-        if steps <= 0:
+        if self._compiling():
             steps, since = self.step - self.initial, self._started
         return steps / max(self._clock() - since, 1e-9)
 
+    def _compiling(self) -> bool:
+        return self.step <= self._measured_from
+
     def speed(self) -> str:
+        """The rate in words."""
         rate = self.rate()
         samples = f", {short(rate * self._samples)} samples/s" if self._samples > 1 else ""
-        return f"{short(rate)} {self.unit}s/s{samples}"
+        return f"{short(rate)} {self.unit}s/s{samples}{' with compile' * self._compiling()}"
 
 
 class _Drawn(Bar):

@@ -37,7 +37,7 @@ def test_lines_where_nobody_watches():
     _work(stream)
     assert stream.getvalue().splitlines() == [
         "[2/7] dt: fit",
-        "  dt: 100/1,000 steps, 4.76 steps/s, 305 samples/s, 3 min 9 s left, loss/total 0.5",
+        "  dt: 100/1,000 steps, 4.76 steps/s, 305 samples/s with compile, 3 min 9 s left, loss/total 0.5",
         "  dt: 1,000/1,000 steps, 100 steps/s, 6,400 samples/s, done in 30.0 s, loss/total 0.5",
     ]
 
