@@ -30,8 +30,8 @@ def _timed(fn: Callable[..., Any], args: tuple[Any, ...]) -> float:
 def measure(fn: Callable[..., Any], *args: Any, repeats: int = 10, warmup: int = 1) -> dict[str, float]:
     """Seconds per call of `fn(*args)`, results awaited.
 
-    Returns median_s, min_s, max_s over `repeats` calls, and compile_s: what the first call took beyond the median. `fn` must
-    be callable with the same arguments again, so it may not donate them. Works on functions without jax in them too.
+    Returns median_s, min_s, max_s over `repeats` calls, and compile_s: what the first call took beyond the median. `fn`
+    must be callable with the same arguments again, so it may not donate them. Works on functions without jax too.
     """
     first = _timed(fn, args)
     for _ in range(warmup):

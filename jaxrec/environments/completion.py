@@ -47,9 +47,10 @@ def build(config: ConfigDict, interactions: Interactions, user_model: Any) -> tu
 
 
 def completed_matrix(rows: Interactions, factors: Factors | None, low: float, high: float) -> np.ndarray:
-    """float32 [N, A]: observed ratings (the mean where a pair was rated twice), clip(U V', low, high) where there are none.
+    """float32 [N, A]: observed ratings (the mean where a pair was rated twice), clip(U V', low, high) elsewhere.
 
-    Observed ratings outside [low, high] are clipped too. Raises JaxrecError if ratings are missing and nothing predicts them.
+    Observed ratings outside [low, high] are clipped too. Raises JaxrecError if ratings are missing and nothing
+    predicts them.
     """
     shape = (rows.num_users, rows.num_items)
     cell, inverse = np.unique(rows.user.astype(np.int64) * shape[1] + rows.item, return_inverse=True)
@@ -69,7 +70,7 @@ def _rows(interactions: Interactions, split: str) -> Interactions:
         return interactions
     rows = interactions.where(interactions.split == {"train": TRAIN, "test": TEST}[split])
     if len(rows) == 0:
-        raise JaxrecError(f"{WHERE}{interactions.name} has no {split} ratings; set split to 'all' or split the log first")
+        raise JaxrecError(f"{WHERE}{interactions.name} has no {split} ratings; set split to 'all', or split the log")
     return rows
 
 
@@ -85,8 +86,8 @@ def _factors(user_model: Any, split: str, interactions: Interactions) -> Factors
     expected = (interactions.num_users, interactions.num_items)
     if (len(user), len(item)) != expected or user.shape[1:] != item.shape[1:]:
         raise JaxrecError(
-            f"{WHERE}user model of {user.shape} and {item.shape} against a log of {expected[0]} users x {expected[1]} items; "
-            "fit it on this log"
+            f"{WHERE}user model of {user.shape} and {item.shape} against a log of {expected[0]} users x {expected[1]} "
+            "items; fit it on this log"
         )
     if not (np.isfinite(user).all() and np.isfinite(item).all()):
         raise JaxrecError(f"{WHERE}the user model's factors are not finite; lower its learning rate and fit it again")
@@ -102,8 +103,8 @@ def _needed(factors: Factors | None, what: str) -> Factors:
 def _leaked(user_model: Any, interactions: Interactions) -> Factors:
     if not isinstance(user_model, Mapping):
         raise JaxrecError(
-            f"{WHERE}exit_distance_source = test needs user_model={{'train': factors, 'test': factors}}: the test matrix is "
-            "completed by its own factorisation"
+            f"{WHERE}exit_distance_source = test needs user_model={{'train': ..., 'test': ...}}: the test matrix "
+            "is completed by its own factorisation"
         )
     return _needed(_factors(user_model, "test", interactions), "exit_distance_source = test")
 
@@ -116,5 +117,5 @@ def _category_rule(config: ConfigDict, interactions: Interactions) -> exit_rules
             f"{sorted(interactions.item_features)}); name one in category_feature, or set exit_rule to 'distance'"
         )
     if config.threshold < 0 or config.threshold != int(config.threshold):
-        raise JaxrecError(f"{WHERE}threshold is {config.threshold}; the category rule counts, so set a whole number >= 0")
+        raise JaxrecError(f"{WHERE}threshold is {config.threshold}; the category rule counts: set a whole number >= 0")
     return exit_rules.Category(jnp.asarray(exit_rules.pack_categories(categories)), int(config.threshold))

@@ -20,8 +20,8 @@ WINDOWS = ("easyrl4rec", "last_n")
 def window_size(turn: Array, window: int, mode: str) -> Array:
     """int32: how many of the most recent actions count at turn t (t actions came before).
 
-    `last_n`: min(t, N). `easyrl4rec`: the slice [t - N : t] of a list of t actions, whose start is negative while t < N and
-    so counts from the end: t while 2t <= N, then N - t, and N from turn N on.
+    `last_n`: min(t, N). `easyrl4rec`: the slice [t - N : t] of a list of t actions, whose start is negative while t < N
+    and so counts from the end: t while 2t <= N, then N - t, and N from turn N on.
     """
     if mode == "last_n":
         return jnp.minimum(turn, window)
@@ -90,7 +90,7 @@ def column_distances(matrix: np.ndarray) -> np.ndarray:
 
 
 def distance_embedding(user: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """float32 [A, D] whose distances are those between the columns of `user @ item.T`, from the D x D Gram matrix alone.
+    """float32 [A, D] whose distances are those between the columns of `user @ item.T`, from the D x D Gram matrix.
 
     With U'U = Q S Q', ||U v_a - U v_b|| = ||(v_a - v_b) Q S^(1/2)||. The unclipped product: our reading for this form.
     """
@@ -104,7 +104,8 @@ def pack_categories(categories: np.ndarray) -> np.ndarray:
     categories = np.asarray(categories)
     if categories.ndim != 2 or not np.isin(categories, (0, 1)).all():
         raise JaxrecError(
-            f"item categories are {categories.dtype} {categories.shape}; the category exit rule needs zeros and ones [A, C]"
+            f"item categories are {categories.dtype} {categories.shape}; the category exit rule needs zeros and ones "
+            "[A, C]"
         )
     words = -(-max(categories.shape[1], 1) // 32)
     padded = np.zeros((categories.shape[0], words * 32), np.uint32)

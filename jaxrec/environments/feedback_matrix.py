@@ -4,8 +4,9 @@ reset: user uniform, starting item uniform (shown as the first observation, neve
 step:  reward = the matrix's entry, paid on the leaving step too; terminated = the exit rule, never at turn 0;
        truncated after `max_steps_in_episode` items.
 
-Two forms: `dense` holds the completed N x A matrix (observed ratings as they are, the rest clipped predictions); `factors` holds
-the user model's factors only and clips the dot product, observed entries included, so that nothing N x A or A x A exists.
+Two forms: `dense` holds the completed N x A matrix (observed ratings as they are, the rest clipped predictions);
+`factors` holds the user model's factors only and clips the dot product, observed entries included, so that nothing
+N x A or A x A exists.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def make(
     """(environment, params) from the ratings of one split.
 
     Args:
-      interactions: a log; only the rows of `config.split` are used (and the test rows with exit_distance_source = test).
-      user_model: (user factors [N, D], item factors [A, D]) fitted on the same rows, which predict the missing ratings; a
-        mapping {"train": ..., "test": ...} of such pairs where the leak is asked for; None where nothing is missing.
+      interactions: a log; only the rows of `config.split` are used (with exit_distance_source = test, those too).
+      user_model: (user factors [N, D], item factors [A, D]) fitted on the same rows, which predict the missing ratings;
+        a mapping {"train": ..., "test": ...} of such pairs where the leak is asked for; None where nothing is missing.
     """
     del root
     _check(config, interactions)
@@ -164,4 +165,5 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
 
 
 def _observe(state: EnvState, item: Array, feedback: Array) -> Observation:
-    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=jnp.zeros((0,), jnp.float32))
+    nothing = jnp.zeros((0,), jnp.float32)
+    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=nothing)

@@ -1,6 +1,6 @@
 """Ways to evaluate the same environment (M 4.1): FB, NX_0 and NX_k.
 
-FB: repeats allowed, users may leave. NX_0: no repeats, users may leave. NX_k: no repeats, nobody leaves, exactly k steps.
+FB: repeats allowed, users may leave. NX_0: no repeats, users may leave. NX_k: no repeats, no one leaves, k steps.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def parse(name: str) -> Mode:
         return Mode(name, no_repeats=False, exits=True, max_steps=None)
     match = re.fullmatch(r"NX_(\d+)", name)
     if match is None:
-        raise JaxrecError(f"evaluation mode {name!r} is unknown; use FB, NX_0 or NX_k with k the number of steps (NX_10)")
+        raise JaxrecError(f"evaluation mode {name!r} is unknown; use FB, NX_0 or NX_k, k being the steps (NX_10)")
     steps = int(match.group(1))
     return Mode(name, no_repeats=True, exits=steps == 0, max_steps=steps or None)
 
 
 def max_steps(env: Any, env_params: Any) -> int:
-    """The time limit as a Python int, which a scan's length must be; where it is traced, the one `env` was made with."""
+    """The time limit as a Python int, as a scan's length must be; where it is traced, the one `env` was made with."""
     try:
         return int(env_params.max_steps_in_episode)
     except TypeError:

@@ -1,4 +1,4 @@
-"""What a user gives for an item: records that answer `reward(user, item)`, as pytrees inside an environment's params."""
+"""What a user gives for an item: records that answer `reward(user, item)`, pytrees inside an environment's params."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Policies acting in environments: one `lax.scan` over turns, every user of the batch in step.
 
     state = start(env, env_params, policy, params, key, num_envs=100)
-    state, steps = rollout(env, env_params, policy, params, state, key, num_steps=30, auto_reset=False, selection="greedy")
+    state, steps = rollout(env, env_params, policy, params, state, key,
+                           num_steps=30, auto_reset=False, selection="greedy")
 """
 
 from __future__ import annotations
@@ -87,12 +88,28 @@ def reset_rows(env, env_params, key: Array, done: Array, observation: Any, env_s
     return _reset_in_chunks(env, env_params, key, done, observation, env_state, chunk)
 
 
-def _choose(key: Array, output: Array, seen: Array | None, selection: str, discrete: bool) -> Array:
-    """The action [B], or [B, D_a] as the policy gave it where actions are continuous."""
-    if not discrete:
-        return output
+def _choose(key: Array, output: Array, seen: Array | None, selection: str) -> Array:
     logits = output if seen is None else jnp.where(seen, -jnp.inf, output)
     return sampling.greedy(logits) if selection == "greedy" else sampling.categorical(key, logits)
+
+
+def _check(env, env_params, selection: str, no_repeats: bool) -> bool:
+    """Whether actions are items."""
+    discrete = hasattr(env.action_space(env_params), "n")
+    if selection not in SELECTIONS:
+        raise JaxrecError(f"selection is {selection!r}; set it to one of {', '.join(SELECTIONS)}")
+    if no_repeats and not discrete:
+        raise JaxrecError(f"no_repeats asked of {env.name}, whose actions are not items; use the mode FB there")
+    return discrete
+
+
+def _step(env, env_params, key: Array, env_state: Any, action: Array) -> tuple[Any, Any, Array, Array, Array]:
+    """(observation, env_state, reward, terminated, truncated), each [B]; nothing is reset."""
+    keys = jax.random.split(key, action.shape[0])
+    observation, env_state, reward, terminated, _ = jax.vmap(env.step_env, (0, 0, 0, None))(
+        keys, env_state, action, env_params
+    )
+    return observation, env_state, reward, terminated, jax.vmap(env.is_truncated, (0, None))(env_state, env_params)
 
 
 def rollout(
@@ -119,34 +136,18 @@ def rollout(
 
     Raises JaxrecError for an unknown selection, or for `no_repeats` where actions are not items.
     """
-    discrete = hasattr(env.action_space(env_params), "n")
-    if selection not in SELECTIONS:
-        raise JaxrecError(f"selection is {selection!r}; it must be one of {SELECTIONS}")
-    if no_repeats and not discrete:
-        raise JaxrecError(f"no_repeats asked of {env.name}, whose actions are not items; use the mode FB there")
+    discrete = _check(env, env_params, selection, no_repeats)
     if no_repeats and state.seen is None:
         state = state.replace(seen=jnp.zeros((state.alive.shape[0], env.num_actions), bool))
 
     def turn(state: RolloutState, key: Array) -> tuple[RolloutState, Steps]:
         key_act, key_choose, key_step, key_reset = jax.random.split(key, 4)
-        size = state.alive.shape[0]
-        carry, output = policy.act(params, state.carry, state.observation, key_act)
-        action = _choose(key_choose, output, state.seen if no_repeats else None, selection, discrete)
-        observation, env_state, reward, terminated, _ = jax.vmap(env.step_env, (0, 0, 0, None))(
-            jax.random.split(key_step, size), state.env_state, action, env_params
+        carry, action = policy.act(params, state.carry, state.observation, key_act)
+        if discrete:
+            action = _choose(key_choose, action, state.seen if no_repeats else None, selection)
+        observation, env_state, reward, terminated, truncated = _step(
+            env, env_params, key_step, state.env_state, action
         )
-        truncated = jax.vmap(env.is_truncated, (0, None))(env_state, env_params)
-        done = terminated | truncated
-        seen = state.seen.at[jnp.arange(size), action].set(True) if no_repeats else state.seen
-        if auto_reset:
-            alive = state.alive
-            observation, env_state = reset_rows(env, env_params, key_reset, done, observation, env_state)
-            seen = seen & ~done[:, None] if no_repeats else seen
-        else:
-            alive = state.alive & ~done
-            observation, env_state = select_rows(
-                state.alive, (observation, env_state), (state.observation, state.env_state)
-            )
         steps = Steps(
             observation=state.observation,
             action=action,
@@ -156,6 +157,14 @@ def rollout(
             mask=state.alive,
             carry=None if record is None else record(carry),
         )
-        return RolloutState(env_state, observation, carry, seen, alive), steps
+        done = terminated | truncated
+        seen = state.seen.at[jnp.arange(done.shape[0]), action].set(True) if no_repeats else state.seen
+        if auto_reset:
+            observation, env_state = reset_rows(env, env_params, key_reset, done, observation, env_state)
+            seen = seen & ~done[:, None] if no_repeats else seen
+            return RolloutState(env_state, observation, carry, seen, state.alive), steps
+        before = (state.observation, state.env_state)
+        observation, env_state = select_rows(state.alive, (observation, env_state), before)
+        return RolloutState(env_state, observation, carry, seen, state.alive & ~done), steps
 
     return jax.lax.scan(turn, state, jax.random.split(key, num_steps))

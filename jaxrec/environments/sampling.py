@@ -1,4 +1,4 @@
-"""Draws and choices that stay cheap on a CPU: one random word per choice, where Gumbel noise needs one per alternative."""
+"""Draws and choices that stay cheap on a CPU: one random word per choice, not one per alternative."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxrec.types import Array
 
 BLOCK = 16
-JUST_BELOW_ONE = 1.0 - 2.0**-23
 
 
 def uniform_index(bits: Array, size: int) -> Array:
@@ -20,14 +19,6 @@ def uniform_index(bits: Array, size: int) -> Array:
     return (high * size_high + (middle >> 16) + (carry >> 16)).astype(jnp.int32)
 
 
-def _running_sums(weights: Array) -> Array:
-    """Cumulative sums over the last axis, strictly in order: a weight of zero leaves its sum equal to the one before."""
-    sums = [weights[..., 0]]
-    for i in range(1, weights.shape[-1]):
-        sums.append(sums[-1] + weights[..., i])
-    return jnp.stack(sums, -1)
-
-
 def _blocks(weights: Array) -> Array:
     """[..., A] -> [..., ceil(A / BLOCK), BLOCK], padded with zeros."""
     size = weights.shape[-1]
@@ -36,28 +27,32 @@ def _blocks(weights: Array) -> Array:
     return jnp.pad(weights, padding).reshape(*weights.shape[:-1], count, BLOCK)
 
 
-def _descend(sums: Array, target: Array) -> tuple[Array, Array]:
-    """First index whose running sum exceeds the target, and what of the target is left inside it."""
-    target = jnp.minimum(target, sums[..., -1] * JUST_BELOW_ONE)
-    passed = sums <= target[..., None]
-    return jnp.sum(passed, -1, dtype=jnp.int32), target - jnp.max(jnp.where(passed, sums, 0.0), -1)
+def _descend(weights: Array, target: Array) -> tuple[Array, Array]:
+    """First positive weight whose running sum exceeds the target (the last positive one if none does), and what of the
+    target is left inside it.
+    """
+    place = jnp.arange(weights.shape[-1]).reshape((1,) * (weights.ndim - 1) + (-1,))
+    positive = weights > 0
+    exceeds = positive & (jnp.cumsum(weights, -1) > target[..., None])
+    first = jnp.min(jnp.where(exceeds, place, weights.shape[-1]), -1)
+    index = jnp.minimum(first, jnp.max(jnp.where(positive, place, 0), -1))
+    return index, target - jnp.sum(jnp.where(place < index[..., None], weights, 0.0), -1)
 
 
 def inverse_cdf(uniform: Array, weights: Array) -> Array:
     """int32 [...]: the index at which the running sum of weights [..., A] first exceeds `uniform` [...] of their total.
 
-    Weights are summed in blocks of 16, blocks of blocks and so on, so that only one block per level is looked into. A weight
-    of zero is never chosen while another is positive, whatever the rounding.
+    Weights are summed in blocks of 16, blocks of blocks and so on, so that only one block per level is looked into. A
+    weight of zero is never chosen while another is positive, whatever the rounding.
     """
     levels = []
     while weights.shape[-1] > BLOCK:
         levels.append(_blocks(weights))
         weights = levels[-1].sum(-1)
-    sums = _running_sums(weights)
-    index, target = _descend(sums, uniform * sums[..., -1])
+    index, target = _descend(weights, uniform * jnp.sum(weights, -1))
     for blocks in reversed(levels):
         chosen = jnp.take_along_axis(blocks, index[..., None, None], -2)[..., 0, :]
-        within, target = _descend(_running_sums(chosen), target)
+        within, target = _descend(chosen, target)
         index = index * BLOCK + within
     return index
 
@@ -65,8 +60,8 @@ def inverse_cdf(uniform: Array, weights: Array) -> Array:
 def categorical(key: Array, logits: Array) -> Array:
     """int32 [...] drawn from softmax(logits [..., A]), one uniform per row, by inverting the distribution function.
 
-    Exact to the rounding of float32 (an alternative rarer than about 1e-7 may never be drawn). An alternative at -inf is
-    never drawn while another is finite.
+    Exact to the rounding of float32 (an alternative rarer than about 1e-7 may never be drawn). An alternative at -inf
+    is never drawn while another is finite.
     """
     uniform = jax.random.uniform(key, logits.shape[:-1], jnp.float32)
     return inverse_cdf(uniform, jnp.exp(logits - jnp.max(logits, -1, keepdims=True)))
@@ -75,7 +70,7 @@ def categorical(key: Array, logits: Array) -> Array:
 def greedy(logits: Array) -> Array:
     """int32 [...]: the first index of the largest logit, for A up to 2**24.
 
-    Two plain reductions: `jnp.argmax` reduces a pair, which XLA does not vectorise on a CPU (five times slower at A = 300).
+    Two plain reductions: `jnp.argmax` reduces pairs, which XLA does not vectorise on a CPU (five times slower at 300).
     """
     size = logits.shape[-1]
     best = logits >= jnp.max(logits, -1, keepdims=True)

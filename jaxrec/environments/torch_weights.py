@@ -1,7 +1,7 @@
 """Tensors from old-format (before 1.6, not zipped) torch `.pt` files, as numpy arrays and without executing the pickle.
 
-Such a file is five pickles in a row (magic number, protocol, sizes, object, storage keys) and the raw storages. The unpickler here
-knows the names a state dict of tensors needs and refuses every other, so a file can at worst be refused.
+Such a file is five pickles in a row (magic number, protocol, sizes, object, storage keys) and the raw storages. The
+unpickler here knows the names a state dict of tensors needs and refuses every other, so a file can at worst be refused.
 """
 
 from __future__ import annotations
@@ -24,9 +24,16 @@ STORAGES = {
     "LongStorage": np.dtype("<i8"),
     "IntStorage": np.dtype("<i4"),
 }
-PICKLE_ERRORS = (
-    pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, MemoryError,
-)  # fmt: skip
+DAMAGED = (
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
 
 
 class StorageKey(NamedTuple):
@@ -83,7 +90,7 @@ class _Plain(pickle.Unpickler):
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
-    """{name: array} of a state dict. Raises JaxrecError for a file that is missing, damaged, zipped or no state dict."""
+    """{name: array} of a state dict. Raises JaxrecError for a file that is missing, damaged or another thing."""
     path = Path(path)
     try:
         content = path.read_bytes()
@@ -91,12 +98,12 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         raise JaxrecError(f"{path}: cannot be read ({error.strerror}); put the downloaded weights there") from error
     if content[:4] == b"PK\x03\x04":
         raise JaxrecError(
-            f"{path} is a zipped torch file; save it again with torch.save(..., _use_new_zipfile_serialization=False) or as .npz"
+            f"{path} is a zipped torch file; save it again with _use_new_zipfile_serialization=False, or as .npz"
         )
     try:
         return _parse(io.BytesIO(content))
-    except PICKLE_ERRORS as error:
-        raise JaxrecError(f"{path} is not a torch state dict of tensors, or is damaged: {error}; download it again") from error
+    except DAMAGED as error:
+        raise JaxrecError(f"{path} is no state dict of tensors, or damaged: {error}; download it again") from error
 
 
 def _parse(file: io.BytesIO) -> dict[str, np.ndarray]:

@@ -1,11 +1,11 @@
-"""Virtual Taobao V0 (Shi et al., AAAI 2019): a simulated customer of an online shop, from the networks its authors released.
+"""Virtual Taobao V0 (Shi et al., AAAI 2019): a simulated customer of an online shop, the networks its authors released.
 
-reset: user = one one-hot draw per group of generator(z), z uniform in [0, 1)^128; page to leave at T ~ softmax(leave(user)).
-step:  clicks (11 values, the reward) and page index (10 values) ~ softmax of the two halves of response([user, steps, action]),
-       `steps` as it was before this one; then steps + 1, and the customer is gone once steps >= T.
+reset: user = one one-hot draw per group of generator(z), z uniform in [0, 1)^128; leaves at T ~ softmax(leave(user)).
+step:  clicks (11 values, the reward) and page index (10 values) ~ softmax of the two parts of
+       response([user, steps, action]), `steps` as it was before this one; then steps + 1, and gone once steps >= T.
 
-`leave = "cirs"` replaces T by the rule of CIRS: gone if the action is within `leave_threshold` (Euclidean, inclusive) of one of
-the last N - 1 actions, from the second step on. Episode length then depends on the policy, which under T it cannot.
+`leave = "cirs"` replaces T by the rule of CIRS: gone if the action is within `leave_threshold` (Euclidean, inclusive)
+of one of the last N - 1 actions. Episode length then depends on the policy, which under T it cannot.
 The weights are the user's download: three `.pt` files as released, or `.npz` with the same names.
 """
 
@@ -84,7 +84,7 @@ class StartDraws:
 def make(
     config: ConfigDict, *, interactions: Any = None, user_model: Any = None, root: Path | str | None = None
 ) -> tuple[VirtualTaobao, EnvParams]:
-    """(environment, params) with the weights under `root / config.folder`. Raises JaxrecError where they are not usable."""
+    """(environment, params) with the weights under `root / config.folder`. Raises JaxrecError for unusable ones."""
     del interactions, user_model
     where = "environment 'virtual_taobao': "
     for leaf, allowed in (("leave", LEAVE), ("window_mode", exit_rules.WINDOWS)):
@@ -112,14 +112,14 @@ def load_network(folder: Path, name: str) -> Network:
     """Layers of `<name>_model.npz`, or else `.pt`, as (kernel [in, out], bias [out]) with their shapes checked."""
     path = next((p for p in (folder / f"{name}_model.npz", folder / f"{name}_model.pt") if p.exists()), None)
     if path is None:
-        raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the released weights of VirtualTaobao")
+        raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the weights of VirtualTaobao")
     tensors = torch_weights.read(path) if path.suffix == ".pt" else _read_npz(path)
     sizes = SHAPES[name]
     layers = []
     for i, (width_in, width_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         weight, bias = tensors.get(f"{2 * i}.weight"), tensors.get(f"{2 * i}.bias")
         if weight is None or bias is None or weight.shape != (width_out, width_in) or bias.shape != (width_out,):
-            raise JaxrecError(f"{path}: layer {2 * i} is not {width_in} -> {width_out}; these are not the weights of {name}")
+            raise JaxrecError(f"{path}: layer {2 * i} is not {width_in} -> {width_out}; these are not {name}'s weights")
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             raise JaxrecError(f"{path}: layer {2 * i} holds numbers that are not finite; download the weights again")
         layers.append((jnp.asarray(weight.T, jnp.float32), jnp.asarray(bias, jnp.float32)))
@@ -153,9 +153,9 @@ def sample_user(uniform: Array, logits: Array) -> Array:
 
 
 class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
-    """See the module docstring. Actions are vectors in [-1, 1]^27 (clipped to it); the observation's `vector` is [91]."""
+    """See the module docstring. Actions are vectors, clipped to [-1, 1]^27; the observation's `vector` is [91]."""
 
-    reset_chunk = 64  # rows reset at a time: a new customer costs two networks, and one in eight leaves per step
+    reset_chunk = 64  # rows reset at a time: a new customer costs two networks, and one in eight leaves each step
 
     def __init__(self, params: EnvParams):
         self._default_params = params

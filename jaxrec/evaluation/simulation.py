@@ -44,15 +44,15 @@ def make(
     num_episodes: int = 100,
     selection: str = "greedy",
 ) -> Callable[[Params, Any, Catalogue | None, Array], dict[str, Array]]:
-    """evaluate(params, env_params, catalogue, key) -> {"FB/R_cumu": scalar, ..., "FB/histogram/<name>": int32 [max_turn + 1]}.
+    """evaluate(params, env_params, catalogue, key) -> {"FB/R_cumu": [], "FB/histogram/<name>": int32 [max_turn + 1]}.
 
     Args:
       modes: FB, NX_0 or NX_k each; all start with the same users.
       num_envs: users played at once; `num_episodes` per mode are played in as many rounds as that takes.
       selection: "greedy" or "sample" (see `rollout`).
 
-    `evaluate` is jitted and may be vmapped over params and key (seeds). Without a catalogue, coverage, diversity and novelty
-    are left out. Raises JaxrecError for a mode the environment cannot be in.
+    `evaluate` is jitted and may be vmapped over params and key (seeds). Without a catalogue, coverage, diversity and
+    novelty are left out. Raises JaxrecError for a mode the environment cannot be in.
     """
     if num_envs < 1 or num_episodes < 1:
         raise JaxrecError(f"evaluation of {num_episodes} episodes on {num_envs} environments; set both to 1 or more")
@@ -116,14 +116,9 @@ def _sums(steps: Steps, facts: tuple[Array, Array] | None, size: int) -> Sums:
     if facts is None:
         return Sums(reward, length, None, None, None, histograms)
     units, information = facts
-    return Sums(
-        reward,
-        length,
-        metrics.recommended(steps.action, steps.mask, units.shape[0]),
-        metrics.diversity(units, steps.action, steps.mask),
-        metrics.novelty(information, steps.action, steps.mask),
-        histograms,
-    )
+    counts = metrics.recommendations(steps.action, steps.mask, units.shape[0])
+    diversity, novelty = metrics.diversity(units, counts), metrics.novelty(information, counts)
+    return Sums(reward, length, jnp.any(counts > 0, 0), diversity, novelty, histograms)
 
 
 def _add(a: Sums, b: Sums) -> Sums:

@@ -1,0 +1,114 @@
+"""The environments once more, slowly and plainly: one user at a time, lists, float64. Frozen: change the fast ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def window(actions: list, size: int, mode: str) -> list:
+    """Earlier actions that the exit rule looks at, oldest first; `easyrl4rec` is the slice [t - N : t] of a list."""
+    turn = len(actions)
+    if mode == "easyrl4rec":
+        return actions[turn - size : turn]
+    return actions[-size:]
+
+
+class DistanceRule:
+    """Leaves if an item of the window is strictly nearer than the threshold, by the columns of the completed matrix."""
+
+    def __init__(self, matrix, threshold, size, mode):
+        self.columns = np.asarray(matrix, np.float64).T
+        self.threshold, self.size, self.mode = threshold, size, mode
+        self.known = {}
+
+    def distance(self, a, b):
+        if (a, b) not in self.known:
+            pairs = zip(self.columns[a], self.columns[b], strict=True)
+            self.known[a, b] = math.sqrt(sum((x - y) ** 2 for x, y in pairs))
+        return self.known[a, b]
+
+    def leaves(self, actions, action):
+        return any(self.distance(action, a) < self.threshold for a in window(actions, self.size, self.mode))
+
+
+class CategoryRule:
+    """Leaves if a category of the item occurs more than `threshold` times among the items of the window."""
+
+    def __init__(self, categories, threshold, size, mode):
+        self.sets = [set(np.flatnonzero(row)) for row in np.asarray(categories)]
+        self.threshold, self.size, self.mode = threshold, size, mode
+
+    def leaves(self, actions, action):
+        seen = [c for a in window(actions, self.size, self.mode) for c in self.sets[a]]
+        return any(seen.count(c) > self.threshold for c in self.sets[action])
+
+
+class FeedbackMatrix:
+    """`step(action) -> (reward, terminated, truncated)` for one user."""
+
+    def __init__(self, matrix, rule, user, *, max_turn=30, exits=True):
+        self.row, self.rule, self.max_turn, self.exits = matrix[user], rule, max_turn, exits
+        self.actions = []
+
+    def step(self, action):
+        turn = len(self.actions)
+        terminated = self.exits and turn > 0 and self.rule.leaves(self.actions, action)
+        self.actions.append(action)
+        return self.row[action], terminated, turn >= self.max_turn - 1
+
+
+def softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def network(layers, x):
+    """Linear, LeakyReLU(0.01), ..., Linear over {"0.weight", "0.bias", "2.weight", ...}, torch's [out, in]."""
+    indices = sorted(int(name.split(".")[0]) for name in layers if name.endswith("weight"))
+    for i in indices:
+        x = layers[f"{i}.weight"] @ x + layers[f"{i}.bias"]
+        if i != indices[-1]:
+            x = np.where(x > 0, x, 0.01 * x)
+    return x
+
+
+def drawn(probabilities, uniform, found):
+    """Whether inverting the distribution function at `uniform` gives `found`, up to float32 rounding at the edges."""
+    edges = np.concatenate([[0.0], np.cumsum(probabilities)])
+    return edges[found] - 1e-5 <= uniform <= edges[found + 1] + 1e-5
+
+
+class VirtualTaobao:
+    """One customer; choices are handed in (they were drawn from uniforms) and checked against the networks."""
+
+    groups = (8, 8, 11, 11, 11, 11, 2, 2, 3, 18, 3)
+
+    def __init__(self, networks, *, leave="page", threshold=1.0, size=4, mode="last_n", max_turn=100):
+        self.networks, self.max_turn = networks, max_turn
+        self.leave, self.threshold, self.size, self.mode = leave, threshold, size, mode
+
+    def reset(self, noise, groups, leave, user, leave_page):
+        """Whether `user` and `leave_page` are what the uniforms give."""
+        logits = network(self.networks["generator"], noise)
+        right, first = True, 0
+        for width, uniform in zip(self.groups, groups, strict=True):
+            part = user[first : first + width]
+            right &= part.sum() == 1 and drawn(softmax(logits[first : first + width]), uniform, int(part.argmax()))
+            first += width
+        self.user, self.leave_page, self.actions = user, leave_page, []
+        return right and drawn(softmax(network(self.networks["leave"], user)), leave, leave_page)
+
+    def step(self, action, uniform, clicks, page):
+        """(whether clicks and page are what the uniforms give, terminated, truncated)."""
+        steps = len(self.actions)
+        logits = network(self.networks["action"], np.concatenate([self.user, [steps], action]))
+        right = drawn(softmax(logits[:11]), uniform[0], clicks) and drawn(softmax(logits[11:]), uniform[1], page)
+        if self.leave == "page":
+            terminated = steps + 1 >= self.leave_page
+        else:
+            past = window(self.actions, self.size, self.mode)
+            terminated = any(np.linalg.norm(action - a) <= self.threshold for a in past)
+        self.actions.append(action)
+        return right, terminated, steps + 1 >= self.max_turn
