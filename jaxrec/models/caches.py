@@ -25,7 +25,7 @@ class Cache:
 
 @struct.dataclass
 class Suffixes:
-    """Keys and values of all suffixes: the first layer's once [B, L, ...], the others' packed end to end [B, P, ...]."""
+    """Keys and values of all suffixes: the first layer's once [B, L, ...], the others' packed [B, P, ...]."""
 
     keys: tuple[Array, ...]
     values: tuple[Array, ...]

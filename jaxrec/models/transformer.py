@@ -77,8 +77,8 @@ class Transformer(nn.Module):
     """`backbone(embeddings [B, L, D], attention_mask [B|1, L, L] | None) -> hidden [B, L, D]`, normed at the end.
 
     A mask says exactly who sees whom (causality included) and None means causal. A token that sees nobody gets a
-    finite, meaningless output. Dropout falls on the embeddings and on what blocks add to the residual stream; attention weights
-    are not dropped, because the fused kernels cannot.
+    finite, meaningless output. Dropout falls on the embeddings and on what blocks add to the residual stream;
+    attention weights are not dropped, because the fused kernels cannot.
     """
 
     width: int

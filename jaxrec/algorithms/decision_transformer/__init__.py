@@ -1,0 +1,1 @@
+"""Decision transformers: offline control as modelling of (return, state, action) sequences."""

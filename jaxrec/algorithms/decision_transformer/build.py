@@ -1,0 +1,81 @@
+"""From config and spec to the parts both decision transformers are made of."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.decision_transformer.tokens import Tokens
+from jaxrec.data.views import Windows
+from jaxrec.models import encoders
+from jaxrec.models.transformer import Transformer
+from jaxrec.types import Array, JaxrecError, Spec
+
+EMBEDDING_LAYERS = {"linear": 1, "mlp": 2}
+
+
+def check(config: ConfigDict, spec: Spec) -> None:
+    """Raises JaxrecError on settings that cannot work, before anything is compiled."""
+    if config.embedding not in EMBEDDING_LAYERS:
+        raise JaxrecError(f"algorithm.embedding is {config.embedding!r}: choose one of {sorted(EMBEDDING_LAYERS)}")
+    if config.width % config.num_heads:
+        raise JaxrecError(f"algorithm.width {config.width} does not split into {config.num_heads} heads: change either")
+    if not 1 <= config.context_length <= spec.max_turn:
+        raise JaxrecError(
+            f"algorithm.context_length is {config.context_length} but no episode is longer than {spec.max_turn} turns:"
+            f" set it between 1 and {spec.max_turn}"
+        )
+    if config.state_window < 1:
+        raise JaxrecError(f"algorithm.state_window is {config.state_window}: set it to 1 or more")
+
+
+def sees_history(spec: Spec) -> bool:
+    """The window of items is the state, except where there are features and no items (VirtualTB)."""
+    return not (spec.observation_size and spec.action_size)
+
+
+def tokens(config: ConfigDict, spec: Spec) -> Tokens:
+    """Embeddings of states, returns and actions."""
+    scale = max(abs(bound) for bound in spec.reward_range) or 1.0
+    encoder = None
+    if sees_history(spec):
+        encoder = encoders.make(
+            config.state_encoder, num_items=spec.num_items, width=config.width, feedback_scale=scale
+        )
+    return Tokens(
+        width=config.width,
+        max_turn=spec.max_turn,
+        num_items=spec.num_items,
+        continuous=spec.action_size > 0,
+        layers=EMBEDDING_LAYERS[config.embedding],
+        encoder=encoder,
+    )
+
+
+def backbone(config: ConfigDict) -> Transformer:
+    """The transformer from scratch; a language model stands in by offering the same methods."""
+    return Transformer(config.width, config.num_layers, config.num_heads, config.dropout)
+
+
+def blank(config: ConfigDict, spec: Spec) -> Windows:
+    """Zeros of a batch of one, to initialise parameters with."""
+    step = (1, config.context_length)
+    pairs = (*step, config.state_window)
+    action = jnp.zeros((*step, spec.action_size)) if spec.action_size else jnp.zeros(step, jnp.int32)
+    return Windows(
+        item=jnp.zeros(pairs, jnp.int32),
+        feedback=jnp.zeros(pairs),
+        history_mask=jnp.ones(pairs, bool),
+        vector=jnp.zeros((*step, spec.observation_size)),
+        timestep=jnp.zeros(step, jnp.int32),
+        action=action,
+        reward=jnp.zeros(step),
+        return_to_go=jnp.zeros(step),
+        mask=jnp.ones(step, bool),
+    )
+
+
+def normalise(values: Array, bounds: tuple[float, float]) -> Array:
+    """The range `bounds` to [0, 1]; what lies outside goes outside."""
+    low, high = bounds
+    return (values - low) / max(high - low, 1e-6)

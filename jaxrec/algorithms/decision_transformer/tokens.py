@@ -1,0 +1,86 @@
+"""What a decision transformer reads: states, returns and actions as tokens of one width."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxrec.data.views import Windows
+from jaxrec.models.heads import Embedding
+
+Array = jax.Array
+
+
+class ItemEmbedding(nn.Module):
+    """Items [...] to tokens [..., D]: an `Embedding` of the one-hot, whose first layer is a table."""
+
+    num_items: int
+    width: int
+    layers: int
+
+    @nn.compact
+    def __call__(self, item: Array) -> Array:
+        embedded = nn.Embed(self.num_items, self.width)(item)
+        for _ in range(self.layers - 1):
+            embedded = nn.Dense(self.width)(nn.gelu(embedded, approximate=True))
+        return embedded
+
+
+class Tokens(nn.Module):
+    """Three embeddings, one learned timestep embedding added to all of them, one norm (published DT).
+
+    Timesteps are absolute turns in the episode, so a token does not change when the window moves on. `encoder` turns
+    the (item, feedback) history into a state and is trained with the rest; None where the environment's vector is all
+    there is. Returns are normalised, [...]; actions are items [...], or vectors [..., D_a] where `continuous`.
+    """
+
+    width: int
+    max_turn: int
+    num_items: int
+    continuous: bool = False
+    layers: int = 2
+    encoder: nn.Module | None = None
+
+    def setup(self):
+        self.timestep_embedding = nn.Embed(self.max_turn + 1, self.width)
+        self.state_embedding = Embedding(self.width, self.layers)
+        self.return_embedding = Embedding(self.width, self.layers)
+        self.action_embedding = (
+            Embedding(self.width, self.layers)
+            if self.continuous
+            else ItemEmbedding(self.num_items, self.width, self.layers)
+        )
+        self.norm = nn.LayerNorm(epsilon=1e-5)
+
+    def _timed(self, token: Array, timestep: Array) -> Array:
+        return self.norm(token + self.timestep_embedding(jnp.clip(timestep, 0, self.max_turn)))
+
+    def states(self, item: Array, feedback: Array, history_mask: Array, vector: Array, timestep: Array) -> Array:
+        """[..., D] from histories [..., W] and vectors [..., D_o]."""
+        parts = [] if self.encoder is None else [self.encoder(item, feedback, history_mask)]
+        parts += [vector] if vector.shape[-1] else []
+        return self._timed(self.state_embedding(jnp.concatenate(parts, axis=-1)), timestep)
+
+    def returns(self, return_to_go: Array, timestep: Array) -> Array:
+        """[..., D] from normalised returns [...]."""
+        return self._timed(self.return_embedding(return_to_go[..., None]), timestep)
+
+    def actions(self, action: Array, timestep: Array) -> Array:
+        """[..., D]."""
+        return self._timed(self.action_embedding(action), timestep)
+
+    def __call__(self, windows: Windows) -> tuple[Array, Array, Array]:
+        """(states, returns, actions) of a batch whose returns are normalised, each [B, T, D]."""
+        w = windows
+        return (
+            self.states(w.item, w.feedback, w.history_mask, w.vector, w.timestep),
+            self.returns(w.return_to_go, w.timestep),
+            self.actions(w.action, w.timestep),
+        )
+
+
+def interleave(*tokens: Array) -> Array:
+    """Three arrays [B, T, D] to one [B, 3T, D], step by step in the order given."""
+    stacked = jnp.stack(tokens, axis=2)
+    return stacked.reshape(stacked.shape[0], -1, stacked.shape[-1])

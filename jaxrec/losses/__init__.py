@@ -1,0 +1,1 @@
+"""Parameter-free loss maths; the caller vmaps, weights and averages."""

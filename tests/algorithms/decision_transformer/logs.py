@@ -1,0 +1,51 @@
+"""Small logged worlds for the tests of this folder."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrec.types import Observation, Spec, Trajectories
+
+ITEMS, HORIZON = 6, 7
+ITEM_SPEC = Spec(num_users=3, num_items=ITEMS, max_turn=HORIZON, reward_range=(0.0, 2.0), return_range=(0.0, 14.0))
+VECTOR_SPEC = Spec(
+    num_users=3, num_items=0, max_turn=HORIZON, observation_size=5, action_size=2, return_range=(0.0, 7.0)
+)
+SMALL = {"width": 8, "num_layers": 2, "num_heads": 2, "context_length": 4, "batch_size": 4}
+
+
+def small(config, **changes):
+    """The config at a size that compiles quickly."""
+    config.update({**SMALL, **changes})
+    return config
+
+
+def random_log(spec: Spec, episodes: int = 5) -> Trajectories:
+    """Episodes of random length, item or vector."""
+    draw = np.random.default_rng(0)
+    shape = (episodes, HORIZON)
+    turn = np.broadcast_to(np.arange(HORIZON, dtype=np.int32), shape)
+    mask = turn < draw.integers(1, HORIZON + 1, (episodes, 1))
+    actions = (
+        draw.uniform(-1, 1, (*shape, spec.action_size)) if spec.action_size else draw.integers(0, spec.num_items, shape)
+    )
+    reward = draw.uniform(0, 2, shape)
+    before = np.zeros(shape) if spec.action_size else np.concatenate([actions[:, :1], actions[:, :-1]], axis=1)
+    feedback = np.concatenate([np.zeros((episodes, 1)), reward[:, :-1]], axis=1)
+    vector = draw.normal(size=(*shape, spec.observation_size))
+    observation = Observation(np.zeros(shape, np.int32), before.astype(np.int32), feedback, turn, vector)
+    data = Trajectories(observation, actions, reward, mask)
+    return jax.tree.map(_device, data)
+
+
+def _device(x: np.ndarray) -> jax.Array:
+    return jnp.asarray(x, {"f": jnp.float32, "i": jnp.int32, "b": jnp.bool_}[x.dtype.kind])
+
+
+def widened(params):
+    """Parameters away from their small first values, so that a leak shows."""
+    leaves, tree = jax.tree.flatten(params)
+    draw = np.random.default_rng(1)
+    return jax.tree.unflatten(tree, [x + 0.3 * draw.normal(size=x.shape).astype(np.float32) for x in leaves])

@@ -1,0 +1,168 @@
+"""The batched search against Algorithm 1 as printed, and the policy against the training forward pass."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxrec.algorithms.decision_transformer import build, mdt4rec, search
+from jaxrec.algorithms.decision_transformer.policy import policy
+from jaxrec.data.views import Windows
+from jaxrec.losses import returns_bins
+from jaxrec.types import Observation
+from tests.algorithms.decision_transformer.logs import HORIZON, ITEM_SPEC, ITEMS, VECTOR_SPEC, small, widened
+
+USERS, TURNS = 3, 9
+
+
+@functools.cache
+def trained(spec, **changes):
+    """Config, network and parameters away from their first values."""
+    config = small(mdt4rec.defaults(), return_draw="mean", **changes)
+    network = mdt4rec.make_network(config, spec)
+    params = jax.jit(network.init)(jax.random.key(0), build.blank(config, spec))["params"]
+    return config, network, widened(params)
+
+
+def episode(spec):
+    """Observations [TURNS, USERS] in which users begin anew at different moments, and the actions they were given."""
+    draw = np.random.default_rng(3)
+    begins = np.zeros((TURNS, USERS), bool)
+    begins[0] = begins[3, 1] = begins[7, 2] = True
+    turn = np.zeros((TURNS, USERS), np.int32)
+    for t in range(1, TURNS):
+        turn[t] = np.where(begins[t], 0, turn[t - 1] + 1)
+    item = draw.integers(0, ITEMS, (TURNS, USERS)).astype(np.int32)
+    feedback = np.where(turn == 0, 0, draw.uniform(0, 2, turn.shape)).astype(np.float32)
+    vector = draw.normal(size=(*turn.shape, spec.observation_size)).astype(np.float32)
+    return jax.tree.map(jnp.asarray, Observation(np.zeros_like(item), item, feedback, turn, vector))
+
+
+@functools.cache
+def played(spec, **changes):
+    """What the policy gave over an episode: outputs and lengths, [TURNS, USERS, ...]."""
+    config, network, params = trained(spec, **changes)
+    acting = policy(network, config, spec)
+    act = jax.jit(acting.act)
+    carry, outputs, lengths = acting.init(params, USERS), [], []
+    observations = episode(spec)
+    for t in range(TURNS):
+        observation = jax.tree.map(lambda x: x[t], observations)  # noqa: B023
+        carry, output = act(params, carry, observation, jax.random.key(t))
+        outputs.append(output)
+        lengths.append(acting.diagnostics(carry)["history_length"])
+    return np.stack(outputs), np.stack(lengths)
+
+
+def test_candidates_are_one_by_delta_and_the_whole():
+    assert search.candidate_lengths(20, 2) == (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 20)
+    assert search.candidate_lengths(5, 2) == (1, 3, 5)
+    assert search.candidate_lengths(5, 8) == (1, 5)
+    assert search.candidate_lengths(1, 2) == (1,)
+
+
+def test_highest_return_wins_ties_keep_the_longest_and_nothing_beyond_what_exists():
+    lengths = (1, 3, 5)
+    promises = jnp.array(
+        [[2.0, 1.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 9.0], [0.0, 1.0, 9.0], [0.0, 8.0, 9.0]]
+    )
+    available = jnp.array([5, 5, 5, 4, 3, 1])
+    np.testing.assert_array_equal(search.best(promises, lengths, available), [0, 1, 2, 2, 1, 0])
+
+
+@pytest.mark.parametrize("delta", [1, 2, 8])
+def test_the_batched_search_equals_the_loop(delta):
+    config, network, params = trained(ITEM_SPEC)
+    lengths = search.candidate_lengths(config.context_length, delta)
+    available = jnp.tile(jnp.array([1, 2, 3, 4, 4, 4, 4, 4]), 8)
+    tokens = jax.random.normal(jax.random.key(0), (64, search.num_tokens(config.context_length), config.width))
+    steps = jnp.arange(config.context_length)[None] >= config.context_length - available[:, None]
+    valid = jnp.repeat(steps, 3, axis=1)[:, : tokens.shape[1]]
+
+    @jax.jit
+    def both(params):
+        model = network.bind({"params": params})
+        found = search.search(model, tokens, valid, available, lengths)
+        return found.replace(cache=None), search.search_loop(model, tokens, valid, available, lengths)
+
+    found, expected = both(params)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, atol=1e-5), found, expected)
+    assert len(np.unique(found.length)) > 1
+    np.testing.assert_array_equal(found.previous[found.length == 1], 0)
+
+
+@pytest.mark.parametrize("spec", [ITEM_SPEC, VECTOR_SPEC], ids=["items", "vectors"])
+@pytest.mark.parametrize("use_max", [True, False])
+def test_acting_equals_the_training_forward_on_the_chosen_history(spec, use_max):
+    """Every output is recomputed from raw observations by the network that the losses see, user by user."""
+    outputs, lengths = played(spec, use_max=use_max)
+    config, network, params = trained(spec, use_max=use_max)
+    observations = episode(spec)
+    candidates = search.candidate_lengths(config.context_length, config.delta) if use_max else (config.context_length,)
+    apply = jax.jit(lambda p, w: network.apply({"params": p}, w))
+    drawn = np.zeros((TURNS, USERS), np.float32)
+    for t in range(TURNS):
+        for user in range(USERS):
+            turn = int(observations.turn[t, user])
+            available = min(turn + 1, config.context_length)
+            reachable = sorted({min(n, available) for n in candidates})
+            promised = {}
+            for n in reachable:
+                steps = range(t - n + 1, t + 1)
+                batch = raw_windows(spec, config, observations, outputs, drawn, steps, user)
+                promised[n] = jax.tree.map(lambda x, n=n: x[0, n - 1], apply(params, batch))
+            length = max(promised, key=lambda n: (promised[n].max_return, n)) if use_max else available
+            assert length == lengths[t, user]
+            logits = returns_bins.expert_logits(promised[length].bin_logits, config.kappa)
+            drawn[t, user] = returns_bins.expected_return(logits)
+            steps = range(t - length + 1, t + 1)
+            batch = raw_windows(spec, config, observations, outputs, drawn, steps, user)
+            np.testing.assert_allclose(outputs[t, user], apply(params, batch).action[0, length - 1], atol=1e-5)
+
+
+def raw_windows(spec, config, observations, outputs, drawn, steps, user):
+    """The steps as a batch of one, as if they had been logged."""
+    batch = jax.tree.map(np.array, build.blank(config, spec))
+    batch.history_mask[:] = False
+    for place, t in enumerate(steps):
+        turn = int(observations.turn[t, user])
+        batch.timestep[0, place] = turn
+        batch.vector[0, place] = observations.vector[t, user]
+        batch.return_to_go[0, place] = drawn[t, user]
+        for w in range(config.state_window):
+            before = t - config.state_window + 1 + w
+            if before >= t - turn:
+                batch.item[0, place, w] = observations.item[before, user]
+                batch.feedback[0, place, w] = observations.feedback[before, user]
+                batch.history_mask[0, place, w] = True
+        if place + 1 < len(steps):
+            batch.action[0, place] = outputs[t, user] if spec.action_size else observations.item[t + 1, user]
+    return Windows(**jax.tree.map(jnp.asarray, vars(batch)))
+
+
+def test_an_episode_begun_anew_forgets_the_one_before():
+    """User 1 begins again at turn 3 of the run; a policy that starts there gives the same."""
+    config, network, params = trained(ITEM_SPEC)
+    outputs, lengths = played(ITEM_SPEC)
+    acting = policy(network, config, ITEM_SPEC)
+    act, carry = jax.jit(acting.act), acting.init(params, USERS)
+    for t in range(3, 7):
+        observation = jax.tree.map(lambda x: x[t], episode(ITEM_SPEC))  # noqa: B023
+        carry, output = act(params, carry, observation, jax.random.key(t))
+        np.testing.assert_allclose(output[1], outputs[t, 1], atol=1e-6)
+    assert (lengths >= 1).all() and (lengths <= min(config.context_length, HORIZON)).all()
+    assert (lengths[0] == 1).all() and lengths[3, 1] == 1 and lengths[7, 2] == 1
+
+
+def test_seeds_are_a_vmapped_axis():
+    config, network, params = trained(ITEM_SPEC)
+    acting = policy(network, config, ITEM_SPEC)
+    both = jax.tree.map(lambda x: jnp.stack([x, 1.1 * x]), params)
+    observation = jax.tree.map(lambda x: x[0], episode(ITEM_SPEC))
+    keys = jax.random.split(jax.random.key(0), 2)
+    act = lambda p, k: acting.act(p, acting.init(p, USERS), observation, k)[1]  # noqa: E731
+    np.testing.assert_allclose(jax.jit(jax.vmap(act))(both, keys)[0], jax.jit(act)(params, keys[0]), atol=1e-6)
