@@ -1,7 +1,7 @@
 """A2C: advantage actor-critic on fresh steps (Mnih et al. 2016, synchronous), over a window of (item, reward) pairs.
 
-Discount, rates and sizes follow EasyRL4Rec, whose A2C paper M lets collect the behaviour data. Our reading: steps go on from where they stood
-(EasyRL4Rec collects whole episodes), a time limit is bootstrapped through, rewards are divided by the largest one.
+Discount, rates and sizes follow EasyRL4Rec, the framework of paper M (4.1). Our reading: steps go on from where they
+stood (EasyRL4Rec collects whole episodes), a time limit is bootstrapped through, rewards are divided by the largest.
 """
 
 from __future__ import annotations
@@ -73,11 +73,12 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         del target_params, key
         steps = batch.steps
         output, value = apply(params, steps.carry, steps.observation)
+        fixed_value = jax.lax.stop_gradient(value)
         last_history = network.push(batch.last_carry, batch.last_observation)
         last_value = apply(params, last_history, batch.last_observation)[1]
         advantage = jax.vmap(_advantages(config), 1, 1)(
             steps.reward * reward_scale,
-            jax.lax.stop_gradient(value),
+            fixed_value,
             jax.lax.stop_gradient(last_value)[None],
             steps.terminated,
             steps.truncated,
@@ -90,8 +91,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
         terms = {
             "policy": mean(policy_gradient.policy_gradient_loss(log_prob, advantage)),
-            "value": config.value_weight
-            * mean(policy_gradient.value_loss(value, advantage + jax.lax.stop_gradient(value))),
+            "value": config.value_weight * mean(policy_gradient.value_loss(value, advantage + fixed_value)),
             "entropy": -config.entropy_weight * mean(entropy),
         }
         return terms, _report(steps) | {"policy/entropy": mean(entropy), "value/mean": mean(value) / reward_scale}
@@ -134,7 +134,7 @@ def _advantages(config: ConfigDict):
 def _action_terms(params: Params, output: Array, action: Array, continuous: bool) -> tuple[Array, Array]:
     """(log pi(action), entropy), each [T, B]."""
     if not continuous:
-        return policy_gradient.categorical_log_prob(output, action), policy_gradient.categorical_entropy(output)
+        return policy_gradient.categorical_terms(output, action)
     log_std = params["noise"]["log_std"]
     entropy = policy_gradient.gaussian_entropy(log_std)
     return policy_gradient.gaussian_log_prob(output, log_std, action), jnp.full(output.shape[:-1], entropy)

@@ -15,8 +15,8 @@ from jaxrec.types import Array, Observation, Spec
 class ActorCritic(nn.Module):
     """State [..., F] -> (action logits [..., A] or mean action [..., D_a] in (-1, 1), value [...]).
 
-    One ReLU body of `hidden` layers serves both heads, as in EasyRL4Rec. The first logits are close to equal, so the first
-    policy is close to uniform.
+    One ReLU body of `hidden` layers serves both heads, as in EasyRL4Rec. The first logits are close to equal, so that
+    the first policy is close to uniform.
     """
 
     num_outputs: int
@@ -33,7 +33,7 @@ class ActorCritic(nn.Module):
 
 
 def sees_history(spec: Spec) -> bool:
-    """The window of items is the state, except where the environment has features of its own and no items (VirtualTB)."""
+    """The window of items is the state, but where the environment has features of its own and no items (VirtualTB)."""
     return not (spec.observation_size and spec.action_size)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -40,13 +41,12 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous.
     """
-    del config
     if spec.action_size:
-        raise JaxrecError("popular needs items to act with, but this environment's actions are continuous; use random")
+        raise JaxrecError("popular needs items to act with, but actions are continuous here; use random")
 
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
         del key
         logits = params["popular"]["logits"]
         return carry, jnp.broadcast_to(logits[None], (observation.turn.shape[0], spec.num_items))
 
-    return Algorithm(learner=None, source=None, policy=Policy(lambda params, num_users: (), act))
+    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(fit, config, spec))

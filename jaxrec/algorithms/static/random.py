@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -42,8 +43,6 @@ def scores(key: Array, num_users: int, num_items: int) -> Array:
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Actions uniform in [-1, 1] where they are continuous."""
-    del config
-
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
         del params
         num_users = observation.turn.shape[0]
@@ -51,4 +50,4 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             return carry, jax.random.uniform(key, (num_users, spec.action_size), minval=-1.0, maxval=1.0)
         return carry, scores(key, num_users, spec.num_items)
 
-    return Algorithm(learner=None, source=None, policy=Policy(lambda params, num_users: (), act))
+    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(fit, config, spec))

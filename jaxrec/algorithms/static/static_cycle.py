@@ -7,6 +7,7 @@ from the N before it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ def mean_feedback(interactions: Interactions, num_items: int, damping: float) ->
 
 
 def close(item: int, threshold: float, vectors: np.ndarray | None, categories: np.ndarray | None) -> np.ndarray:
-    """Bool [A]: items that must not share a window with `item`: nearer than the threshold, or with a category in common.
+    """Bool [A]: items not to share a window with `item`: nearer than the threshold, or with a category in common.
 
     The category rule lets a category recur `threshold` times; once is taken as too often, which is on the safe side.
     """
@@ -89,9 +90,7 @@ def fit(
     """
     del facts
     if vectors is None and categories is None:
-        raise JaxrecError(
-            "static_cycle was given neither item vectors nor categories; it needs what the exit rule compares"
-        )
+        raise JaxrecError("static_cycle was given neither vectors nor categories; it needs what the exit rule compares")
     liking = mean_feedback(interactions, spec.num_items, config.damping) if liking is None else np.asarray(liking)
 
     def is_close(item: int) -> np.ndarray:
@@ -109,11 +108,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous.
     """
-    del config
     if spec.action_size:
-        raise JaxrecError(
-            "static_cycle needs items to act with, but this environment's actions are continuous; use random"
-        )
+        raise JaxrecError("static_cycle needs items to act with, but actions are continuous here; use random")
 
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
         del key
@@ -126,4 +122,4 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         logits = jnp.where(due(facts["sequence"]), STEP, facts["logits"][None])
         return carry, jnp.where(due(facts["cycle"]), 2.0 * STEP, logits)
 
-    return Algorithm(learner=None, source=None, policy=Policy(lambda params, num_users: (), act))
+    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(fit, config, spec))

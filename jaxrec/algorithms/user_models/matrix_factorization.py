@@ -1,7 +1,7 @@
 """Biased matrix factorisation (Koren, Bell and Volinsky 2009, Eq. 5): rating = mean + b_u + b_i + <p_u, q_i>.
 
-The user model of the feedback-matrix environments (M 4.1 completes missing ratings by matrix factorisation). Our reading:
-squared error on the logged cells only, minibatch Adam, one L2 weight for factors and biases alike.
+The user model of the feedback-matrix environments (M 4.1 completes missing ratings by matrix factorisation). Our
+reading: squared error on the logged cells only, minibatch Adam, one L2 weight for factors and biases alike.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def defaults() -> ConfigDict:
     return ConfigDict(
         {
             "width": 8,  # D, factors per user and item
-            "l2": 0.05,  # times the mean squared norm of the factors and biases in a batch
+            "l2": 0.2,  # times the mean squared norm of the factors and biases in a batch
             "init_scale": 0.1,  # standard deviation of the first factors, in ratings^(1/2)
             "batch_size": 256,  # ratings per step, drawn with replacement
             "optimizer": optimizer,
             "search": {
                 "widths": (1, 2, 4, 8, 16, 32),  # factors tried
-                "l2": (0.01, 0.02, 0.05, 0.1, 0.2),  # L2 weights tried
+                "l2": (0.05, 0.1, 0.2, 0.3, 0.5),  # L2 weights tried
                 "held_out": 0.1,  # share of the training rows, drawn at random
                 "passes": 60,  # passes over the training rows at most
             },

@@ -37,9 +37,7 @@ def split(interactions: Interactions, held_out: float, seed: int) -> tuple[Inter
     """
     size = int(round(held_out * len(interactions)))
     if not 0 < size < len(interactions):
-        raise JaxrecError(
-            f"{interactions.name}: {len(interactions)} rows leave none to hold out at a share of {held_out}"
-        )
+        raise JaxrecError(f"{interactions.name}: {len(interactions)} rows leave none to hold out at {held_out} of them")
     order = np.random.default_rng(seed).permutation(len(interactions))
     return interactions.where(order[size:]), interactions.where(order[:size])
 
@@ -47,7 +45,7 @@ def split(interactions: Interactions, held_out: float, seed: int) -> tuple[Inter
 def curve(
     config: ConfigDict, spec: Spec, kept: mf.Ratings, held: mf.Ratings, key: Array, width: Array, l2: Array
 ) -> Array:
-    """Held-out RMSE [passes] of one candidate after each pass over the kept rows; `width` of max(search.widths) factors."""
+    """Held-out RMSE [passes] of one candidate after each pass over the kept rows."""
     search = config.search
     columns = max(search.widths)
     spare = (jnp.arange(columns) >= width)[None]
@@ -78,7 +76,7 @@ def steps_per_pass(config: ConfigDict, rows: int) -> int:
 
 
 def choose(config: ConfigDict, spec: Spec, interactions: Interactions, seed: int = 0) -> Choice:
-    """Tries every (width, l2) on the rows given, which must be training rows only; the best pass of the best one wins."""
+    """Tries every (width, l2) on the rows given, which must be training rows only; the best pass of the best wins."""
     search = config.search
     kept, held = split(interactions, search.held_out, seed)
     pairs = np.array(list(itertools.product(search.widths, search.l2)))
