@@ -118,7 +118,10 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
     config = json.loads((workdir / "config.json").read_text())
     (stage,) = (s for s in config["order"] if config["stages"][s]["kind"] == "evaluate")
     found = json.loads((workdir / stage / "results.json").read_text())
-    scalars = {p: {k: v for k, v in metrics.items() if "/histogram/" not in k} for p, metrics in found.items()}
+    scalars = {
+        policy: {name: values for name, values in found[policy].items() if "/histogram/" not in name}
+        for policy in config["stages"][stage]["policies"]
+    }
     names = ("FB/R_cumu", "FB/R_avg", "FB/Length")
     kept = {
         "command": command,

@@ -34,7 +34,8 @@ class Bar:
     def __init__(
         self, name: str, total: int, *, initial: int, unit: str, samples_per_step: int, clock: Callable[[], float]
     ):
-        self.name, self.total, self.initial, self.unit = name, total, initial, unit
+        self.name, self.total, self.initial = name, total, initial
+        self.units = unit.removesuffix("y") + "ies" if unit.endswith("y") else unit + "s"
         self.step, self._samples, self._clock = initial, samples_per_step, clock
         self._started = self._measured = clock()
         self._measured_from = initial
@@ -71,7 +72,7 @@ class Bar:
         """The rate in words."""
         rate = self.rate()
         samples = f", {short(rate * self._samples)} samples/s" if self._samples > 1 else ""
-        return f"{short(rate)} {self.unit}s/s{samples}{' with compile' * self._compiling()}"
+        return f"{short(rate)} {self.units}/s{samples}{' with compile' * self._compiling()}"
 
 
 class _Drawn(Bar):
@@ -109,7 +110,7 @@ class _Lines(Bar):
         if self._said_at is not None and now - self._said_at < self._seconds and self.step < self.total:
             return
         self._said_at = now
-        count = f"{self.step:,}/{self.total:,} {self.unit}s"
+        count = f"{self.step:,}/{self.total:,} {self.units}"
         left = duration((self.total - self.step) / max(self.rate(), 1e-9))
         rest = f"{left} left" if self.step < self.total else f"done in {duration(self.elapsed())}"
         words = ", ".join([count, self.speed(), rest, *_words(values)])

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 Results = Mapping[str, Mapping[str, Any]]  # method -> metric -> [S]
+FIRST = ("R_cumu", "R_avg", "Length", "coverage", "diversity", "novelty")  # the order in which papers give them
 
 
 def interval(values: Any, level: float = 0.95) -> tuple[float, float]:
@@ -23,12 +24,12 @@ def interval(values: Any, level: float = 0.95) -> tuple[float, float]:
 
 
 def number(value: float) -> str:
-    """Four significant digits without an exponent where that is readable: 81.80, 0.0123, 12,345."""
+    """Four significant digits, four decimals at most, no exponent where that is readable: 81.80, 0.0123, 12,345."""
     if not math.isfinite(value):
         return "-"
-    if value == 0 or 1e-4 <= abs(value) < 1e4:
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
         digits = 3 if value == 0 else max(3 - math.floor(math.log10(abs(value))), 0)
-        return f"{value:.{min(digits, 6)}f}"
+        return f"{value:.{min(digits, 4)}f}"
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.2e}"
 
 
@@ -59,11 +60,12 @@ def results_table(
     """One row per method in the given order; a method's published row, where there is one, directly under ours.
 
     Args:
-      metrics: the columns; by default every metric in the order of first appearance. A missing value shows as '-'.
+      metrics: the columns; by default those of `FIRST` in that order, then the rest as they come; '-' where missing.
       reference: method -> metric -> the number as published.
     """
     if metrics is None:
-        metrics = list(dict.fromkeys(name for values in results.values() for name in values))
+        found = dict.fromkeys(name for values in results.values() for name in values)
+        metrics = [name for name in FIRST if name in found] + [name for name in found if name not in FIRST]
     published = dict(reference or {})
     rows = []
     for method, values in results.items():

@@ -54,7 +54,7 @@ def test_a_page_is_filled_between_its_markers_only(tmp_path):
 
 
 def _workdir(folder):
-    stages = {"dt": {"kind": "fit"}, "evaluation": {"kind": "evaluate", "num_episodes": 100}}
+    stages = {"dt": {"kind": "fit"}, "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]}}
     config = {"order": ["dt", "evaluation"], "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
     for stage in stages:
         (folder / stage).mkdir(parents=True)

@@ -54,6 +54,14 @@ def test_a_resumed_bar_counts_speed_from_where_it_began():
     assert bar.elapsed() == pytest.approx(25.0)
 
 
+def test_units_have_a_plural():
+    stream, clock = io.StringIO(), _Clock()
+    with Progress(stream, clock=clock).bar("evaluation", 2, unit="policy") as bar:
+        clock.now = 4.0
+        bar.done(2)
+    assert stream.getvalue() == "  evaluation: 2/2 policies, 0.5 policies/s with compile, done in 4.0 s\n"
+
+
 def test_a_bar_on_a_terminal():
     stream = _Terminal()
     _work(stream)

@@ -30,8 +30,8 @@ def test_one_seed_has_no_interval():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(81.8, "81.80"), (2.733, "2.733"), (0.01234, "0.01234"), (12345.6, "12,346"), (0.0, "0.000"), (2e-6, "2.00e-06")]
-    + [(-1.5, "-1.500"), (1234.5, "1234"), (float("nan"), "-"), (0.00012345, "0.000123")],
+    [(81.8, "81.80"), (2.733, "2.733"), (0.01234, "0.0123"), (12345.6, "12,346"), (0.0, "0.000"), (2e-6, "2.00e-06")]
+    + [(-1.5, "-1.500"), (1234.5, "1234"), (float("nan"), "-"), (0.00012345, "1.23e-04"), (0.0083333, "0.0083")],
 )
 def test_numbers(value, text):
     assert tables.number(value) == text
@@ -49,6 +49,12 @@ def test_published_row_stands_under_ours():
     assert table.rows[0] == ("a2c", "2.000 ± 12.706", "2.000 ± 0.000")
     assert table.rows[1] == ("a2c (published)", "81.8", "-")
     assert table.rows[2] == ("dt", "5.000 ± 0.000", "-")
+
+
+def test_columns_stand_in_the_order_papers_give_them():
+    table = tables.results_table({"dt": {"Length": [1.0], "extra": [1.0], "R_cumu": [1.0]}, "a2c": {"coverage": [1.0]}})
+    assert table.columns == ("method", "R_cumu", "Length", "coverage", "extra")
+    assert table.rows[1] == ("a2c", "-", "-", "1.000", "-")
 
 
 def test_modes_are_split_by_their_prefix():
