@@ -42,13 +42,13 @@ def defaults() -> ConfigDict:
 
 @struct.dataclass
 class EnvParams:
-    """`first_user`, `num_pool`, `max_steps_in_episode`: int32; `exits`: bool; `tables`: the world on the device."""
+    """`tables`: the world on the device; `first_user`, `num_pool` int32 []; `exits` bool []; the limit is static."""
 
     tables: worlds.Tables
     first_user: Array
     num_pool: Array
     exits: Array
-    max_steps_in_episode: Array
+    max_steps_in_episode: int = struct.field(pytree_node=False)
 
 
 @struct.dataclass
@@ -81,7 +81,7 @@ def make(
         first_user=jnp.int32(first),
         num_pool=jnp.int32(count),
         exits=jnp.bool_(config.exits),
-        max_steps_in_episode=jnp.int32(config.max_turn),
+        max_steps_in_episode=int(config.max_turn),
     )
     return EmbeddedWorld(params), params
 
@@ -135,6 +135,11 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         state, reward, leave = world_session.advance(params.tables, state, action, draw_step(key), xp=jnp)
         terminated = leave & params.exits
         return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+
+    def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
+        """`categories` bool [A, G]: what boredom counts. Who likes what is left to the log."""
+        category = np.asarray(params.tables.item_category)
+        return {"categories": category[:, None] == np.arange(category.max() + 1)[None]}
 
     @property
     def name(self) -> str:
