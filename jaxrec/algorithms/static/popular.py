@@ -26,9 +26,15 @@ def preference(order: np.ndarray) -> np.ndarray:
     return logits
 
 
-def fit(config: ConfigDict, spec: Spec, interactions: Interactions, **facts: Any) -> Params:
-    """Order by number of training rows; ties by their mean feedback."""
+def estimate(config: ConfigDict, spec: Spec, interactions: Interactions | None, **facts: Any) -> Params:
+    """Order by number of training rows; ties by their mean feedback.
+
+    Raises:
+      JaxrecError: there is no log to count in.
+    """
     del config, facts
+    if interactions is None:
+        raise JaxrecError("popular counts a log, but no dataset is configured; set data.name, or use random")
     rows = interactions.where(interactions.split == TRAIN)
     count = np.bincount(rows.item, minlength=spec.num_items)
     mean = np.bincount(rows.item, rows.feedback, spec.num_items) / np.maximum(count, 1)
@@ -49,4 +55,4 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         logits = params["popular"]["logits"]
         return carry, jnp.broadcast_to(logits[None], (observation.turn.shape[0], spec.num_items))
 
-    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(fit, config, spec))
+    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(estimate, config, spec))

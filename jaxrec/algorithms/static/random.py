@@ -17,8 +17,8 @@ def defaults() -> ConfigDict:
     return ConfigDict()
 
 
-def fit(config: ConfigDict, spec: Spec, interactions: Interactions | None = None, **facts: Any) -> Params:
-    """Nothing to learn; the static policies share this signature."""
+def estimate(config: ConfigDict, spec: Spec, interactions: Interactions | None = None, **facts: Any) -> Params:
+    """Nothing to count; every static policy has this signature."""
     del config, spec, interactions, facts
     return {}
 
@@ -43,6 +43,7 @@ def scores(key: Array, num_users: int, num_items: int) -> Array:
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Actions uniform in [-1, 1] where they are continuous."""
+
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
         del params
         num_users = observation.turn.shape[0]
@@ -50,4 +51,4 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             return carry, jax.random.uniform(key, (num_users, spec.action_size), minval=-1.0, maxval=1.0)
         return carry, scores(key, num_users, spec.num_items)
 
-    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(fit, config, spec))
+    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(estimate, config, spec))

@@ -67,10 +67,10 @@ def sequence(liking: np.ndarray, window: int, length: int, is_close) -> list[int
     return chosen
 
 
-def fit(
+def estimate(
     config: ConfigDict,
     spec: Spec,
-    interactions: Interactions,
+    interactions: Interactions | None,
     *,
     liking: np.ndarray | None = None,
     vectors: np.ndarray | None = None,
@@ -86,16 +86,21 @@ def fit(
       categories: bool [A, C], where the exit rule counts categories instead.
 
     Raises:
-      JaxrecError: neither vectors nor categories.
+      JaxrecError: neither vectors nor categories, or nothing to tell what is liked.
     """
     del facts
+    liking = None if liking is None else np.asarray(liking)
     if vectors is None and categories is None:
         raise JaxrecError("static_cycle was given neither vectors nor categories; it needs what the exit rule compares")
-    liking = mean_feedback(interactions, spec.num_items, config.damping) if liking is None else np.asarray(liking)
+    if liking is None:
+        if interactions is None:
+            raise JaxrecError("static_cycle was given neither a log nor what users like; set data.name, or use random")
+        liking = mean_feedback(interactions, spec.num_items, config.damping)
 
     def is_close(item: int) -> np.ndarray:
         return close(item, config.threshold, vectors, categories)
 
+    vectors = None if vectors is None else np.asarray(vectors)
     cycle = sequence(liking, config.window, config.window + 1, is_close)
     no_repeats = sequence(liking, config.window, spec.max_turn, is_close)
     turns = {"cycle": jnp.asarray(cycle, jnp.int32), "sequence": jnp.asarray(no_repeats, jnp.int32)}
@@ -122,4 +127,4 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         logits = jnp.where(due(facts["sequence"]), STEP, facts["logits"][None])
         return carry, jnp.where(due(facts["cycle"]), 2.0 * STEP, logits)
 
-    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(fit, config, spec))
+    return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(estimate, config, spec))

@@ -6,27 +6,22 @@ reading: squared error on the logged cells only, minibatch Adam, one L2 weight f
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.types import TRAIN, Algorithm, Array, Interactions, JaxrecError, Params, Spec
 
-
-@struct.dataclass
-class Ratings:
-    """Logged cells of the feedback matrix: `user`, `item` int32 [E], `feedback` float32 [E]."""
-
-    user: Array
-    item: Array
-    feedback: Array
+# Logged cells of the feedback matrix: "user" and "item" int32 [E], "feedback" float32 [E].
+Ratings = Mapping[str, Array]
 
 
 def ratings(interactions: Interactions, split: int = TRAIN) -> Ratings:
-    """The rows of one split, on the device.
+    """The columns of one split.
 
     Raises:
       JaxrecError: the split is empty.
@@ -34,7 +29,7 @@ def ratings(interactions: Interactions, split: int = TRAIN) -> Ratings:
     rows = interactions.where(interactions.split == split)
     if not len(rows):
         raise JaxrecError(f"{interactions.name} has no rows in split {split}; a user model needs some to learn from")
-    return Ratings(jnp.asarray(rows.user), jnp.asarray(rows.item), jnp.asarray(rows.feedback, jnp.float32))
+    return {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
 
 
 def defaults() -> ConfigDict:
@@ -78,9 +73,9 @@ def predict(params: Params, user: Array, item: Array) -> Array:
 
 def loss(params: Params, batch: Ratings, l2: Array | float) -> tuple[dict[str, Array], dict[str, Array]]:
     """Mean squared error of the batch, and the L2 term of the rows it touches."""
-    error = predict(params, batch.user, batch.item) - batch.feedback
+    error = predict(params, batch["user"], batch["item"]) - batch["feedback"]
     squared = jnp.mean(jnp.square(error))
-    touched = [(params["user"], batch.user), (params["item"], batch.item)]
+    touched = [(params[side], batch[side]) for side in ("user", "item")]
     norm = sum(jnp.sum(jnp.square(side["factor"][rows]), -1) + jnp.square(side["bias"][rows]) for side, rows in touched)
     return {"squared_error": squared, "l2": l2 * jnp.mean(norm)}, {"rmse": jnp.sqrt(squared)}
 
@@ -100,12 +95,12 @@ def completed(params: Params, low: float, high: float) -> Array:
     return jnp.clip(user @ item.T, low, high)
 
 
-def sample(batch_size: int):
+def sample(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
     """A view for `sources.logged`: `batch_size` ratings with replacement."""
 
     def view(data: Ratings, key: Array) -> Ratings:
-        rows = jax.random.randint(key, (batch_size,), 0, data.user.shape[0])
-        return jax.tree.map(lambda column: column[rows], data)
+        rows = jax.random.randint(key, (batch_size,), 0, data["user"].shape[0])
+        return {name: jnp.asarray(column)[rows] for name, column in data.items()}
 
     return view
 

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.user_models import matrix_factorization as mf
 from jaxrec.training import learner, loop, optimizers
-from jaxrec.types import Array, Interactions, JaxrecError, Params, Spec
+from jaxrec.types import TRAIN, Array, Interactions, JaxrecError, Params, Spec
 
 
 class Choice(NamedTuple):
@@ -29,15 +29,15 @@ class Choice(NamedTuple):
     simple: dict[str, float]
 
 
-def split(interactions: Interactions, held_out: float, seed: int) -> tuple[Interactions, Interactions]:
+def hold_out(interactions: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
     """(kept, held out) rows of one table, at random.
 
     Raises:
       JaxrecError: too few rows to hold any out.
     """
-    size = int(round(held_out * len(interactions)))
+    size = int(round(share * len(interactions)))
     if not 0 < size < len(interactions):
-        raise JaxrecError(f"{interactions.name}: {len(interactions)} rows leave none to hold out at {held_out} of them")
+        raise JaxrecError(f"{interactions.name}: {len(interactions)} rows leave none to hold out at a share of {share}")
     order = np.random.default_rng(seed).permutation(len(interactions))
     return interactions.where(order[size:]), interactions.where(order[:size])
 
@@ -63,9 +63,9 @@ def curve(
         return learn.update(state, view(kept, key), key)[0], None
 
     def one_pass(state, key: Array):
-        state, _ = jax.lax.scan(step, state, jax.random.split(key, steps_per_pass(config, kept.user.shape[0])))
-        guess = jnp.clip(mf.predict(state.params, held.user, held.item), *spec.reward_range)
-        return state, jnp.sqrt(jnp.mean(jnp.square(guess - held.feedback)))
+        state, _ = jax.lax.scan(step, state, jax.random.split(key, steps_per_pass(config, kept["user"].shape[0])))
+        guess = jnp.clip(mf.predict(state.params, held["user"], held["item"]), *spec.reward_range)
+        return state, jnp.sqrt(jnp.mean(jnp.square(guess - held["feedback"])))
 
     key_init, key_passes = jax.random.split(key)
     return jax.lax.scan(one_pass, learn.init(key_init), jax.random.split(key_passes, search.passes))[1]
@@ -75,26 +75,33 @@ def steps_per_pass(config: ConfigDict, rows: int) -> int:
     return -(-rows // config.batch_size)
 
 
-def choose(config: ConfigDict, spec: Spec, interactions: Interactions, seed: int = 0) -> Choice:
-    """Tries every (width, l2) on the rows given, which must be training rows only; the best pass of the best wins."""
+def choose(config: ConfigDict, spec: Spec, interactions: Interactions, split: int = TRAIN, seed: int = 0) -> Choice:
+    """Tries every (width, l2) on the rows of one split, no others; the best pass of the best one wins."""
     search = config.search
-    kept, held = split(interactions, search.held_out, seed)
-    pairs = np.array(list(itertools.product(search.widths, search.l2)))
-    device = [mf.ratings(rows) for rows in (kept, held)]
-    tried = jax.jit(jax.vmap(lambda w, l2: curve(config, spec, *device, jax.random.key(seed), w, l2)))
-    rmse = np.asarray(tried(pairs[:, 0], pairs[:, 1].astype(np.float32)))
+    rows = interactions.where(interactions.split == split)
+    kept, held = hold_out(rows, search.held_out, seed)
+    pairs = np.array(list(itertools.product(search.widths, search.l2)), np.float32)
+    columns = [mf.ratings(part, split) for part in (kept, held)]
+
+    @jax.jit
+    def tried(widths: Array, l2: Array) -> Array:
+        return jax.vmap(lambda *pair: curve(config, spec, *columns, jax.random.key(seed), *pair))(widths, l2)
+
+    rmse = np.asarray(tried(*pairs.T))
     best, passes = np.unravel_index(rmse.argmin(), rmse.shape)
-    num_steps = int(passes + 1) * steps_per_pass(config, len(interactions))
+    num_steps = int(passes + 1) * steps_per_pass(config, len(rows))
     width, l2 = pairs[best]
     return Choice(int(width), float(l2), num_steps, float(rmse.min()), mf.bias_only_rmse(kept, held))
 
 
-def fit(config: ConfigDict, spec: Spec, interactions: Interactions, seed: int = 0) -> tuple[Params, Choice]:
-    """Chooses, then trains on all the rows given with what was chosen."""
-    choice = choose(config, spec, interactions, seed)
+def fit(
+    config: ConfigDict, spec: Spec, interactions: Interactions, split: int = TRAIN, seed: int = 0
+) -> tuple[Params, Choice]:
+    """Chooses, then trains with what was chosen on all rows of the split."""
+    choice = choose(config, spec, interactions, split, seed)
     config = config.copy_and_resolve_references()
     config.width, config.l2 = choice.width, choice.l2
     algorithm = mf.make(config, spec)
-    rows = mf.ratings(interactions)
+    rows = mf.ratings(interactions, split)
     state = loop.fit(algorithm.learner, algorithm.source, rows, num_steps=choice.num_steps, seed=seed)
     return jax.tree.map(lambda leaf: leaf[0], state.params), choice
