@@ -41,7 +41,8 @@ def download(
     dataset = datasets.module(name)
     if not hasattr(dataset, "URL"):
         raise JaxrecError(f"dataset {name} needs no download")
-    folder = root / dataset.FOLDER
+    folders = [root / f for f in (dataset.FOLDER, getattr(dataset, "UNPACKED", dataset.FOLDER))]
+    folder = next((f for f in folders if f.exists()), folders[0])
     if folder.exists():
         if all((folder / f).is_file() for f in dataset.FILES):
             return dataset.load(root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,29 +43,39 @@ def existing(path: Path) -> Path:
     """The path, if a file that holds something is there."""
     if not path.is_file():
         raise JaxrecError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; a file is expected there")
+    if not os.access(path, os.R_OK):
+        raise JaxrecError(f"{path} may not be read; change its permissions")
     if path.stat().st_size == 0:
         raise JaxrecError(f"{path} is empty; fetch the file again")
     return path
 
 
 def split_lines(
-    path: Path, separator: str | None, *, quoted: bool = False, encoding: str = "utf-8-sig"
+    path: Path,
+    separator: str | None,
+    *,
+    quoted: bool = False,
+    encoding: str = "utf-8-sig",
+    start: tuple[int, int] = (0, 0),
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line number, fields); separator None splits at any run of blanks. Slow: for thousands of lines.
+    """Yields (line number, fields) after the first `start` (bytes, lines). Slow: for thousands of lines.
+
+    A field in quotes may span lines; the number is then that of its last. Separator None splits at any run of blanks.
 
     Raises:
       JaxrecError: names the line that is not text in this encoding.
     """
-    number = 0
+    offset, number = start
     try:
         with path.open(encoding=encoding, newline="" if quoted else "\n") as file:
+            file.seek(offset)
             if quoted:
                 reader = csv.reader(file, delimiter=separator)
                 for fields in reader:
-                    number = reader.line_num
+                    number = start[1] + reader.line_num
                     yield number, fields
             else:
-                for number, line in enumerate(file, 1):
+                for number, line in enumerate(file, start[1] + 1):
                     yield number, line.rstrip("\r\n").split(separator)
     except UnicodeDecodeError:
         name = encoding.removesuffix("-sig").upper()

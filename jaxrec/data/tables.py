@@ -1,11 +1,12 @@
 """Reads text tables: columns in, numpy arrays out, and one clear line where a file is damaged.
 
 The fast path is one typed polars pass followed by whole-column checks. Only when these object is the file read again,
-line by line (`lines.py`), to name the first line at fault: a sound file never pays for its diagnosis.
+in blocks up to the bad one and there line by line (`lines.py`), to name the first line at fault.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from jaxrec.types import JaxrecError
 _DTYPES = {int: pl.Int64, float: pl.Float64, str: pl.String}
 # PanicException: polars' own checks fail this way on some damaged files, and it is no polars error.
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError, OverflowError)
+_BLOCK = 1 << 20  # bytes
 
 
 class _Layout(NamedTuple):
@@ -123,14 +125,14 @@ def _check_header(path: Path, columns: Sequence[Column], found: list[str]) -> No
             raise JaxrecError(f"{path} has {count} column {column.name!r}; it has: {listed}")
 
 
-def _parse(path: Path, layout: _Layout) -> pl.DataFrame:
+def _parse(source: Path | io.BytesIO, layout: _Layout) -> pl.DataFrame:
     """One typed pass; blank lines at the end are dropped."""
     dtypes = {c.name: _DTYPES[c.kind] for c in layout.columns}
     settings = {"separator": layout.separator[0], "quote_char": '"' if layout.quoted else None}
     if layout.header:
         last = layout.names[-1]
         wanted = list(dict.fromkeys([*dtypes, last]))
-        frame = pl.read_csv(path, columns=wanted, schema_overrides={last: pl.String, **dtypes}, **settings)
+        frame = pl.read_csv(source, columns=wanted, schema_overrides={last: pl.String, **dtypes}, **settings)
     else:
         # polars separates at one character: between the two of `::` it finds a column that must be empty.
         gaps = len(layout.separator) - 1
@@ -138,7 +140,7 @@ def _parse(path: Path, layout: _Layout) -> pl.DataFrame:
             n: t for name in layout.names for n, t in [("gap " + name, pl.String)] * gaps + [(name, dtypes[name])]
         }
         schema.pop("gap " + layout.names[0], None)
-        frame = pl.read_csv(path, has_header=False, schema=schema, **settings)
+        frame = pl.read_csv(source, has_header=False, schema=schema, **settings)
         if any(frame[n].null_count() < len(frame) for n in schema if n not in dtypes):
             raise ValueError(f"fields are not separated by {layout.separator!r}")
     full = np.flatnonzero(~frame.select(pl.all_horizontal(pl.all().is_null())).to_series().to_numpy())
@@ -167,11 +169,13 @@ def _fault(path: Path, layout: _Layout, cause: object = "a value is missing") ->
 def _first_fault(path: Path, layout: _Layout) -> str | None:
     """The first bad line, what is wrong with it and what to do."""
     places = [(layout.names.index(c.name), c) for c in layout.columns]
+    start = _sound_prefix(path, layout)
     blank = None
     try:
-        for number, fields in split_lines(path, layout.separator, quoted=layout.quoted):
-            if layout.header and number == 1:
-                continue
+        rows = split_lines(path, layout.separator, quoted=layout.quoted, start=start)
+        if layout.header and start == (0, 0):
+            next(rows, None)
+        for number, fields in rows:
             if fields in ([], [""]) and len(layout.names) > 1:
                 blank = blank or number
                 continue
@@ -186,3 +190,28 @@ def _first_fault(path: Path, layout: _Layout) -> str | None:
     except JaxrecError as error:
         return str(error)
     return None
+
+
+def _sound_prefix(path: Path, layout: _Layout) -> tuple[int, int]:
+    """How many (bytes, lines) at the start are sound, by whole blocks: line by line, a large file takes minutes."""
+    with path.open("rb") as file:
+        head = file.readline() if layout.header else b""
+        size, lines = len(head), head.count(b"\n")
+        if b'"' in head:
+            return 0, 0
+        while block := file.read(_BLOCK) + file.readline():
+            # A quoted field may hold a line end, so that blocks may begin anywhere.
+            if (layout.quoted and b'"' in block) or not _is_sound(head + block, layout):
+                break
+            size, lines = size + len(block), lines + block.count(b"\n")
+    return size, lines
+
+
+def _is_sound(block: bytes, layout: _Layout) -> bool:
+    try:
+        frame = _parse(io.BytesIO(block), layout)
+    except _UNREADABLE:
+        return False
+    whole = len(frame) == block.count(b"\n") + (not block.endswith(b"\n")) - layout.header
+    cut = layout.header and frame[layout.names[-1]].null_count()
+    return bool(whole and not cut and all(_checked(frame[c.name], c) is not None for c in layout.columns))

@@ -148,7 +148,22 @@ CASES = {
     "yahoo_r3": yahoo_r3(),
 }
 SEPARATORS = {"coat": b" ", "movielens_100k": b"\t|", "movielens_1m": b":", "yahoo_r3": b"\t"}  # others: a comma
-DAMAGES = [b"", b"x", b"nan", b"inf", b"-1", b"99999999999999999999", b"1e999", b"\xff", b"\x00", b'"', b"\n", b"\r", b",", b"\t"]
+DAMAGES = [
+    b"",
+    b"x",
+    b"nan",
+    b"inf",
+    b"-1",
+    b"99999999999999999999",
+    b"1e999",
+    b"\xff",
+    b"\x00",
+    b'"',
+    b"\n",
+    b"\r",
+    b",",
+    b"\t",
+]
 
 
 @st.composite
@@ -184,7 +199,9 @@ def read_back(data) -> tuple[list, list]:
             strict=True,
         )
     )
-    return [r for r, s in zip(rows, data.split, strict=True) if s == 0], [r for r, s in zip(rows, data.split, strict=True) if s]
+    return [r for r, s in zip(rows, data.split, strict=True) if s == 0], [
+        r for r, s in zip(rows, data.split, strict=True) if s
+    ]
 
 
 def assert_valid(data) -> None:

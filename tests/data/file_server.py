@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `server.content`; `server.cuts` says after how many bytes each request breaks off, `failures` what it says."""
+    """Serves `server.content`; breaks off after `server.cuts` bytes, refuses with the status of `server.failures`."""
 
     def log_message(self, *_):
         pass

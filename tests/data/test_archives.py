@@ -87,19 +87,19 @@ def test_refuses_names_that_point_elsewhere(tmp_path, out, kind, name):
 
 
 @pytest.mark.parametrize(
-    "member",
+    ("member", "kind"),
     [
-        special("a", tarfile.SYMTYPE, "/etc/passwd"),
-        special("a", tarfile.LNKTYPE, "fine"),
-        special("a", tarfile.CHRTYPE),
-        special("a", tarfile.BLKTYPE),
-        special("a", tarfile.FIFOTYPE),
+        (special("a", tarfile.SYMTYPE, "/etc/passwd"), "a link"),
+        (special("a", tarfile.LNKTYPE, "fine"), "a link"),
+        (special("a", tarfile.CHRTYPE), "a special file"),
+        (special("a", tarfile.BLKTYPE), "a special file"),
+        (special("a", tarfile.FIFOTYPE), "a special file"),
     ],
     ids=["symlink", "hardlink", "character device", "block device", "fifo"],
 )
-def test_refuses_links_and_devices_in_tar(tmp_path, out, member):
+def test_refuses_links_and_devices_in_tar(tmp_path, out, member, kind):
     path = make_tar(tmp_path / "a.tar.gz", ("fine", b"x"), (member, b""))
-    with pytest.raises(JaxrecError, match="a link|a special file"):
+    with pytest.raises(JaxrecError, match=f"holds 'a', {kind}; it is not unpacked"):
         archives.unpack(path, out)
     assert [p.name for p in out.iterdir()] == ["fine"]
 
@@ -122,6 +122,7 @@ def test_refuses_more_bytes_than_allowed(tmp_path, out, kind):
     with pytest.raises(JaxrecError, match="unpacks to more than is allowed"):
         archives.unpack(path, out, most_bytes=1 << 19)
     assert sum(p.stat().st_size for p in out.rglob("*")) <= 1 << 19
+    assert kind == "gz" or not list(out.iterdir())  # the others give their size away before a byte is written
     (out / "a").unlink(missing_ok=True)
     archives.unpack(path, out, most_bytes=1 << 20)
 

@@ -100,9 +100,10 @@ def evil_tar() -> bytes:
         (lambda folder: b"<html>please log in</html>", "does not hold train.ascii"),
         (lambda folder: b"", "does not hold train.ascii"),
         (lambda folder: official_coat(folder, per_user=23), "6670 training rows where 6960 are expected"),
+        (lambda folder: official_coat(folder, per_user=25), "7250 training rows where 6960 are expected"),
         (lambda folder: zipped(dict.fromkeys(coat.FILES, b"1 9\n")), "train.ascii line 1: value '9' is out of range"),
     ],
-    ids=["climbs out", "link", "other files", "truncated", "a page", "empty", "other counts", "damaged"],
+    ids=["climbs out", "link", "other files", "truncated", "a page", "empty", "too few", "too many", "damaged"],
 )
 def test_a_bad_archive_leaves_nothing(root, fetch, tmp_path, make, complaint):
     archive = make(tmp_path / "made")

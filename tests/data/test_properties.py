@@ -1,4 +1,4 @@
-"""Every loader: what is written is read back, and damage ends in one clear line or in a valid table, never otherwise."""
+"""Every loader: what is written is read back, and damage ends in one clear line or in a valid table."""
 
 from __future__ import annotations
 

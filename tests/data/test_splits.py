@@ -30,7 +30,9 @@ def test_random_takes_exact_fractions_and_only_training_rows():
     assert out.split[:2].tolist() == [TEST, TEST]
     assert np.bincount(out.split[2:], minlength=3).tolist() == [5, 1, 2]
     assert out.split.tolist() == splits.random(data, test=0.25, validation=0.125, seed=3).split.tolist()
-    assert any(out.split.tolist() != splits.random(data, test=0.25, validation=0.125, seed=s).split.tolist() for s in range(9))
+    assert any(
+        out.split.tolist() != splits.random(data, test=0.25, validation=0.125, seed=s).split.tolist() for s in range(9)
+    )
     assert data.split[2:].tolist() == [TRAIN] * 8  # the input is not written to
     assert out.split.dtype == np.int8
 

@@ -54,7 +54,9 @@ def test_a_cut_connection_is_resumed_within_one_call(server, tmp_path):
 
 def test_a_cut_connection_is_resumed_by_a_later_call(server, tmp_path):
     server.cuts = [300_000, 200_000]
-    with pytest.raises(JaxrecError, match="broke off 2 times.*500000 bytes are kept in .*file.part, the same command goes on"):
+    with pytest.raises(
+        JaxrecError, match="broke off 2 times.*500000 bytes are kept in .*file.part, the same command goes on"
+    ):
         fetch(server, tmp_path / "file", attempts=2)
     assert names(tmp_path) == ["file.part", "file.part.etag"]
     fetch(server, tmp_path / "file")
@@ -130,7 +132,9 @@ def test_redirects_are_followed_to_http_only(server, tmp_path):
     assert names(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/a", "data:,x", "127.0.0.1/a", "http://", "http://[x"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://127.0.0.1/a", "data:,x", "127.0.0.1/a", "http://", "http://[x"]
+)
 def test_other_addresses_are_refused(tmp_path, url):
     with pytest.raises(JaxrecError, match="is no address to fetch from"):
         transfer.fetch(url, tmp_path / "file")

@@ -34,12 +34,13 @@ def coat(root: Path, train, test, user_features, item_features) -> None:
 
 
 def movielens_100k(root: Path, ratings, users, items) -> None:
-    """ratings (user, item, rating, time); users (id, age, gender, occupation, zip); items (id, title, genre numbers)."""
+    """ratings (user, item, rating, time); users (id, age, gender, job, zip); items (id, title, genre numbers)."""
     folder = root / "ml-100k"
     _write(folder / "u.data", ["\t".join(map(str, row)) for row in ratings])
     _write(folder / "u.user", ["|".join(map(str, row)) for row in users])
     flags = [[int(g in genres) for g in range(GENRES_100K)] for _, _, genres in items]
-    rows = ["|".join(map(str, [i, title, "01-Jan-1995", "", "", *f])) for (i, title, _), f in zip(items, flags, strict=True)]
+    films = [[i, title, "01-Jan-1995", "", "", *f] for (i, title, _), f in zip(items, flags, strict=True)]
+    rows = ["|".join(map(str, film)) for film in films]
     _write(folder / "u.item", rows, "latin-1")
 
 
@@ -82,7 +83,8 @@ def kuairand(root: Path, before, during, random, tags) -> None:
         lines = [f"{u},{i},20220421,400,{t},{click},0,0,0,0,0,{1 - click},15,30,0,0,0,0,1" for u, i, click, t in rows]
         _write(data / f"{name}.csv", [KUAIRAND_HEADER, *lines])
     videos = [
-        f"{i},7,NORMAL,2020-07-08,ShortImport,1.0,17200.0,720,1280,989206467,4.0,{_quoted(numbers)}" for i, numbers in tags
+        f"{i},7,NORMAL,2020-07-08,ShortImport,1.0,17200.0,720,1280,989206467,4.0,{_quoted(numbers)}"
+        for i, numbers in tags
     ]
     _write(data / "video_features_basic_pure.csv", [KUAIRAND_VIDEOS, *videos])
 

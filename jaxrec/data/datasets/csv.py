@@ -20,7 +20,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 def load(
     root: Path | str | None = None,
     *,
-    path: Path | str,
+    path: Path | str | None = None,
     user: str = "user",
     item: str = "item",
     rating: str | None = "rating",

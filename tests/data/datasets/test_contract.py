@@ -51,7 +51,9 @@ def test_a_missing_file_is_named_with_its_address_and_the_command(name, tmp_path
 
 
 def test_an_unknown_dataset_or_option_gets_the_nearest_name():
-    with pytest.raises(JaxrecError, match="no dataset is called 'movielens100k', did you mean 'movielens_100k'.*coat, csv"):
+    with pytest.raises(
+        JaxrecError, match="no dataset is called 'movielens100k', did you mean 'movielens_100k'.*coat, csv"
+    ):
         datasets.load("movielens100k")
     with pytest.raises(JaxrecError, match="no dataset is called '../coat'"):
         datasets.load("../coat")

@@ -33,7 +33,9 @@ def test_reads_the_default_columns(file):
 def test_reads_other_names_texts_separators_and_units(tmp_path):
     path = tmp_path / "log.tsv"
     path.write_text('when\twho\twhat\n1500\tann\t"tea, green"\n2500\tbob\tcoffee\n')
-    data = load("log.tsv", root=tmp_path, user="who", item="what", rating=None, timestamp="when", ids="text", time_unit="ms")
+    data = load(
+        "log.tsv", root=tmp_path, user="who", item="what", rating=None, timestamp="when", ids="text", time_unit="ms"
+    )
     assert data.user_ids.tolist() == ["ann", "bob"] and data.item_ids.tolist() == ["coffee", "tea, green"]
     assert data.item.tolist() == [1, 0] and data.feedback.tolist() == [1, 1] and data.time.tolist() == [1, 2]
 
@@ -130,8 +132,14 @@ def test_repeated_events_are_kept_on_request(file):
     assert load(file, duplicates="keep").feedback.tolist() == [3, 3, 4]
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path, monkeypatch):
+    with pytest.raises(JaxrecError, match="dataset csv needs the file to read: path=FILE"):
+        datasets.load("csv")
     with pytest.raises(JaxrecError, match=r"none\.csv is missing"):
         load(tmp_path / "none.csv")
     with pytest.raises(JaxrecError, match="is a folder"):
         load(tmp_path)
+    (tmp_path / "mine.csv").write_text(TEXT)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(JaxrecError, match="may not be read"):
+        load(tmp_path / "mine.csv")

@@ -47,7 +47,12 @@ def test_the_folder_may_keep_its_archive_name(tmp_path):
         ("big_matrix", ",1.25\n", "\n", r"big_matrix.csv line 2: 7 fields where 8 are expected"),
         ("big_matrix", ",1.25\n", ",nan\n", r"big_matrix.csv line 2: watch_ratio 'nan' is not a finite number"),
         ("big_matrix", ",1.25\n", ",-1\n", r"big_matrix.csv line 2: watch_ratio '-1' is out of range"),
-        ("big_matrix", "watch_ratio", "ratio", r"big_matrix.csv has no column 'watch_ratio'; it has: user_id, video_id"),
+        (
+            "big_matrix",
+            "watch_ratio",
+            "ratio",
+            r"big_matrix.csv has no column 'watch_ratio'; it has: user_id, video_id",
+        ),
         ("small_matrix", "\n7,", "\nu7,", r"small_matrix.csv line 2: user_id 'u7' is not an integer"),
         ("small_matrix", "\n7,3", "\n7,4", r"small_matrix.csv line 2: item 4 is not in the list of items"),
         ("item_categories", '"[9]"', '"[9, x]"', r"item_categories.csv line 4: category 'x' is not an integer"),
