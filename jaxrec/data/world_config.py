@@ -17,8 +17,8 @@ SIZES = {
     },
     "default": {},
     "million": {
-        "num_users": 100_000,
-        "num_test_users": 10_000,
+        "num_users": 10_000,
+        "num_test_users": 1_000,
         "num_items": 1_000_000,
         "num_categories": 32,
         "num_brands": 2_000,
