@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxrec.types import Array
 
-BLOCK = 16
+BLOCK = 32
 
 
 def uniform_index(bits: Array, size: int) -> Array:
@@ -42,7 +42,7 @@ def _descend(weights: Array, target: Array) -> tuple[Array, Array]:
 def inverse_cdf(uniform: Array, weights: Array) -> Array:
     """int32 [...]: the index at which the running sum of weights [..., A] first exceeds `uniform` [...] of their total.
 
-    Weights are summed in blocks of 16, blocks of blocks and so on, so that only one block per level is looked into. A
+    Weights are summed in blocks of 32, blocks of blocks and so on, so that only one block per level is looked into. A
     weight of zero is never chosen while another is positive, whatever the rounding.
     """
     levels = []

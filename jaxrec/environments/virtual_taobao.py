@@ -25,6 +25,7 @@ from jaxrec.environments import exit_rules, sampling, torch_weights
 from jaxrec.types import Array, JaxrecError, Observation
 
 GROUPS = (8, 8, 11, 11, 11, 11, 2, 2, 3, 18, 3)  # user features, one-hot within each
+FIRST = np.cumsum((0, *GROUPS[:-1]))
 USER, NOISE, ACTION, CLICKS, PAGES = sum(GROUPS), 128, 27, 11, 10
 SHAPES = {
     "generator": (NOISE, 128, USER),
@@ -144,12 +145,11 @@ def network(layers: Network, x: Array) -> Array:
 
 def sample_user(uniform: Array, logits: Array) -> Array:
     """float32 [88]: one category per group, from uniform [11] and logits [88]."""
-    edges = np.cumsum(GROUPS)[:-1]
-    drawn = []
-    for i, group in enumerate(jnp.split(logits, edges, -1)):
-        index = sampling.inverse_cdf(uniform[i], jax.nn.softmax(group))
-        drawn.append(jax.nn.one_hot(index, group.shape[-1]))
-    return jnp.concatenate(drawn)
+    place = np.arange(max(GROUPS))
+    inside = place < np.array(GROUPS)[:, None]
+    grouped = jnp.where(inside, logits[np.minimum(FIRST[:, None] + place, USER - 1)], -jnp.inf)
+    index = sampling.inverse_cdf(uniform, jax.nn.softmax(grouped, -1))
+    return jnp.zeros(USER).at[FIRST + index].set(1.0)
 
 
 class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
