@@ -49,7 +49,7 @@ def _run(argv: list[str]) -> int:
     from jaxrec import experiment
     from jaxrec.training.loop import Stopped
 
-    logging.set_verbosity(logging.INFO if _DEBUG.value else logging.ERROR)
+    logging.set_verbosity(logging.ERROR)
     if _NUM_PROCESSES.value > 1:
         jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     asked: list[int] = []

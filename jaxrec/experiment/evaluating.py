@@ -17,10 +17,11 @@ from jaxrec.types import Interactions
 
 
 def catalogue(interactions: Interactions) -> simulation.Catalogue:
-    """Popularity in the train rows, and the vectors diversity is measured in: item features, else who rated what."""
+    """Popularity in the train rows, and the vectors diversity is measured in: item features, or else who rated what."""
     train = rows(interactions, "train")
     popularity = np.bincount(train.item, minlength=interactions.num_items).astype(np.float32)
-    vectors = interactions.item_features.get("category")
+    features = interactions.item_features
+    vectors = features.get("category", features.get("attributes"))
     if vectors is None:
         vectors = np.zeros((interactions.num_items, interactions.num_users), np.float32)
         vectors[train.item, train.user] = train.feedback

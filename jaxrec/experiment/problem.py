@@ -21,7 +21,7 @@ def load_interactions(config: ConfigDict) -> Interactions:
 
     interactions = datasets.load(config.data.name, config.data.root or None, **config.data.options)
     if config.data.test_fraction and not (interactions.split == TEST).any():
-        return splits.random(interactions, config.data.test_fraction, seed=config.seed)
+        return splits.random(interactions, test=config.data.test_fraction, seed=config.seed)
     return interactions
 
 

@@ -35,7 +35,7 @@ def _report(context: Context, name: str) -> report.Report:
     stored = json.loads((context.folder(name).path / "results.json").read_text())
     results = {
         policy: {metric: np.asarray(values) for metric, values in metrics.items() if _HISTOGRAM not in metric}
-        for policy, metrics in stored.items()
+        for policy, metrics in ((policy, stored[policy]) for policy in stage.policies)
     }
     return report.Report(
         title=f"{config.name} on {_data_name(config)}",

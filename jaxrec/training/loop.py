@@ -19,6 +19,9 @@ from jaxrec.types import Array, JaxrecError, Learner, Source
 
 Metrics = Mapping[str, np.ndarray]
 
+# Initialisation runs once and is little but random bits: compiling it takes longer than any optimisation of it saves.
+_RUN_ONCE = {"xla_backend_optimization_level": 0}
+
 
 class Stopped(Exception):
     """The run was asked to stop; its checkpoint is written."""
@@ -118,7 +121,7 @@ def fit(
         if restored:
             step, carry = restored
         else:
-            carry = jax.jit(init, out_shardings=placed)(first, keys)
+            carry = jax.jit(init, out_shardings=placed, compiler_options=_RUN_ONCE)(first, keys)
         on_start(step)
         block = make_block(learner, source)
         pending, saved_at, saved_step = None, time.monotonic(), step

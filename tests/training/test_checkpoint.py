@@ -1,5 +1,5 @@
+import errno
 import os
-import shutil
 
 import jax
 import jax.numpy as jnp
@@ -60,9 +60,12 @@ def test_cut_off_checkpoint_is_ignored(tmp_path):
 def test_full_disk_keeps_the_last_good_one(tmp_path, monkeypatch):
     store = Checkpoints(tmp_path)
     store.save(1, TREE)
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda path: usage._replace(free=10))
-    with pytest.raises(JaxrecError, match="step 2 could not be written.*last good one is step 1"):
+
+    def full(descriptor, offset, length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "posix_fallocate", full)
+    with pytest.raises(JaxrecError, match="step 2 could not be written.*No space left on device.*last good one is step 1"):
         store.save(2, TREE)
     assert store.steps() == [1] and not (tmp_path / "step_000000002").exists()
 

@@ -1,0 +1,113 @@
+"""Runs that are killed, told to stop, or run out of disk: the same command goes on and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+CONFIG = "tests/experiment/tiny.py"
+
+
+def _start(workdir: Path, *, file_limit: int = resource.RLIM_INFINITY) -> subprocess.Popen:
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({file_limit}, {file_limit}))\n"
+    program = limited + "import runpy; runpy.run_module('jaxrec.main', run_name='__main__')"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, f"--config={CONFIG}", f"--workdir={workdir}"],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _finish(workdir: Path) -> str:
+    process = _start(workdir)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors[-3000:]
+    return output
+
+
+def _wait_for_lines(workdir: Path, count: int) -> None:
+    path, until = workdir / "metrics.jsonl", time.monotonic() + 200
+    while time.monotonic() < until:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the run wrote no metrics")
+
+
+def _outcome(workdir: Path) -> tuple[bytes, dict]:
+    results = json.loads((workdir / "evaluation" / "results.json").read_text())
+    return (workdir / "metrics.jsonl").read_bytes(), results
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("unbroken")
+    table = _finish(workdir)
+    return workdir, table, _outcome(workdir)
+
+
+def test_leaves_config_metrics_report_and_table(unbroken):
+    workdir, table, _ = unbroken
+    assert "a2c" in table and "R_cumu" in table and "±" in table
+    assert {"config.json", "metrics.jsonl", "report.md", "a2c", "log", "evaluation"} <= {p.name for p in workdir.iterdir()}
+    assert not list(workdir.rglob("*.part"))
+
+
+def test_a_finished_run_prints_its_table_at_once(unbroken):
+    workdir, table, outcome = unbroken
+    assert _finish(workdir) == table
+    assert _outcome(workdir) == outcome
+
+
+@pytest.mark.parametrize("lines", [3, 12])
+def test_killed_and_resumed_equals_unbroken_bit_for_bit(unbroken, tmp_path, lines):
+    process = _start(tmp_path)
+    _wait_for_lines(tmp_path, lines)
+    process.kill()
+    process.communicate()
+    _finish(tmp_path)
+    assert _outcome(tmp_path) == unbroken[2]
+
+
+def test_sigterm_saves_and_leaves_quietly(unbroken, tmp_path):
+    process = _start(tmp_path)
+    _wait_for_lines(tmp_path, 3)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in errors and "the same command goes on from there" in errors
+    _finish(tmp_path)
+    assert _outcome(tmp_path) == unbroken[2]
+
+
+def test_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(unbroken, tmp_path):
+    process = _start(tmp_path, file_limit=4096)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 2
+    said = [line for line in errors.splitlines() if line.startswith("error:")]
+    assert len(said) == 1 and "could not be written" in said[0] and "Traceback" not in errors
+    _finish(tmp_path)
+    assert _outcome(tmp_path) == unbroken[2]
+
+
+def test_busy_workdir_is_refused(tmp_path):
+    first = _start(tmp_path)
+    _wait_for_lines(tmp_path, 1)
+    second = _start(tmp_path)
+    _, errors = second.communicate(timeout=120)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2 and "in use by another run" in errors and "Traceback" not in errors
