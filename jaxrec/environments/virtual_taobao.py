@@ -225,7 +225,7 @@ def _leaves(state: EnvState, action: Array, params: EnvParams) -> Array:
     if params.leave == "page":
         return state.time + 1 >= state.leave_page
     count = exit_rules.window_size(state.time, params.window, params.window_mode)
-    near = jnp.linalg.norm(action - state.recent, axis=-1) <= params.leave_threshold
+    near = jnp.linalg.norm(action[None] - state.recent, axis=-1) <= params.leave_threshold
     return jnp.any(near & (jnp.arange(params.window) < count))
 
 

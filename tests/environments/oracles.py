@@ -74,10 +74,14 @@ def network(layers, x):
     return x
 
 
-def drawn(probabilities, uniform, found):
-    """Whether inverting the distribution function at `uniform` gives `found`, up to float32 rounding at the edges."""
-    edges = np.concatenate([[0.0], np.cumsum(probabilities)])
-    return edges[found] - 1e-5 <= uniform <= edges[found + 1] + 1e-5
+def drawn(logits, uniform, found):
+    """Whether inverting softmax's distribution function at `uniform` gives `found`, float32 rounding of logits apart.
+
+    Logits reach 40,000, so their last bits move an edge by up to a percent.
+    """
+    rounding = 1e-5 + 4e-7 * np.abs(logits).max()
+    edges = np.concatenate([[0.0], np.cumsum(softmax(logits))])
+    return edges[found] - rounding <= uniform <= edges[found + 1] + rounding
 
 
 class VirtualTaobao:
@@ -95,16 +99,16 @@ class VirtualTaobao:
         right, first = True, 0
         for width, uniform in zip(self.groups, groups, strict=True):
             part = user[first : first + width]
-            right &= part.sum() == 1 and drawn(softmax(logits[first : first + width]), uniform, int(part.argmax()))
+            right &= part.sum() == 1 and drawn(logits[first : first + width], uniform, int(part.argmax()))
             first += width
         self.user, self.leave_page, self.actions = user, leave_page, []
-        return right and drawn(softmax(network(self.networks["leave"], user)), leave, leave_page)
+        return right and drawn(network(self.networks["leave"], user), leave, leave_page)
 
     def step(self, action, uniform, clicks, page):
         """(whether clicks and page are what the uniforms give, terminated, truncated)."""
         steps = len(self.actions)
         logits = network(self.networks["action"], np.concatenate([self.user, [steps], action]))
-        right = drawn(softmax(logits[:11]), uniform[0], clicks) and drawn(softmax(logits[11:]), uniform[1], page)
+        right = drawn(logits[:11], uniform[0], clicks) and drawn(logits[11:], uniform[1], page)
         if self.leave == "page":
             terminated = steps + 1 >= self.leave_page
         else:
