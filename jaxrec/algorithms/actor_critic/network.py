@@ -12,6 +12,10 @@ from jaxrec.models import history as histories
 from jaxrec.types import Array, Observation, Spec
 
 
+# No orthogonal initialisers: their QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
+_SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
+
+
 class ActorCritic(nn.Module):
     """State [..., F] -> (action logits [..., A] or mean action [..., D_a] in (-1, 1), value [...]).
 
@@ -26,9 +30,9 @@ class ActorCritic(nn.Module):
     @nn.compact
     def __call__(self, state: Array) -> tuple[Array, Array]:
         for width in self.hidden:
-            state = nn.relu(nn.Dense(width, kernel_init=nn.initializers.orthogonal(2.0**0.5))(state))
-        output = nn.Dense(self.num_outputs, kernel_init=nn.initializers.orthogonal(0.01), name="actor")(state)
-        value = nn.Dense(1, kernel_init=nn.initializers.orthogonal(1.0), name="critic")(state)[..., 0]
+            state = nn.relu(nn.Dense(width, kernel_init=nn.initializers.he_normal())(state))
+        output = nn.Dense(self.num_outputs, kernel_init=_SMALL, name="actor")(state)
+        value = nn.Dense(1, name="critic")(state)[..., 0]
         return (jnp.tanh(output) if self.continuous else output), value
 
 

@@ -20,7 +20,9 @@ class Encoder(nn.Module):
         unroll = min(item.shape[-1], 8)
         scan = nn.scan(_masked_step, variable_broadcast="params", split_rngs={"params": False}, unroll=unroll)
         inputs = (jnp.moveaxis(pairs, -2, 0), jnp.moveaxis(mask, -1, 0))
-        state, _ = scan(nn.GRUCell(self.width, name="cell"), jnp.zeros_like(pairs[..., 0, :]), inputs)
+        # Not flax's orthogonal default: its QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
+        cell = nn.GRUCell(self.width, recurrent_kernel_init=nn.initializers.lecun_normal(), name="cell")
+        state, _ = scan(cell, jnp.zeros_like(pairs[..., 0, :]), inputs)
         return state
 
 
