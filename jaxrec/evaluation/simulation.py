@@ -68,18 +68,22 @@ def make(
         for mode in parsed:
             changed = mode_names.apply(mode, env, env_params)
 
-            def play(sums: Sums | None, first: Array, mode: Mode = mode, changed: Any = changed) -> tuple[Sums, None]:
+            def play(first: Array, mode: Mode = mode, changed: Any = changed) -> Sums:
                 steps = _round(env, changed, policy, params, key, first, mode, num_envs, num_episodes, selection)
-                new = _sums(steps, facts, size)
-                return (new if sums is None else _add(sums, new)), None
+                return _sums(steps, facts, size)
 
-            sums, _ = play(None, jnp.int32(0))
-            if num_episodes > num_envs:
-                sums, _ = jax.lax.scan(play, sums, jnp.arange(num_envs, num_episodes, num_envs))
+            sums = _over_rounds(play, range(0, num_episodes, num_envs))
             results |= {f"{mode.name}/{name}": value for name, value in _results(sums, num_episodes).items()}
         return results
 
     return evaluate
+
+
+def _over_rounds(play: Callable[[Array], Sums], first: range) -> Sums:
+    if len(first) == 1:
+        return play(jnp.int32(0))
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(play, jnp.int32(0)))
+    return jax.lax.scan(lambda sums, i: (_add(sums, play(i)), None), nothing, jnp.asarray(first, jnp.int32))[0]
 
 
 def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
