@@ -1,0 +1,152 @@
+"""What every algorithm file promises: defaults, make, one update for two seeds, a policy that fits."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from jaxrec import algorithms
+from jaxrec.environments import feedback_matrix
+from jaxrec.training import loop
+from jaxrec.types import Interactions, JaxrecError, Observation, Spec, Trajectories
+
+USERS, ITEMS, TURNS = 5, 7, 6
+EVERY = [(family, name) for family in algorithms.families() for name in algorithms.names(family)]
+# Sizes an algorithm may have, made as small as they go.
+SMALL = {
+    "width": 8,
+    "hidden": (8,),
+    "num_heads": 1,
+    "num_layers": 1,
+    "context_length": 4,
+    "batch_size": 3,
+    "num_envs": 3,
+    "num_steps": 2,
+    "window": 2,
+}
+
+
+def log() -> Interactions:
+    """A fully rated matrix, columns far apart."""
+    user, item = (index.reshape(-1).astype(np.int32) for index in np.indices((USERS, ITEMS)))
+    rows = USERS * ITEMS
+    feedback = np.random.default_rng(0).uniform(1, 5, rows).astype(np.float32)
+    zeros = np.zeros(rows)
+    return Interactions(
+        user, item, feedback, zeros.astype(np.int64), zeros.astype(np.int8), np.arange(USERS), np.arange(ITEMS)
+    )
+
+
+def trajectories() -> Trajectories:
+    """Four random episodes, the last one cut short."""
+    draw = np.random.default_rng(1)
+    shape = (4, TURNS)
+    mask = np.arange(TURNS)[None] < np.array([TURNS, TURNS, TURNS, 3])[:, None]
+    action = draw.integers(0, ITEMS, shape).astype(np.int32)
+    reward = draw.uniform(1, 5, shape).astype(np.float32) * mask
+    before = np.concatenate([draw.integers(0, ITEMS, (4, 1)), action[:, :-1]], 1).astype(np.int32)
+    feedback = np.concatenate([np.zeros((4, 1)), reward[:, :-1]], 1).astype(np.float32)
+    turn = np.broadcast_to(np.arange(TURNS, dtype=np.int32), shape)
+    user = np.broadcast_to(np.arange(4, dtype=np.int32)[:, None], shape)
+    seen = Observation(user, before, feedback, turn, np.zeros((*shape, 0), np.float32))
+    return jax.tree.map(jnp.asarray, Trajectories(seen, action, reward, mask))
+
+
+@pytest.fixture(scope="module")
+def world():
+    """(log, data by family, spec)."""
+    rows = log()
+    config = feedback_matrix.defaults()
+    config.update({"window": 2, "threshold": 0.5, "max_turn": TURNS})
+    env, env_params = feedback_matrix.make(config, interactions=rows)
+    bounds = {"reward_range": (1.0, 5.0), "return_range": (0.0, 5.0 * TURNS)}
+    spec = Spec(USERS, ITEMS, TURNS, environment=env, **bounds)
+    columns = {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
+    data = {"user_models": columns, "actor_critic": env_params}
+    return rows, data, spec
+
+
+def small(module) -> ConfigDict:
+    config = module.defaults()
+    config.update({leaf: value for leaf, value in SMALL.items() if leaf in config})
+    return config
+
+
+def params_of(algorithm, world, family):
+    """(params of one seed, metrics or None) after one update, or as estimated from the log."""
+    rows, data, _ = world
+    if algorithm.learner is None:
+        vectors = np.zeros((USERS, ITEMS), np.float32)
+        vectors[rows.user, rows.item] = rows.feedback
+        return algorithm.estimate(rows, vectors=vectors.T), None
+    metrics = {}
+    state = loop.fit(
+        algorithm.learner,
+        algorithm.source,
+        data.get(family) or trajectories(),
+        num_steps=1,
+        num_seeds=2,
+        on_metrics=lambda step, values: metrics.update(values),
+    )
+    return state.params, metrics
+
+
+@pytest.mark.parametrize(("family", "name"), EVERY, ids=["/".join(pair) for pair in EVERY])
+def test_contract(family, name, world):
+    module = algorithms.load(family, name)
+    algorithm = module.make(small(module), world[2])
+    params, metrics = params_of(algorithm, world, family)
+    if metrics is not None:
+        assert any(metric.startswith("loss/") for metric in metrics)
+        for metric, values in metrics.items():
+            assert values.shape == (2, 1) and np.isfinite(values).all(), metric
+        leaves = jax.tree.leaves(params)
+        assert any((np.asarray(leaf[0]) != np.asarray(leaf[1])).any() for leaf in leaves), "seeds must differ"
+        params = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf[0])), params)
+    if algorithm.policy is not None:
+        check_policy(algorithm.policy, params)
+
+
+def check_policy(policy, params) -> None:
+    """Logits for each user; a carry that keeps its shape, restarts at turn 0, and depends on no other user's row."""
+
+    def observed(turn):
+        turn = jnp.asarray(turn, jnp.int32)
+        item = turn * 2 % ITEMS
+        return Observation(jnp.arange(3), item, item + 1.0, turn, jnp.zeros((3, 0)))
+
+    act = jax.jit(policy.act)
+    start, key = policy.init(params, 3), jax.random.key(0)
+    carry, first = act(params, start, observed([0, 0, 0]), key)
+    assert first.shape == (3, ITEMS) and first.dtype == jnp.float32
+    assert not np.isnan(first).any()
+    assert jax.tree.map(jnp.shape, carry) == jax.tree.map(jnp.shape, start)
+    carry, _ = act(params, carry, observed([1, 1, 1]), key)
+    carry, mixed = act(params, carry, observed([2, 0, 2]), key)
+    assert np.isfinite(mixed).all()
+    np.testing.assert_allclose(mixed[1], first[1], atol=1e-5, err_msg="turn 0 must forget the episode before")
+    if policy.diagnostics is not None:
+        for values in policy.diagnostics(carry).values():
+            assert values.shape == (3,) and (values >= 0).all() and (values <= TURNS).all()
+
+
+def test_defaults_are_new_each_time():
+    for family, name in EVERY:
+        module = algorithms.load(family, name)
+        assert isinstance(module.defaults(), ConfigDict)
+        assert module.defaults() is not module.defaults()
+        assert module.defaults() == module.defaults()
+
+
+def test_parts_are_no_algorithms():
+    assert ("actor_critic", "a2c") in EVERY and ("static", "random") in EVERY
+    assert ("actor_critic", "network") not in EVERY
+
+
+@pytest.mark.parametrize(("family", "name"), [("actor_critics", "a2c"), ("actor_critic", "network")])
+def test_unknown_names_are_one_clear_line(family, name):
+    with pytest.raises(JaxrecError, match="does not exist.*choose one of"):
+        algorithms.load(family, name)
