@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 Array = jax.Array
+_CHUNK = 2048  # tokens
 
 
 @struct.dataclass
@@ -125,3 +126,24 @@ def extend(
 def _causal(valid: Array) -> Array:
     """bool [B, L, L]: a token sees the valid tokens up to itself."""
     return valid[:, None, :] & jnp.tri(valid.shape[1], dtype=bool)[None]
+
+
+def in_row_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], num_tokens: int) -> tuple:
+    """`encode(*rows)` over the leading axis of `rows`, on a CPU some rows at a time: `num_tokens` tokens per row.
+
+    The inner values of a few thousand tokens stay in the cache; those of a hundred users' suffixes go through memory
+    and cost half as much again. Other devices want all the work at once.
+    """
+    size = rows[0].shape[0]
+    count = min(size, -(-size * num_tokens // _CHUNK))
+    if count == 1 or jax.default_backend() != "cpu":
+        return encode(*rows)
+    width = -(-size // count)
+    count = -(-size // width)
+
+    def split(x: Array) -> Array:
+        padded = jnp.pad(x, [(0, count * width - size)] + [(0, 0)] * (x.ndim - 1))
+        return padded.reshape(count, width, *x.shape[1:])
+
+    outputs = jax.lax.map(lambda x: encode(*x), tuple(split(x) for x in rows))
+    return jax.tree.map(lambda x: x.reshape(count * width, *x.shape[2:])[:size], outputs)

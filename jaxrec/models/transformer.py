@@ -104,9 +104,15 @@ class Transformer(nn.Module):
         self, embeddings: Array, valid: Array, *, lengths: tuple[int, ...], num_last: int = 1
     ) -> tuple[Array, caches.Suffixes]:
         """Encodes many suffixes of each row at once; see `caches.encode_suffixes`. Hidden is [B, K, num_last, D]."""
-        return caches.encode_suffixes(
-            self.blocks, attend, self.norm, embeddings.astype(self.dtype), valid, lengths=lengths, num_last=num_last
-        )
+        module, variables = self.unbind()
+
+        def encode(embeddings: Array, valid: Array) -> tuple[Array, caches.Suffixes]:
+            bound = module.bind(variables)
+            return caches.encode_suffixes(
+                bound.blocks, attend, bound.norm, embeddings, valid, lengths=lengths, num_last=num_last
+            )
+
+        return caches.in_row_chunks(encode, (embeddings.astype(self.dtype), valid), sum(lengths))
 
     def extend(self, cache: caches.Cache, embeddings: Array) -> tuple[Array, caches.Cache]:
         """Appends tokens [B, L, D] to cached rows: hidden [B, L, D] and the longer cache."""

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrec.algorithms.decision_transformer import build
 from jaxrec.types import Observation, Spec, Trajectories
 
 ITEMS, HORIZON = 6, 7
@@ -44,8 +45,8 @@ def _device(x: np.ndarray) -> jax.Array:
     return jnp.asarray(x, {"f": jnp.float32, "i": jnp.int32, "b": jnp.bool_}[x.dtype.kind])
 
 
-def widened(params):
-    """Parameters away from their small first values, so that a leak shows."""
-    leaves, tree = jax.tree.flatten(params)
+def parameters(network, config, spec: Spec):
+    """Parameters drawn far from the usual small first values, so that a leak shows, and without compiling anything."""
+    shapes = jax.eval_shape(network.init, jax.random.key(0), build.blank(config, spec))["params"]
     draw = np.random.default_rng(1)
-    return jax.tree.unflatten(tree, [x + 0.3 * draw.normal(size=x.shape).astype(np.float32) for x in leaves])
+    return jax.tree.map(lambda x: jnp.asarray(0.5 * draw.normal(size=x.shape), jnp.float32), shapes)

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, dt, mdt4rec
+from jaxrec.algorithms.decision_transformer import dt, mdt4rec
 from jaxrec.data import views
-from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, random_log, small, widened
+from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
 STEPS = 4
 NOW, BEFORE = np.tri(STEPS, dtype=bool), np.tri(STEPS, k=-1, dtype=bool)
@@ -24,7 +24,7 @@ def test_mdt4rec_heads_see_only_what_comes_before_them():
     """Tokens are (s, R, a); reward and returns of step t are predicted from s_t and what came before."""
     config = small(mdt4rec.defaults())
     network = mdt4rec.make_network(config, ITEM_SPEC)
-    params = widened(jax.jit(network.init)(jax.random.key(0), build.blank(config, ITEM_SPEC))["params"])
+    params = parameters(network, config, ITEM_SPEC)
 
     def outputs(states, returns, actions):
         predictions = network.apply({"params": params}, states, returns, actions, method="read")
@@ -42,7 +42,7 @@ def test_mdt4rec_heads_see_only_what_comes_before_them():
 def test_dt_action_sees_return_and_state_but_not_itself():
     config = small(dt.defaults())
     network = dt.make_network(config, ITEM_SPEC)
-    params = widened(jax.jit(network.init)(jax.random.key(0), build.blank(config, ITEM_SPEC))["params"])
+    params = parameters(network, config, ITEM_SPEC)
     tokens = jax.random.normal(jax.random.key(1), (3, 1, STEPS, config.width))
     outputs = lambda *t: cubes(network.apply({"params": params}, *t, method="read"))  # noqa: E731
     jacobian = jax.jit(jax.jacobian(outputs, argnums=(0, 1, 2)))(*tokens)
@@ -56,7 +56,7 @@ def test_dt_action_sees_return_and_state_but_not_itself():
 def vectors():
     config = small(mdt4rec.defaults())
     network = mdt4rec.make_network(config, VECTOR_SPEC)
-    params = widened(jax.jit(network.init)(jax.random.key(0), build.blank(config, VECTOR_SPEC))["params"])
+    params = parameters(network, config, VECTOR_SPEC)
     batch = views.gather(random_log(VECTOR_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3)
     return network, params, mdt4rec.normalised(batch, VECTOR_SPEC)
 
@@ -85,7 +85,7 @@ def test_the_logged_item_never_reaches_its_own_prediction(module):
     """Items have no gradient, so each a_t is swapped for another item and outputs up to t must not move at all."""
     config = small(module.defaults())
     network = module.make_network(config, ITEM_SPEC)
-    params = widened(jax.jit(network.init)(jax.random.key(0), build.blank(config, ITEM_SPEC))["params"])
+    params = parameters(network, config, ITEM_SPEC)
     batch = views.gather(random_log(ITEM_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3)
     apply = jax.jit(lambda b: jax.tree.leaves(network.apply({"params": params}, b)))
     outputs = apply(batch)
@@ -99,7 +99,7 @@ def test_the_logged_item_never_reaches_its_own_prediction(module):
 def test_padding_changes_neither_losses_nor_gradients():
     config = small(mdt4rec.defaults(), dropout=0.0)
     network = mdt4rec.make_network(config, ITEM_SPEC)
-    params = widened(jax.jit(network.init)(jax.random.key(0), build.blank(config, ITEM_SPEC))["params"])
+    params = parameters(network, config, ITEM_SPEC)
     log = random_log(ITEM_SPEC)
     length = int(log.mask[2].sum())
     batch = views.gather(log, jnp.array([2]), jnp.array([length - 2]), context_length=STEPS, state_window=3)
