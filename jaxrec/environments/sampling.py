@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxrec.types import Array
 
@@ -27,13 +28,19 @@ def _blocks(weights: Array) -> Array:
     return jnp.pad(weights, padding).reshape(*weights.shape[:-1], count, BLOCK)
 
 
+def _running_sums(weights: Array) -> Array:
+    """Cumulative sums over the last axis: at 32 numbers, a product with a triangle costs half of `jnp.cumsum`."""
+    triangle = np.triu(np.ones((weights.shape[-1],) * 2, np.float32))
+    return jnp.matmul(weights, triangle, precision="highest")
+
+
 def _descend(weights: Array, target: Array) -> tuple[Array, Array]:
     """First positive weight whose running sum exceeds the target (the last positive one if none does), and what of the
     target is left inside it.
     """
     place = jnp.arange(weights.shape[-1]).reshape((1,) * (weights.ndim - 1) + (-1,))
     positive = weights > 0
-    exceeds = positive & (jnp.cumsum(weights, -1) > target[..., None])
+    exceeds = positive & (_running_sums(weights) > target[..., None])
     first = jnp.min(jnp.where(exceeds, place, weights.shape[-1]), -1)
     index = jnp.minimum(first, jnp.max(jnp.where(positive, place, 0), -1))
     return index, target - jnp.sum(jnp.where(place < index[..., None], weights, 0.0), -1)

@@ -1,0 +1,39 @@
+"""How long does one FB + NX_0 + NX_10 evaluation of 300 episodes in all take, by a random policy, after the compile?
+
+The Coat-rule environment (290 x 300, synthetic), 100 users per mode at once, all six metrics, vectors of width 31.
+
+    python -m benchmarks.evaluation [--out FILE]
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.environments import log
+from benchmarks.timing import measure, report
+from jaxrec.environments import feedback_matrix
+from jaxrec.evaluation import simulation
+from jaxrec.types import Policy
+
+
+def main() -> None:
+    interactions = log(290, 300)
+    env, env_params = feedback_matrix.make(feedback_matrix.defaults(), interactions=interactions)
+    policy = Policy(
+        init=lambda params, num_users: (),
+        act=lambda params, carry, observation, key: (carry, jnp.zeros((observation.turn.shape[0], 300))),
+    )
+    catalogue = simulation.Catalogue(
+        jnp.asarray(np.bincount(interactions.item)), jnp.asarray(interactions.item_features["category"], jnp.float32)
+    )
+    evaluate = simulation.make(env, policy, selection="sample")
+    results = evaluate(None, env_params, catalogue, jax.random.key(0))
+    steps = 100 * sum(float(results[f"{mode}/Length"]) for mode in ("FB", "NX_0", "NX_10"))
+    figures = measure(evaluate, None, env_params, catalogue, jax.random.key(1), repeats=30)
+    report("evaluate_300_episodes", **figures, milliseconds=1e3 * figures["median_s"], env_steps=int(steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What other packages need for the same work, run beside ours."""
