@@ -47,11 +47,13 @@ def apply(mode: Mode, env: Any, env_params: Any) -> Any:
         if not hasattr(env_params, "exits"):
             raise JaxrecError(f"{mode.name} keeps users from leaving, which {env.name} has no switch for; use FB")
         env_params = env_params.replace(exits=jnp.zeros_like(env_params.exits))
-    if mode.max_steps is None:
-        return env_params
+    return env_params if mode.max_steps is None else with_limit(env_params, mode.max_steps)
+
+
+def with_limit(env_params: Any, steps: int) -> Any:
+    """The params with another time limit, of the type it had."""
     limit = env_params.max_steps_in_episode
-    steps = mode.max_steps if isinstance(limit, int) else jnp.full_like(limit, mode.max_steps)
-    return env_params.replace(max_steps_in_episode=steps)
+    return env_params.replace(max_steps_in_episode=steps if isinstance(limit, int) else jnp.full_like(limit, steps))
 
 
 def _check_items(mode: Mode, env: Any, env_params: Any) -> None:

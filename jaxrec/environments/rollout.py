@@ -93,12 +93,12 @@ def _choose(key: Array, output: Array, seen: Array | None, selection: str) -> Ar
     return sampling.greedy(logits) if selection == "greedy" else sampling.categorical(key, logits)
 
 
-def _check(env, env_params, selection: str, no_repeats: bool) -> bool:
+def _check(env, env_params, selection: str, tracked: bool) -> bool:
     """Whether actions are items."""
     discrete = hasattr(env.action_space(env_params), "n")
     if selection not in SELECTIONS:
         raise JaxrecError(f"selection is {selection!r}; set it to one of {', '.join(SELECTIONS)}")
-    if no_repeats and not discrete:
+    if tracked and not discrete:
         raise JaxrecError(f"no_repeats asked of {env.name}, whose actions are not items; use the mode FB there")
     return discrete
 
@@ -123,7 +123,8 @@ def rollout(
     num_steps: int,
     auto_reset: bool,
     selection: str,
-    no_repeats: bool = False,
+    no_repeats: bool | Array = False,
+    limit: Array | None = None,
     record: Callable[[Any], Any] | None = None,
 ) -> tuple[RolloutState, Steps]:
     """`num_steps` turns of every user: (state to go on from, Steps [T, B]).
@@ -131,23 +132,28 @@ def rollout(
     Args:
       auto_reset: start a new episode where one ended; otherwise ended rows stand still and their steps are masked.
       selection: "greedy" or "sample" (from softmax of the logits); no say where actions are continuous.
-      no_repeats: items acted on in this episode cannot be chosen again (their logits become -inf).
+      no_repeats: items acted on in this episode cannot be chosen again (their logits become -inf). A traced bool decides
+        at run time, at the price of keeping what was seen.
+      limit: int32, turns after which an episode is truncated, where that is sooner than the environment's own limit.
       record: what of the policy's carry goes into `Steps.carry`, for example its diagnostics; nothing if None.
 
     Raises JaxrecError for an unknown selection, or for `no_repeats` where actions are not items.
     """
-    discrete = _check(env, env_params, selection, no_repeats)
-    if no_repeats and state.seen is None:
+    tracked = no_repeats is not False
+    discrete = _check(env, env_params, selection, tracked)
+    if tracked and state.seen is None:
         state = state.replace(seen=jnp.zeros((state.alive.shape[0], env.num_actions), bool))
 
     def turn(state: RolloutState, key: Array) -> tuple[RolloutState, Steps]:
         key_act, key_choose, key_step, key_reset = jax.random.split(key, 4)
         carry, action = policy.act(params, state.carry, state.observation, key_act)
         if discrete:
-            action = _choose(key_choose, action, state.seen if no_repeats else None, selection)
+            action = _choose(key_choose, action, state.seen if tracked else None, selection)
         observation, env_state, reward, terminated, truncated = _step(
             env, env_params, key_step, state.env_state, action
         )
+        if limit is not None:
+            truncated |= env_state.time >= limit
         steps = Steps(
             observation=state.observation,
             action=action,
@@ -158,10 +164,10 @@ def rollout(
             carry=None if record is None else record(carry),
         )
         done = terminated | truncated
-        seen = state.seen.at[jnp.arange(done.shape[0]), action].set(True) if no_repeats else state.seen
+        seen = state.seen.at[jnp.arange(done.shape[0]), action].set(no_repeats) if tracked else state.seen
         if auto_reset:
             observation, env_state = reset_rows(env, env_params, key_reset, done, observation, env_state)
-            seen = seen & ~done[:, None] if no_repeats else seen
+            seen = seen & ~done[:, None] if tracked else seen
             return RolloutState(env_state, observation, carry, seen, state.alive), steps
         before = (state.observation, state.env_state)
         observation, env_state = select_rows(state.alive, (observation, env_state), before)

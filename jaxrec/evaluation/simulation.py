@@ -63,20 +63,49 @@ def make(
     @jax.jit
     def evaluate(params: Params, env_params: Any, catalogue: Catalogue | None, key: Array) -> dict[str, Array]:
         facts = None if catalogue is None else _facts(catalogue)
-        size = mode_names.max_steps(env, env_params) + 1
-        results = {}
-        for mode in parsed:
-            changed = mode_names.apply(mode, env, env_params)
+        longest, switches = _switches(parsed, env, env_params)
+        size = mode_names.max_steps(env, longest) + 1
 
-            def play(first: Array, mode: Mode = mode, changed: Any = changed) -> Sums:
-                steps = _round(env, changed, policy, params, key, first, mode, num_envs, num_episodes, selection)
+        # Vmapped, not unrolled: the policy is compiled once for all modes, and that is most of an evaluation's time.
+        @jax.vmap
+        def in_mode(switch: Switch) -> Sums:
+            changed = longest if switch.exits is None else longest.replace(exits=longest.exits & switch.exits)
+
+            def play(first: Array) -> Sums:
+                steps = _round(env, changed, policy, params, key, first, switch, num_envs, num_episodes, selection)
                 return _sums(steps, facts, size)
 
-            sums = _over_rounds(play, range(0, num_episodes, num_envs))
-            results |= {f"{mode.name}/{name}": value for name, value in _results(sums, num_episodes).items()}
+            return _over_rounds(play, range(0, num_episodes, num_envs))
+
+        sums = in_mode(switches)
+        results = {}
+        for index, mode in enumerate(parsed):
+            one = _results(jax.tree.map(lambda x, i=index: x[i], sums), num_episodes)
+            results |= {f"{mode.name}/{name}": value for name, value in one.items()}
         return results
 
     return evaluate
+
+
+@struct.dataclass
+class Switch:
+    """A mode as arrays: may users leave (None where the environment has no such switch), are repeats forbidden (None: in
+    no mode of this evaluation), and after how many turns is an episode cut off."""
+
+    exits: Array | None
+    no_repeats: Array | None
+    limit: Array
+
+
+def _switches(modes: Sequence[Mode], env: Any, env_params: Any) -> tuple[Any, Switch]:
+    """The environment's params with the longest limit of all modes, and the modes, stacked."""
+    own = mode_names.max_steps(env, env_params)
+    limits = [mode.max_steps or own for mode in modes]
+    longest = mode_names.with_limit(env_params, max(limits))
+    exits = jnp.array([mode.exits for mode in modes]) if hasattr(env_params, "exits") else None
+    forbidden = [mode.no_repeats for mode in modes]
+    no_repeats = jnp.array(forbidden) if any(forbidden) else None
+    return longest, Switch(exits, no_repeats, jnp.array(limits, jnp.int32))
 
 
 def _over_rounds(play: Callable[[Array], Sums], first: range) -> Sums:
@@ -91,11 +120,11 @@ def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
 
 
 def _round(
-    env, env_params, policy, params, key, first: Array, mode: Mode, num_envs: int, num_episodes: int, selection: str
+    env, env_params, policy, params, key, first: Array, switch: Switch, num_envs: int, num_episodes: int, selection: str
 ) -> Steps:
     """Episodes `first` to `first + num_envs`, those beyond `num_episodes` masked."""
     key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
-    state = rollout.start(env, env_params, policy, params, key_start, num_envs, no_repeats=mode.no_repeats)
+    state = rollout.start(env, env_params, policy, params, key_start, num_envs, no_repeats=switch.no_repeats is not None)
     state = state.replace(alive=first + jnp.arange(num_envs) < num_episodes)
     _, steps = rollout.rollout(
         env,
@@ -107,7 +136,8 @@ def _round(
         num_steps=mode_names.max_steps(env, env_params),
         auto_reset=False,
         selection=selection,
-        no_repeats=mode.no_repeats,
+        no_repeats=False if switch.no_repeats is None else switch.no_repeats,
+        limit=switch.limit,
         record=policy.diagnostics,
     )
     return steps

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.environments import feedback_matrix, modes
+from jaxrec.environments import feedback_matrix, modes, rollout
 from jaxrec.evaluation import simulation
 from jaxrec.types import JaxrecError, Policy
 from tests.environments import play
@@ -55,11 +55,16 @@ def _episodes(world, policy, params, key, name):
     env, env_params = world
     mode = modes.parse(name)
     changed = modes.apply(mode, env, env_params)
-    play_round = jax.jit(
-        lambda first: simulation._round(
-            env, changed, policy, params, key, first, mode, NUM_ENVS, NUM_EPISODES, "greedy"
-        )
-    )
+
+    @jax.jit
+    def play_round(first):
+        key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
+        start = rollout.start(env, changed, policy, params, key_start, NUM_ENVS, no_repeats=mode.no_repeats)
+        start = start.replace(alive=first + jnp.arange(NUM_ENVS) < NUM_EPISODES)
+        options = {"auto_reset": False, "selection": "greedy", "no_repeats": mode.no_repeats}
+        steps = modes.max_steps(env, changed)
+        return rollout.rollout(env, changed, policy, params, start, key_play, num_steps=steps, **options)[1]
+
     items, rewards, users = [], [], []
     for first in range(0, NUM_EPISODES, NUM_ENVS):
         steps = jax.tree.map(np.asarray, play_round(first))
