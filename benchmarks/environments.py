@@ -72,9 +72,9 @@ def random_items(env: Any, num_envs: int, num_steps: int) -> Callable[..., Any]:
 def time_items(name: str, env: Any, params: Any, num_envs: int, num_steps: int, **facts: Any) -> float:
     play = random_items(env, num_envs, num_steps)
     _, state = jax.vmap(env.reset_env, (0, None))(jax.random.split(jax.random.key(0), num_envs), params)
-    state, recorded = play(params, state, jax.random.key(1))
-    ended = int(jnp.sum(recorded[3] | recorded[4]))
     figures = measure(play, params, state, jax.random.key(2), repeats=20)
+    *_, terminated, truncated = play(params, state, jax.random.key(1))[1]
+    ended = int(jnp.sum(terminated | truncated))
     steps = num_envs * num_steps
     rate = steps / figures["median_s"]
     report(name, **figures, steps_per_s=rate, num_envs=num_envs, mean_length=steps / max(ended, 1), **facts)
@@ -137,9 +137,9 @@ def taobao(num_envs: int = 1024, num_steps: int = 100) -> None:
             env, params, policy, None, state, key, num_steps=num_steps, auto_reset=True, selection="sample"
         )
     )
-    state, _ = play(params, rollout.start(env, params, policy, None, jax.random.key(0), num_envs), jax.random.key(1))
-    _, steps = play(params, state, jax.random.key(2))
-    figures = measure(play, params, state, jax.random.key(2), repeats=10)
+    state = rollout.start(env, params, policy, None, jax.random.key(0), num_envs)
+    figures = measure(play, params, state, jax.random.key(1), repeats=10)
+    _, steps = play(params, *play(params, state, jax.random.key(1))[:1], jax.random.key(2))
     count = num_envs * num_steps
     report(
         f"env_virtual_taobao_{num_envs}",

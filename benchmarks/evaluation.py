@@ -29,9 +29,9 @@ def main() -> None:
         jnp.asarray(np.bincount(interactions.item)), jnp.asarray(interactions.item_features["category"], jnp.float32)
     )
     evaluate = simulation.make(env, policy, selection="sample")
-    results = evaluate(None, env_params, catalogue, jax.random.key(0))
-    steps = 100 * sum(float(results[f"{mode}/Length"]) for mode in ("FB", "NX_0", "NX_10"))
     figures = measure(evaluate, None, env_params, catalogue, jax.random.key(1), repeats=30)
+    results = evaluate(None, env_params, catalogue, jax.random.key(1))
+    steps = 100 * sum(float(results[f"{mode}/Length"]) for mode in ("FB", "NX_0", "NX_10"))
     report("evaluate_300_episodes", **figures, milliseconds=1e3 * figures["median_s"], env_steps=int(steps))
 
 
