@@ -112,3 +112,8 @@ def pack_categories(categories: np.ndarray) -> np.ndarray:
     padded[:, : categories.shape[1]] = categories
     shifted = padded.reshape(-1, words, 32) << np.arange(32, dtype=np.uint32)
     return functools.reduce(operator.or_, np.moveaxis(shifted, -1, 0))
+
+
+def unpack_categories(bits: np.ndarray) -> np.ndarray:
+    """bool [A, 32 W] from uint32 [A, W], the inverse of `pack_categories` but for columns of False at the end."""
+    return ((bits[:, :, None] >> np.arange(32, dtype=np.uint32)) & 1).astype(bool).reshape(len(bits), -1)

@@ -22,6 +22,7 @@ from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
 from jaxrec.environments import completion, exit_rules
+from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
 from jaxrec.types import Array, Interactions, JaxrecError, Observation
 
@@ -139,6 +140,20 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         recent = jnp.concatenate([action[None], state.recent[:-1]])
         state = EnvState(user=state.user, time=state.time + 1, recent=recent)
         return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+
+    def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
+        """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what the exit
+        rule compares: `categories` bool [A, C], or `vectors` float [A, F] by their Euclidean distances."""
+        rewards = params.rewards
+        if isinstance(rewards, Dense):
+            matrix = np.asarray(rewards.matrix)
+            liking, vectors = matrix.mean(0), matrix.T
+        else:
+            user, item = np.asarray(rewards.user), np.asarray(rewards.item)
+            liking, vectors = item @ user.mean(0), exit_rules.distance_embedding(user, item)
+        if isinstance(params.exit_rule, exit_rules.Category):
+            return {"liking": liking, "categories": exit_rules.unpack_categories(np.asarray(params.exit_rule.bits))}
+        return {"liking": liking, "vectors": vectors}
 
     @property
     def name(self) -> str:

@@ -154,3 +154,31 @@ def test_a_user_model_of_another_catalogue_is_refused():
     for wrong in ((user[1:], item), (user, item[:, 1:]), (user * np.nan, item)):
         with pytest.raises(JaxrecError, match="user model"):
             feedback_matrix.make(play.config(), interactions=play.log(), user_model=wrong)
+
+
+@pytest.mark.parametrize("form", ["dense", "factors"])
+def test_item_facts_are_what_the_exit_rule_compares(form):
+    env, params = feedback_matrix.make(
+        play.config(form=form, split="all"), interactions=play.log(), user_model=play.factors()
+    )
+    facts = env.item_facts(params)
+    distance = np.linalg.norm(facts["vectors"][:, None] - facts["vectors"][None], axis=-1)
+    if form == "dense":
+        np.testing.assert_allclose(distance, params.exit_rule.distance, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(facts["liking"], np.asarray(params.rewards.matrix).mean(0), rtol=1e-6)
+    else:
+        user, item = play.factors()
+        product = user @ item.T
+        columns = np.linalg.norm(product.T[:, None] - product.T[None], axis=-1)
+        np.testing.assert_allclose(distance, columns, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(facts["liking"], product.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_item_facts_give_back_the_categories():
+    interactions = play.log()
+    env, params = feedback_matrix.make(
+        play.config(exit_rule="category", threshold=1), interactions=interactions, user_model=play.factors()
+    )
+    found = env.item_facts(params)["categories"]
+    np.testing.assert_array_equal(found[:, : play.CATEGORIES], interactions.item_features["category"])
+    assert not found[:, play.CATEGORIES :].any()
