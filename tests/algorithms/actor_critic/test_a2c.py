@@ -159,3 +159,24 @@ def test_continuous_actions_come_from_the_vector_with_noise_only_while_exploring
     _, again = algorithm.policy.act(params, (), seen, jax.random.key(1))
     assert carry == () and action.shape == (2, 2) and abs(action).max() < 1.0
     np.testing.assert_array_equal(action, again)
+
+
+def test_continuous_update_by_hand():
+    """One step, all weights zero, unit noise: the action (1, 2) has log density -2.5 - log(2 pi)."""
+    spec = Spec(num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2, reward_range=(0.0, 1.0))
+    algorithm = a2c.make(tiny(entropy_weight=0.1), spec)
+    state = jax.jit(algorithm.learner.init)(jax.random.key(0))
+    state = state.replace(params=jax.tree.map(jnp.zeros_like, state.params))
+    seen = observed([0], [0.0], [0]).replace(vector=jnp.ones((1, 3)))
+    steps = Steps(
+        observation=jax.tree.map(lambda leaf: leaf[None], seen),
+        action=jnp.array([[[1.0, 2.0]]]),
+        reward=jnp.array([[0.5]]),
+        terminated=jnp.array([[True]]),
+        truncated=jnp.array([[False]]),
+        mask=jnp.array([[True]]),
+        carry=(),
+    )
+    _, metrics = jax.jit(algorithm.learner.update)(state, OnPolicyBatch(steps, seen, ()), jax.random.key(1))
+    np.testing.assert_allclose(metrics["loss/policy"], 0.5 * (2.5 + np.log(2 * np.pi)), rtol=1e-5)
+    np.testing.assert_allclose(metrics["loss/entropy"], -0.1 * (np.log(2 * np.pi) + 1.0), rtol=1e-5)
