@@ -47,13 +47,12 @@ def test_turn_zero_asks_for_the_target_again():
     network = dt.make_network(config, ITEM_SPEC)
     params = parameters(network, config, ITEM_SPEC)
     acting = dt.policy(network, config, ITEM_SPEC)
+    act = jax.jit(acting.act)
     begin = Observation(*(jnp.array([v]) for v in (0, 2, 0.0, 0)), jnp.zeros((1, 0)))
-    first, output = acting.act(params, acting.init(params, 1), begin, jax.random.key(0))
-    later, _ = acting.act(
-        params, first, begin.replace(turn=jnp.array([1]), feedback=jnp.array([7.0])), jax.random.key(0)
-    )
+    first, output = act(params, acting.init(params, 1), begin, jax.random.key(0))
+    later, _ = act(params, first, begin.replace(turn=jnp.array([1]), feedback=jnp.array([7.0])), jax.random.key(0))
     np.testing.assert_allclose(later.target, [0.5])
-    again, same = acting.act(params, later, begin, jax.random.key(0))
+    again, same = act(params, later, begin, jax.random.key(0))
     np.testing.assert_allclose(again.target, [1.0])
     np.testing.assert_allclose(same, output, atol=1e-6)
 
