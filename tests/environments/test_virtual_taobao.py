@@ -12,6 +12,7 @@ from jaxrec.types import JaxrecError
 from tests.environments import oracles, play
 
 EPISODES = 10_000
+FIELDS = ("env_state", "observation", "alive")  # of a rollout's state, what has a batch here
 
 
 def _folder(data_root):
@@ -115,8 +116,16 @@ def test_steps_and_resets_draw_from_their_keys(made):
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, (after, next_state, reward, terminated), expected[:4])))
     assert np.array_equal(observation.vector, np.r_[state.user, 0, 0, 0])
     assert np.array_equal(after.vector[:88], state.user) and after.vector[88] == reward and after.vector[90] == 1
-    far, edge = (jax.jit(env.step_env)(key, state, a, params) for a in (action * 7, jnp.clip(action * 7, -1, 1)))
-    assert np.array_equal(far[0].vector, edge[0].vector)
+
+
+def test_actions_outside_the_box_are_clipped_to_it(made):
+    env, params = made
+    keys = jax.random.split(jax.random.key(6), 400)
+    _, state = jax.jit(jax.vmap(env.reset_env, (0, None)))(keys, params)
+    step = jax.jit(jax.vmap(env.step_env, (0, 0, 0, None)))
+    action = jax.random.uniform(jax.random.key(7), (400, 27), minval=-3, maxval=3)
+    far, edge, other = (step(keys, state, a, params)[0].vector for a in (action, jnp.clip(action, -1, 1), -action))
+    assert np.array_equal(far, edge) and not np.array_equal(far, other)
 
 
 def test_published_facts(made):
@@ -127,16 +136,16 @@ def test_published_facts(made):
     @jax.jit
     def play_on(key):
         state = rollout.start(env, params, policy, None, key, 8192)
+        few = state.replace(**{f: jax.tree.map(lambda x: x[:4096], getattr(state, f)) for f in FIELDS})
         _, steps = rollout.rollout(
-            env, params, policy, None, state, key, num_steps=100, auto_reset=False, selection="sample"
+            env, params, policy, None, few, key, num_steps=100, auto_reset=False, selection="sample"
         )
         return state.env_state.leave_page, steps.reward.sum(0), steps.mask.sum(0)
 
-    both = [play_on(key) for key in jax.random.split(jax.random.key(0))]
-    pages, returns, lengths = (np.concatenate(x) for x in zip(*both, strict=True))
-    assert len(pages) == 16_384 and np.array_equal(lengths, np.maximum(pages, 1))
-    assert abs(pages.mean() - 7.74) < 4 * 11.4 / 128 and abs(pages.std() - 11.4) < 0.5
-    assert 1.45 - 0.05 < returns.mean() < 1.51 + 0.05
+    pages, returns, lengths = (np.asarray(x) for x in play_on(jax.random.key(0)))
+    assert np.array_equal(lengths, np.maximum(pages[:4096], 1))
+    assert abs(pages.mean() - 7.74) < 4 * 11.4 / 8192**0.5 and abs(pages.std() - 11.4) < 0.6
+    assert abs(returns.mean() - 1.48) < 0.03 + 4 * returns.std() / 4096**0.5
 
 
 def _broken(folder, name, change):
