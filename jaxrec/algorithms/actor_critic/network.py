@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jaxrec.models import history as histories
 from jaxrec.types import Array, Observation, Spec
 
-
 # No orthogonal initialisers: their QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
 _SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
 
