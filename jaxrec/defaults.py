@@ -62,11 +62,12 @@ def algorithm(name: str, **overrides: Any) -> ConfigDict:
 
 
 def environment(name: str, **overrides: Any) -> ConfigDict:
-    """The options of environments/<name>.py, and `user_model`: the fit stage whose ratings fill the missing ones ('' = none)."""
+    """The options of environments/<name>.py, and `user_model`: the fit stage whose ratings fill the missing ones ('' = none),
+    or {split: stage} where more than one split's are needed."""
     user_model = overrides.pop("user_model", "")
     config = _with_defaults("environments", name, overrides)
     with config.unlocked():
-        config.user_model = user_model
+        config.user_model = ConfigDict(user_model) if isinstance(user_model, dict) else user_model
     return config
 
 

@@ -143,17 +143,17 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
         """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what the exit
-        rule compares: `categories` bool [A, C], or `vectors` float [A, F] by their Euclidean distances."""
-        rewards = params.rewards
+        rule compares: `categories` bool [A, C], `distance` float [A, A], or `vectors` float [A, D] by their distances."""
+        rewards, rule = params.rewards, params.exit_rule
         if isinstance(rewards, Dense):
-            matrix = np.asarray(rewards.matrix)
-            liking, vectors = matrix.mean(0), matrix.T
+            liking = np.asarray(rewards.matrix).mean(0)
         else:
-            user, item = np.asarray(rewards.user), np.asarray(rewards.item)
-            liking, vectors = item @ user.mean(0), exit_rules.distance_embedding(user, item)
-        if isinstance(params.exit_rule, exit_rules.Category):
-            return {"liking": liking, "categories": exit_rules.unpack_categories(np.asarray(params.exit_rule.bits))}
-        return {"liking": liking, "vectors": vectors}
+            liking = np.asarray(rewards.item) @ np.asarray(rewards.user).mean(0)
+        if isinstance(rule, exit_rules.Category):
+            return {"liking": liking, "categories": exit_rules.unpack_categories(np.asarray(rule.bits))}
+        if isinstance(rule, exit_rules.Distance):
+            return {"liking": liking, "distance": np.asarray(rule.distance)}
+        return {"liking": liking, "vectors": np.asarray(rule.embedding)}
 
     @property
     def name(self) -> str:

@@ -59,17 +59,20 @@ class Context:
         """(environment, params) of config.environments[name]."""
         if name not in self._environments:
             config = self.config.environments[name]
-            user_model = None
-            if config.user_model:
-                stage = self.config.stages[config.user_model].algorithm.name
-                params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), self.fitted(config.user_model).params)
-                user_model = importlib.import_module(f"jaxrec.algorithms.{stage}").factors(params)
+            models = {split: self._factors(stage) for split, stage in user_models(config).items()}
+            user_model = models.get("", models) or None
             # The simulators that bring their own world neither need nor can use a log of ratings.
             interactions = self.interactions if self.config.data.name else None
             self._environments[name] = problem.make_environment(
                 config, interactions, user_model, self.config.data.root
             )
         return self._environments[name]
+
+    def _factors(self, stage: str) -> Any:
+        """(user, item) factors of a fitted user model; seed 0, as an environment is one world for all seeds."""
+        params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), self.fitted(stage).params)
+        name = self.config.stages[stage].algorithm.name
+        return importlib.import_module(f"jaxrec.algorithms.{name}").factors(params)
 
     def stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
         """(data, spec) a fit stage trains on: the log, an environment's params, or collected trajectories."""
@@ -134,9 +137,15 @@ class Context:
     def _input_fingerprint(self, name: str) -> str:
         if name in self.config.environments:
             config = self.config.environments[name]
-            model = self.fingerprint(config.user_model) if config.user_model else ""
-            return digest({"config": config.to_dict(), "user_model": model})
+            models = {split: self.fingerprint(stage) for split, stage in user_models(config).items()}
+            return digest({"config": config.to_dict(), "user_models": models})
         return self.fingerprint(name)
+
+
+def user_models(environment: ConfigDict) -> dict[str, str]:
+    """Split -> fit stage of an environment's user models; the split is '' where there is one model for its own rows."""
+    named = environment.user_model
+    return dict(named) if isinstance(named, ConfigDict) else {"": named} if named else {}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -158,14 +167,16 @@ def check_stages(config: ConfigDict) -> None:
             raise JaxrecError(f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}")
         for input_ in inputs(config, name):
             if input_ in config.environments:
-                input_ = config.environments[input_].user_model or None
-            elif input_ not in config.stages:
+                needed = list(user_models(config.environments[input_]).values())
+            elif input_ in config.stages:
+                needed = [input_]
+            else:
                 raise JaxrecError(
                     f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) "
                     f"nor an environment ({sorted(config.environments)})"
                 )
-            if input_ and input_ not in done:
-                raise JaxrecError(f"stage {name!r} needs {input_!r}, which does not run before it; mend config.order")
+            for missing in (stage for stage in needed if stage not in done):
+                raise JaxrecError(f"stage {name!r} needs {missing!r}, which does not run before it; mend config.order")
         done.add(name)
 
 

@@ -162,14 +162,16 @@ def test_item_facts_are_what_the_exit_rule_compares(form):
         play.config(form=form, split="all"), interactions=play.log(), user_model=play.factors()
     )
     facts = env.item_facts(params)
-    distance = np.linalg.norm(facts["vectors"][:, None] - facts["vectors"][None], axis=-1)
     if form == "dense":
-        np.testing.assert_allclose(distance, params.exit_rule.distance, rtol=1e-3, atol=1e-3)
-        np.testing.assert_allclose(facts["liking"], np.asarray(params.rewards.matrix).mean(0), rtol=1e-6)
+        matrix = np.asarray(params.rewards.matrix)
+        columns = np.linalg.norm(matrix.T[:, None] - matrix.T[None], axis=-1)
+        np.testing.assert_allclose(facts["distance"], columns, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(facts["liking"], matrix.mean(0), rtol=1e-6)
     else:
         user, item = play.factors()
         product = user @ item.T
         columns = np.linalg.norm(product.T[:, None] - product.T[None], axis=-1)
+        distance = np.linalg.norm(facts["vectors"][:, None] - facts["vectors"][None], axis=-1)
         np.testing.assert_allclose(distance, columns, rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(facts["liking"], product.mean(0), rtol=1e-4, atol=1e-5)
 

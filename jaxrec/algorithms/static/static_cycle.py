@@ -37,13 +37,22 @@ def mean_feedback(interactions: Interactions, num_items: int, damping: float) ->
     return (np.bincount(rows.item, rows.feedback, num_items) + damping * mean) / (count + damping)
 
 
-def close(item: int, threshold: float, vectors: np.ndarray | None, categories: np.ndarray | None) -> np.ndarray:
+def close(
+    item: int,
+    threshold: float,
+    *,
+    vectors: np.ndarray | None = None,
+    categories: np.ndarray | None = None,
+    distance: np.ndarray | None = None,
+) -> np.ndarray:
     """Bool [A]: items not to share a window with `item`: nearer than the threshold, or with a category in common.
 
     The category rule lets a category recur `threshold` times; once is taken as too often, which is on the safe side.
     """
     if categories is not None:
         near = (categories & categories[item][None]).any(axis=1)
+    elif distance is not None:
+        near = distance[item] < threshold
     else:
         near = np.sqrt(np.square(vectors - vectors[item][None]).sum(axis=1)) < threshold
     near[item] = True
@@ -75,32 +84,34 @@ def estimate(
     liking: np.ndarray | None = None,
     vectors: np.ndarray | None = None,
     categories: np.ndarray | None = None,
+    distance: np.ndarray | None = None,
     **facts: Any,
 ) -> Params:
     """Finds the cycle and the sequence on the host, from training facts only.
 
     Args:
       liking: float [A], mean training reward of each item over the users; from the training rows if None.
-      vectors: float [A, F] whose Euclidean distances the exit rule compares with the threshold (the columns of the
-        completed training matrix).
-      categories: bool [A, C], where the exit rule counts categories instead.
+      distance: float [A, A], what the exit rule compares with the threshold.
+      vectors: float [A, F], where the rule compares their Euclidean distances instead.
+      categories: bool [A, C], where the rule counts categories instead.
 
     Raises:
-      JaxrecError: neither vectors nor categories, or nothing to tell what is liked.
+      JaxrecError: none of distance, vectors and categories, or nothing to tell what is liked.
     """
     del facts
     liking = None if liking is None else np.asarray(liking)
-    if vectors is None and categories is None:
-        raise JaxrecError("static_cycle was given neither vectors nor categories; it needs what the exit rule compares")
+    compared = {"vectors": vectors, "categories": categories, "distance": distance}
+    compared = {name: np.asarray(value) for name, value in compared.items() if value is not None}
+    if not compared:
+        raise JaxrecError("static_cycle was given no distance, vectors or categories; it needs what the exit rule compares")
     if liking is None:
         if interactions is None:
             raise JaxrecError("static_cycle was given neither a log nor what users like; set data.name, or use random")
         liking = mean_feedback(interactions, spec.num_items, config.damping)
 
     def is_close(item: int) -> np.ndarray:
-        return close(item, config.threshold, vectors, categories)
+        return close(item, config.threshold, **compared)
 
-    vectors = None if vectors is None else np.asarray(vectors)
     cycle = sequence(liking, config.window, config.window + 1, is_close)
     no_repeats = sequence(liking, config.window, spec.max_turn, is_close)
     turns = {"cycle": jnp.asarray(cycle, jnp.int32), "sequence": jnp.asarray(no_repeats, jnp.int32)}

@@ -120,7 +120,7 @@ def test_the_cycle_never_comes_within_reach_of_itself():
     draw = np.random.default_rng(0)
     vectors, liking = draw.normal(size=(40, 5)), draw.normal(size=40)
     items = static_cycle.sequence(
-        liking, 4, 5, lambda item: static_cycle.close(item, 1.5, vectors=vectors, categories=None)
+        liking, 4, 5, lambda item: static_cycle.close(item, 1.5, vectors=vectors)
     )
     distance = np.linalg.norm(vectors[items][:, None] - vectors[items][None], axis=-1)
     assert distance[~np.eye(5, dtype=bool)].min() >= 1.5
@@ -146,7 +146,7 @@ def test_continuous_actions_are_refused(module):
 
 
 def test_a_cycle_needs_what_the_exit_rule_compares():
-    with pytest.raises(JaxrecError, match="neither vectors nor categories"):
+    with pytest.raises(JaxrecError, match="no distance, vectors or categories"):
         cycle(window=2, vectors=None)
 
 
