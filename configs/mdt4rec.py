@@ -34,7 +34,9 @@ def stages(config: ConfigDict, *, a2c: dict, transformer: dict, num_steps: int, 
     config.stages.a2c = defaults.fit("actor_critic.a2c", "train", **a2c)
     config.stages.log = defaults.collect("a2c", "train", num_episodes=episodes, mixture=EPISODES)
     for name in ("dt", "mdt4rec"):
-        config.stages[name] = defaults.fit(f"decision_transformer.{name}", "log", num_steps=num_steps, **transformer)
+        config.stages[name] = defaults.fit(
+            f"decision_transformer.{name}", "log", num_steps=num_steps, steps_per_call=50, **transformer
+        )
     for name in static:
         config.stages[name] = defaults.fit(f"static.{name}", "train", num_steps=1, **static[name])
     config.stages.evaluation = defaults.evaluate(("mdt4rec", "dt", "a2c", *static), "test")
@@ -48,8 +50,16 @@ def embedded(config: ConfigDict) -> None:
         config.environments[users] = defaults.environment("embedded", users=users)
     stages(
         config,
-        a2c={"num_steps": 2000, "optimizer__learning_rate": 0.002},
-        transformer={"width": 64, "num_layers": 2, "num_heads": 2, "context_length": 10, "batch_size": 64},
+        a2c={"num_steps": 1200, "optimizer__learning_rate": 0.002},
+        transformer={  # small enough for two CPU cores; dropout would cost them as much as the matrix products
+            "width": 64,
+            "num_layers": 2,
+            "num_heads": 2,
+            "context_length": 10,
+            "batch_size": 32,
+            "dropout": 0.0,
+            "optimizer__learning_rate": 2e-3,
+        },
         num_steps=600,
         episodes=2000,
         static={"static_cycle": {"window": 5, "threshold": 1.0}, "popular": {}, "random": {}},

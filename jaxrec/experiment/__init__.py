@@ -9,11 +9,10 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from jaxrec.experiment import artifacts, collecting, evaluating, fitting, summary
-from jaxrec.experiment.context import Context, check_stages
+from jaxrec.experiment import artifacts, collecting, evaluating, fitting, preflight, summary
+from jaxrec.experiment.context import Context
 from jaxrec.reporting.progress import Progress
 from jaxrec.training.loop import Stopped
-from jaxrec.types import JaxrecError
 
 _KINDS: dict[str, Callable[[Context, str, Progress], dict[str, Any]]] = {
     "fit": fitting.run,
@@ -29,14 +28,11 @@ def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = 
       JaxrecError: a mistake in config, data or workdir; nothing half-written is left.
       Stopped: `stop_requested()` turned true; the same call goes on from there.
     """
-    check_stages(config)
-    for stage in config.order:
-        if config.stages[stage].kind not in _KINDS:
-            raise JaxrecError(f"stage {stage!r} is of unknown kind {config.stages[stage].kind!r}; choose one of {sorted(_KINDS)}")
+    context = Context(config, workdir, stop_requested)
+    preflight.check(context)
     progress = Progress(enabled=jax.process_index() == 0)
     with artifacts.locked(workdir):
         artifacts.write_json(workdir / "config.json", config.to_dict())
-        context = Context(config, workdir, stop_requested)
         for number, name in enumerate(config.order, start=1):
             if stop_requested():
                 raise Stopped(f"stopped before stage {name}")
