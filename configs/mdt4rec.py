@@ -1,18 +1,20 @@
-"""MDT4Rec against DT, A2C and three policies that learn nothing (paper M, table 1; here with its own transformer, no language model).
+"""MDT4Rec against DT, A2C and policies that learn nothing (paper M, table 1; its own transformer, no language model).
 
     python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec            # the embedded world
     python -m jaxrec.main --config=configs/mdt4rec.py:coat --config.data.root=DATA      # real data
-    python -m jaxrec.main --config=configs/mdt4rec.py:smoke                             # every stage, in seconds
+    python -m jaxrec.main --config=configs/mdt4rec.py:smoke                             # proves that every stage runs
 
-Variants: smoke, coat, coat_leak, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the training environment; it and
-its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are played in the test environment.
+Variants: smoke, coat, coat_leak, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the training
+environment; it and its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are played in the
+test environment.
 """
 
 from ml_collections import ConfigDict
 
 from jaxrec import defaults
 
-EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}  # kind -> (share, chance of a random step)
+# kind -> (share, chance of a random step)
+EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}
 STATIC = ("static_cycle", "popular", "random")
 
 
@@ -20,7 +22,9 @@ def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
     config = defaults.get_config()
     config.name = "mdt4rec"
-    config.paper = "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior, table 1."
+    config.paper = (
+        "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior, table 1."
+    )
     variants = (embedded, smoke, coat, coat_leak, movielens_100k, virtual_taobao)
     choices = {make.__name__: make for make in variants}
     if (variant or "embedded") not in choices:
@@ -138,7 +142,7 @@ def movielens_100k(config: ConfigDict) -> None:
 
 
 def virtual_taobao(config: ConfigDict) -> None:
-    """The released simulator; actions are vectors, so popularity and cycles do not exist, and leaving cannot be influenced."""
+    """The released simulator: actions are vectors, so there is no popularity and no cycle; leaving is out of reach."""
     config.data.name = ""
     for name in ("train", "test"):
         config.environments[name] = defaults.environment("virtual_taobao")

@@ -40,7 +40,9 @@ def _with_defaults(package: str, name: str, overrides: dict[str, Any]) -> Config
     try:
         module = importlib.import_module(f"jaxrec.{package}.{name}")
     except ModuleNotFoundError as error:
-        raise JaxrecError(f"there is no jaxrec/{package}/{name.replace('.', '/')}.py; check the name {name!r}") from error
+        raise JaxrecError(
+            f"there is no jaxrec/{package}/{name.replace('.', '/')}.py; check the name {name!r}"
+        ) from error
     config = module.defaults()
     config.lock()
     for leaf, value in overrides.items():
@@ -62,7 +64,8 @@ def algorithm(name: str, **overrides: Any) -> ConfigDict:
 
 
 def environment(name: str, **overrides: Any) -> ConfigDict:
-    """The options of environments/<name>.py, and `user_model`: the fit stage whose ratings fill the missing ones ('' = none),
+    """The options of environments/<name>.py, and `user_model`: the fit stage whose ratings fill the missing ones (''
+    = none),
     or {split: stage} where more than one split's are needed."""
     user_model = overrides.pop("user_model", "")
     config = _with_defaults("environments", name, overrides)
@@ -111,11 +114,19 @@ def collect(policy: str, environment: str, *, num_episodes: int, mixture: dict[s
       mixture: kind -> (share of the episodes, probability that a step is uniformly random instead).
     """
     return ConfigDict(
-        {"kind": "collect", "policy": policy, "environment": environment, "num_episodes": num_episodes, "mixture": mixture}
+        {
+            "kind": "collect",
+            "policy": policy,
+            "environment": environment,
+            "num_episodes": num_episodes,
+            "mixture": mixture,
+        }
     )
 
 
-def evaluate(policies: Sequence[str], environment: str, *, modes: Sequence[str] = ("FB", "NX_0", "NX_10"), **overrides) -> ConfigDict:
+def evaluate(
+    policies: Sequence[str], environment: str, *, modes: Sequence[str] = ("FB", "NX_0", "NX_10"), **overrides
+) -> ConfigDict:
     """A stage that plays fitted policies in an environment, all seeds, and writes the table and plots."""
     config = ConfigDict(
         {

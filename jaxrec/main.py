@@ -15,7 +15,9 @@ from ml_collections import config_flags
 from jaxrec.types import JaxrecError
 
 FLAGS = flags.FLAGS
-_CONFIG = config_flags.DEFINE_config_file("config", None, "A file under configs/, a variant after a colon.", lock_config=True)
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "A file under configs/, a variant after a colon.", lock_config=True
+)
 _WORKDIR = flags.DEFINE_string("workdir", "", "Where everything is written; runs/<config> if empty.")
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a mistake.")
 _COORDINATOR = flags.DEFINE_string("coordinator", "", "host:port of process 0, for runs over several processes.")

@@ -118,7 +118,8 @@ class Steps:
 class Spec:
     """Static facts an algorithm sizes its networks by.
 
-    `action_size` 0 means actions are items; `observation_size` 0 means history is all there is. Returns are undiscounted.
+    `action_size` 0 means actions are items; `observation_size` 0 means history is all there is. Returns are
+    undiscounted.
     """
 
     num_users: int
@@ -134,8 +135,8 @@ class Spec:
 class Learner(NamedTuple):
     """`init(key) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics.
 
-    `state` has the fields `step` (int32) and `params`. Networks are sized by the Spec, so no batch is needed to start: an
-    on-policy source could not give one before there are parameters.
+    `state` has the fields `step` (int32) and `params`. Networks are sized by the Spec, so no batch is needed to
+    start: an on-policy source could not give one before there are parameters.
     """
 
     init: Callable[[Array], Any]
@@ -145,8 +146,8 @@ class Learner(NamedTuple):
 class Source(NamedTuple):
     """`init(data, params, key) -> source_state`; `next(data, source_state, params, key) -> (source_state, batch)`.
 
-    `data` is read-only and handed in as an argument of the jitted block. `stream`, where set, yields the data of the block
-    that starts at a step: `stream(first_step, num_steps) -> data`, read on the host one block ahead.
+    `data` is read-only and handed in as an argument of the jitted block. `stream`, where set, yields the data of the
+    block that starts at a step: `stream(first_step, num_steps) -> data`, read on the host one block ahead.
     """
 
     init: Callable[[Any, Params, Array], Any]
@@ -157,9 +158,9 @@ class Source(NamedTuple):
 class Policy(NamedTuple):
     """`init(params, num_users) -> carry`; `act(params, carry, observation, key) -> (carry, action_logits)`.
 
-    `observation` is a batched Observation [B]; logits are [B, A], or the action itself [B, D_a] where actions are continuous.
-    The carry must restart a row whose observation has `turn == 0`. `diagnostics(carry) -> {name: int32 [B]}`, optional, is
-    what a report may count per step (the chosen history length), each value in [0, max_turn].
+    `observation` is a batched Observation [B]; logits are [B, A], or the action itself [B, D_a] where actions are
+    continuous. The carry must restart a row whose observation has `turn == 0`. `diagnostics(carry) -> {name: int32
+    [B]}`, optional, is what a report may count per step (the chosen history length), each value in [0, max_turn].
     """
 
     init: Callable[[Params, int], Any]
@@ -170,8 +171,9 @@ class Policy(NamedTuple):
 class Algorithm(NamedTuple):
     """What `algorithms/<family>/<name>.py: make(config, spec)` returns.
 
-    A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts) -> params`:
-    `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the training environment.
+    A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts)
+    -> params`: `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the
+    training environment.
     """
 
     learner: Learner | None

@@ -142,8 +142,8 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
-        """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what the exit
-        rule compares: `categories` bool [A, C], `distance` float [A, A], or `vectors` float [A, D] by their distances."""
+        """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what
+        the exit rule compares: `categories` bool [A, C], `distance` float [A, A], or `vectors` float [A, D]."""
         rewards, rule = params.rewards, params.exit_rule
         if isinstance(rewards, Dense):
             liking = np.asarray(rewards.matrix).mean(0)

@@ -1,8 +1,8 @@
 """Policies acting in environments: one `lax.scan` over turns, every user of the batch in step.
 
-    state = start(env, env_params, policy, params, key, num_envs=100)
-    state, steps = rollout(env, env_params, policy, params, state, key,
-                           num_steps=30, auto_reset=False, selection="greedy")
+state = start(env, env_params, policy, params, key, num_envs=100)
+state, steps = rollout(env, env_params, policy, params, state, key,
+                       num_steps=30, auto_reset=False, selection="greedy")
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def rollout(
     Args:
       auto_reset: start a new episode where one ended; otherwise ended rows stand still and their steps are masked.
       selection: "greedy" or "sample" (from softmax of the logits); no say where actions are continuous.
-      no_repeats: items acted on in this episode cannot be chosen again (their logits become -inf). A traced bool decides
-        at run time, at the price of keeping what was seen.
+      no_repeats: items acted on in this episode cannot be chosen again (their logits become -inf). A traced bool
+        decides at run time, at the price of keeping what was seen.
       limit: int32, turns after which an episode is truncated, where that is sooner than the environment's own limit.
       record: what of the policy's carry goes into `Steps.carry`, for example its diagnostics; nothing if None.
 

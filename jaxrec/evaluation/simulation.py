@@ -1,7 +1,7 @@
 """A policy measured in an environment: whole episodes in every mode, metrics and histograms, one jitted call.
 
-    evaluate = make(env, policy, modes=("FB", "NX_0", "NX_10"), num_envs=100, num_episodes=100)
-    evaluate(params, env_params, catalogue, key)["FB/R_cumu"]
+evaluate = make(env, policy, modes=("FB", "NX_0", "NX_10"), num_envs=100, num_episodes=100)
+evaluate(params, env_params, catalogue, key)["FB/R_cumu"]
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def make(
 
 @struct.dataclass
 class Switch:
-    """A mode as arrays: may users leave (None where the environment has no such switch), are repeats forbidden (None: in
-    no mode of this evaluation), and after how many turns is an episode cut off."""
+    """A mode as arrays: may users leave (None where the environment has no such switch), are repeats forbidden
+    (None: in no mode of this evaluation), and after how many turns is an episode cut off."""
 
     exits: Array | None
     no_repeats: Array | None
@@ -124,7 +124,9 @@ def _round(
 ) -> Steps:
     """Episodes `first` to `first + num_envs`, those beyond `num_episodes` masked."""
     key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
-    state = rollout.start(env, env_params, policy, params, key_start, num_envs, no_repeats=switch.no_repeats is not None)
+    state = rollout.start(
+        env, env_params, policy, params, key_start, num_envs, no_repeats=switch.no_repeats is not None
+    )
     state = state.replace(alive=first + jnp.arange(num_envs) < num_episodes)
     _, steps = rollout.rollout(
         env,

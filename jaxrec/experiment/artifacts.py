@@ -57,8 +57,9 @@ def locked(workdir: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
+            holder = file.read().strip() or "unknown"
             raise JaxrecError(
-                f"{workdir} is in use by another run (process {file.read().strip() or 'unknown'}); wait for it or use another --workdir"
+                f"{workdir} is in use by another run (process {holder}); wait for it or use another --workdir"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,4 +1,5 @@
-"""The `collect` stage: episodes of a fitted policy, mixed with its randomised selves, as trajectories for offline learning."""
+"""The `collect` stage: episodes of a fitted policy, mixed with its randomised selves, as trajectories for offline
+learning."""
 
 from __future__ import annotations
 

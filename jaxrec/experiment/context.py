@@ -63,9 +63,7 @@ class Context:
             user_model = models.get("", models) or None
             # The simulators that bring their own world neither need nor can use a log of ratings.
             interactions = self.interactions if self.config.data.name else None
-            self._environments[name] = problem.make_environment(
-                config, interactions, user_model, self.config.data.root
-            )
+            self._environments[name] = problem.make_environment(config, interactions, user_model, self.config.data.root)
         return self._environments[name]
 
     def _factors(self, stage: str) -> Any:
@@ -105,7 +103,8 @@ class Context:
         return self._fitted[name]
 
     def _estimate(self, config: ConfigDict, algorithm: Algorithm) -> Params:
-        """The params of a counted method, with a seeds axis of one: cheap and without chance, so made anew, never stored."""
+        """The params of a counted method, with a seeds axis of one: cheap and without chance, so made anew, never
+        stored."""
         environment, params = self.environment(config.data)
         facts = environment.item_facts(params) if hasattr(environment, "item_facts") else {}
         estimated = algorithm.estimate(self.interactions if self.config.data.name else None, **facts)
@@ -164,7 +163,9 @@ def check_stages(config: ConfigDict) -> None:
     done: set[str] = set()
     for name in config.order:
         if name not in config.stages:
-            raise JaxrecError(f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}")
+            raise JaxrecError(
+                f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}"
+            )
         for input_ in inputs(config, name):
             if input_ in config.environments:
                 needed = list(user_models(config.environments[input_]).values())

@@ -24,7 +24,8 @@ from jaxrec.types import JaxrecError, Learner
 
 
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
-    """Trains stage `name` from where it stands and leaves its parameters in its folder; returns facts for the record."""
+    """Trains stage `name` from where it stands and leaves its parameters in its folder; returns facts for the
+    record."""
     config, folder = context.config.stages[name], context.folder(name).path
     data, spec = context.stage_data(config)
     algorithm = problem.make_algorithm(config.algorithm, spec)
@@ -40,13 +41,13 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
         def on_start(step: int) -> None:
             first = jax.process_index() == 0
             watch["bar"] = stack.enter_context(progress.bar(name, config.num_steps, initial=step))
-            watch["writer"] = stack.enter_context(
-                MetricsWriter(context.workdir, name, first_step=step, enabled=first)
-            )
+            watch["writer"] = stack.enter_context(MetricsWriter(context.workdir, name, first_step=step, enabled=first))
 
         def on_metrics(step: int, metrics: Mapping[str, np.ndarray]) -> None:
             means = watch["writer"].write(step, metrics)
-            watch["bar"].done(step, {metric: means[metric] for metric in ("loss/total", "train/return") if metric in means})
+            watch["bar"].done(
+                step, {metric: means[metric] for metric in ("loss/total", "rollout/R_avg") if metric in means}
+            )
 
         state = loop.fit(
             learner,
@@ -86,4 +87,3 @@ def starting_from(learner: Learner, config: ConfigDict) -> Learner:
     template = jax.tree.map(lambda x: jax.ShapeDtypeStruct((seeds, *x.shape), x.dtype, sharding=place), abstract)
     params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), read_params(source, template))
     return learner._replace(init=lambda key: learner.init(key).replace(params=params))
-

@@ -57,11 +57,13 @@ def _environment_spec(context: Context, name: str) -> Spec:
 
 
 def _check_modes(stage: ConfigDict, spec: Spec) -> None:
+    where = repr(stage.environment)
     for mode in map(modes.parse, stage.modes):
+        steps = mode.max_steps or spec.max_turn
         if mode.no_repeats and spec.action_size:
-            raise JaxrecError(f"mode {mode.name} needs items as actions, but those of {stage.environment!r} are continuous; use FB")
-        if mode.no_repeats and (mode.max_steps or spec.max_turn) > spec.num_items:
+            raise JaxrecError(f"mode {mode.name} needs items as actions, but those of {where} are continuous; use FB")
+        if mode.no_repeats and steps > spec.num_items:
             raise JaxrecError(
-                f"mode {mode.name} asks for {mode.max_steps or spec.max_turn} different items, but {stage.environment!r} has "
-                f"{spec.num_items}; use at most NX_{spec.num_items}"
+                f"mode {mode.name} asks for {steps} different items, but {where} has {spec.num_items}; "
+                f"use at most NX_{spec.num_items}"
             )

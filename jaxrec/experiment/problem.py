@@ -42,12 +42,12 @@ def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:
     return importlib.import_module(f"jaxrec.algorithms.{config.name}").make(config, spec)
 
 
-def make_environment(config: ConfigDict, interactions: Interactions | None, user_model: Any, root: str) -> tuple[Any, Any]:
+def make_environment(
+    config: ConfigDict, interactions: Interactions | None, user_model: Any, root: str
+) -> tuple[Any, Any]:
     """(environment, params) of `environments/<name>.py`."""
     module = importlib.import_module(f"jaxrec.environments.{config.name}")
-    return module.make(
-        config, interactions=interactions, user_model=user_model, root=Path(root) if root else None
-    )
+    return module.make(config, interactions=interactions, user_model=user_model, root=Path(root) if root else None)
 
 
 def spec_of_environment(environment: Any, params: Any) -> Spec:

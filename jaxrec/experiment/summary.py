@@ -13,7 +13,7 @@ from jaxrec.reporting import report
 from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
 
-_CURVES = {"train/return": "return of training episodes", "loss/total": "loss"}
+_CURVES = {"rollout/R_avg": "reward per training step", "loss/total": "loss"}
 _HISTOGRAM = "/histogram/"
 
 

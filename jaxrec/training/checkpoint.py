@@ -137,4 +137,3 @@ class Checkpoints:
             leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
         ordered = [leaves.get(name, np.zeros(leaf.shape, leaf.dtype)) for name, leaf in expected.items()]
         return jax.tree.unflatten(jax.tree.structure(template), ordered)
-

@@ -64,7 +64,8 @@ def from_loss(
 
     Args:
       init_params: key -> params, one dict keyed by role.
-      loss_fn: (params, target_params, batch, key) -> (terms, metrics), dicts of scalars; the loss is the sum of the terms.
+      loss_fn: (params, target_params, batch, key) -> (terms, metrics), dicts of scalars; the loss is the sum of the
+        terms.
       tx: sees the trainable parameters as a flat dict keyed by path.
       target_keys: roles that also have a slowly moving copy in `target_params`.
       target_update_rate: share of the new parameters mixed into the copy at each step.

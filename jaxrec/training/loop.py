@@ -38,7 +38,9 @@ def _start(learner: Learner, source: Source, data: Any, key: Array) -> tuple[Any
     return state, source.init(data, state.params, key_source)
 
 
-def _step(learner: Learner, source: Source, data: Any, base_key: Array, carry: tuple) -> tuple[tuple, Mapping[str, Array]]:
+def _step(
+    learner: Learner, source: Source, data: Any, base_key: Array, carry: tuple
+) -> tuple[tuple, Mapping[str, Array]]:
     state, source_state = carry
     key_source, key_update = jax.random.split(jax.random.fold_in(base_key, state.step))
     source_state, batch = source.next(data, source_state, state.params, key_source)
@@ -47,7 +49,8 @@ def _step(learner: Learner, source: Source, data: Any, base_key: Array, carry: t
 
 
 def make_block(learner: Learner, source: Source) -> Callable:
-    """`block(carry, data, keys, num_steps) -> (carry, metrics)`: carry and keys [S, ...], metrics {name: [S, num_steps]}."""
+    """`block(carry, data, keys, num_steps) -> (carry, metrics)`: carry and keys [S, ...], metrics
+    {name: [S, num_steps]}."""
 
     @partial(jax.jit, static_argnums=3, donate_argnums=0)
     def block(carry: tuple, data: Any, keys: Array, num_steps: int) -> tuple[tuple, Mapping[str, Array]]:

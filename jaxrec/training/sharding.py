@@ -57,7 +57,8 @@ def shardings(tree, mesh: Mesh, rules: Rules = (), leading: int = 0):
 
 
 def over_data(tree, axis: int = 0):
-    """Asks for `axis` of every array to be split over the mesh's data axis; no-op without a mesh or where it does not divide."""
+    """Asks for `axis` of every array to be split over the mesh's data axis; no-op without a mesh or where it does
+    not divide."""
     mesh = jax.sharding.get_abstract_mesh()
     size = 1 if mesh.empty else mesh.shape["data"]
     if size == 1:

@@ -26,7 +26,8 @@ def logged(view: Callable[[Any, Array], Batch]) -> Source:
 
 @struct.dataclass
 class OnPolicyBatch:
-    """`steps` [T, B] with the carries the policy acted on; the observation and carry that follow the last one, for the bootstrap."""
+    """`steps` [T, B] with the carries the policy acted on; the observation and carry that follow the last one, for
+    the bootstrap."""
 
     steps: Steps
     last_observation: Any
@@ -90,7 +91,8 @@ def replay(
     batch_size: int,
     warmup_rounds: int = 1,
 ) -> Source:
-    """Uniform batches from a ring of past transitions, num_envs * num_steps new ones before each; data is the env params.
+    """Uniform batches from a ring of past transitions, num_envs * num_steps new ones before each; data is the env
+    params.
 
     Raises:
       JaxrecError: a ring that does not hold a whole number of rounds, or less than one batch after the warm-up.
@@ -99,7 +101,9 @@ def replay(
     if capacity % added:
         raise JaxrecError(f"replay capacity {capacity} must be a multiple of num_envs * num_steps = {added}")
     if min(capacity, warmup_rounds * added) < batch_size:
-        raise JaxrecError(f"replay holds {warmup_rounds * added} transitions after the warm-up, below batch_size {batch_size}")
+        raise JaxrecError(
+            f"replay holds {warmup_rounds * added} transitions after the warm-up, below batch_size {batch_size}"
+        )
 
     def collect(data: Any, state: Any, params: Params, key: Array, length: int) -> tuple[Any, Steps]:
         return rollout.rollout(
@@ -148,13 +152,14 @@ def replay(
 
 def _pair(chain: Steps) -> Transitions:
     """[T + 1, B] consecutive steps -> [T, B] transitions."""
-    now, after = (jax.tree.map(lambda x: x[s], chain) for s in (slice(None, -1), slice(1, None)))
+    now, after = jax.tree.map(lambda x: x[:-1], chain), jax.tree.map(lambda x: x[1:], chain)
     known = now.terminated | ~now.truncated
     return Transitions(now.carry, now.action, now.reward, now.terminated, after.carry, known.astype(jnp.float32))
 
 
 def mixture(parts: Mapping[str, Source]) -> Source:
-    """One batch joined from every part's (leading axis), in the proportions of their batch sizes; data is a dict by part."""
+    """One batch joined from every part's (leading axis), in the proportions of their batch sizes; data is a dict by
+    part."""
 
     def init(data: Mapping[str, Any], params: Params, key: Array) -> dict[str, Any]:
         keys = dict(zip(parts, jax.random.split(key, len(parts)), strict=True))
@@ -169,7 +174,9 @@ def mixture(parts: Mapping[str, Source]) -> Source:
     return Source(init, next_batch)
 
 
-def streamed(records: Any, *, batch_size: int, seed: int = 0, view: Callable[[Any, Array], Batch] | None = None) -> Source:
+def streamed(
+    records: Any, *, batch_size: int, seed: int = 0, view: Callable[[Any, Array], Batch] | None = None
+) -> Source:
     """Batches of records that do not fit on the device, read by Grain in an order fixed by (seed, step) alone.
 
     Args:

@@ -45,7 +45,9 @@ except JaxrecError as error:
 
 
 def test_arrays_round_trip_without_pickles(tmp_path):
-    observation = Observation(*(np.arange(6).reshape(2, 3) + i for i in range(4)), vector=np.zeros((2, 3, 0), np.float32))
+    observation = Observation(
+        *(np.arange(6).reshape(2, 3) + i for i in range(4)), vector=np.zeros((2, 3, 0), np.float32)
+    )
     record = Trajectories(observation, np.ones((2, 3), np.int32), np.ones((2, 3), np.float32), np.ones((2, 3), bool))
     artifacts.save_arrays(tmp_path / "t.npz", record)
     loaded = artifacts.load_arrays(tmp_path / "t.npz", record)

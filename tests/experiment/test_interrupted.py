@@ -1,4 +1,5 @@
-"""Runs that are killed, told to stop, or run out of disk: the same command goes on and ends as if nothing had happened."""
+"""Runs that are killed, told to stop, or run out of disk: the same command goes on and ends as if nothing had
+happened."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ def unbroken(tmp_path_factory):
 def test_leaves_config_metrics_report_and_table(unbroken):
     workdir, table, _ = unbroken
     assert "a2c" in table and "R_cumu" in table and "±" in table
-    assert {"config.json", "metrics.jsonl", "report.md", "a2c", "log", "evaluation"} <= {p.name for p in workdir.iterdir()}
+    assert {"config.json", "metrics.jsonl", "report.md", "a2c", "log", "evaluation"} <= {
+        p.name for p in workdir.iterdir()
+    }
     assert not list(workdir.rglob("*.part"))
 
 

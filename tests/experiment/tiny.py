@@ -23,4 +23,3 @@ def get_config() -> ConfigDict:
     config.stages.evaluation = defaults.evaluate(("a2c", "random"), "test", modes=("FB",), num_envs=4, num_episodes=4)
     config.order = ("a2c", "log", "random", "evaluation")
     return config
-

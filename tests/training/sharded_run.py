@@ -1,4 +1,5 @@
-"""Trains the toy problem on whatever devices there are and prints its losses; run by test_sharding in fresh processes."""
+"""Trains the toy problem on whatever devices there are and prints its losses; run by test_sharding in fresh
+processes."""
 
 from __future__ import annotations
 

@@ -65,7 +65,9 @@ def test_full_disk_keeps_the_last_good_one(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "posix_fallocate", full)
-    with pytest.raises(JaxrecError, match="step 2 could not be written.*No space left on device.*last good one is step 1"):
+    with pytest.raises(
+        JaxrecError, match="step 2 could not be written.*No space left on device.*last good one is step 1"
+    ):
         store.save(2, TREE)
     assert store.steps() == [1] and not (tmp_path / "step_000000002").exists()
 

@@ -103,7 +103,9 @@ def estimate(
     compared = {"vectors": vectors, "categories": categories, "distance": distance}
     compared = {name: np.asarray(value) for name, value in compared.items() if value is not None}
     if not compared:
-        raise JaxrecError("static_cycle was given no distance, vectors or categories; it needs what the exit rule compares")
+        raise JaxrecError(
+            "static_cycle was given no distance, vectors or categories; it needs what the exit rule compares"
+        )
     if liking is None:
         if interactions is None:
             raise JaxrecError("static_cycle was given neither a log nor what users like; set data.name, or use random")
