@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from jaxrec.data import datasets
+from jaxrec.experiment import problem
+from jaxrec.experiment.context import check_stages
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text()
@@ -42,6 +44,18 @@ def test_own_ratings_become_a_simulator(tmp_path, monkeypatch):
     assert int(made["observation"].item) == 7 and int(made["observation"].turn) == 1
     assert float(made["observation"].feedback) == float(made["reward"])
     assert not bool(made["terminated"]) and jax.tree.leaves(made["params"])
+
+
+def test_own_ratings_become_an_experiment(tmp_path, monkeypatch):
+    _write_ratings(tmp_path / "ratings.csv")
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    exec(compile(_block("own-config"), "README.md", "exec"), made)
+    config = made["get_config"]()
+    check_stages(config)
+    interactions = problem.load_interactions(config)
+    assert (interactions.num_users, interactions.num_items, len(interactions)) == (30, 20, 450)
+    assert len(problem.rows(interactions, "test")) == 90
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))

@@ -11,10 +11,7 @@ from jaxrec.reporting import report
 
 def _report(**changes):
     shared = {"FB/coverage": np.array([0.1, 0.2]), "NX_0/R_cumu": np.array([1.0, 1.0])}
-    results = {
-        name: {"FB/R_cumu": np.array([r, r + 2.0]), **shared}
-        for name, r in (("mdt4rec", 8.0), ("random", 3.0))
-    }
+    results = {name: {"FB/R_cumu": np.array([r, r + 2.0]), **shared} for name, r in (("mdt4rec", 8.0), ("random", 3.0))}
     fields = dict(
         title="MDT4Rec in the embedded world",
         results=results,
