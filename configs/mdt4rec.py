@@ -80,7 +80,7 @@ def smoke(config: ConfigDict) -> None:
     config.stages.evaluation.update(num_envs=20, num_episodes=20)
 
 
-def feedback_matrix(config: ConfigDict, *, models: dict[str, dict], **rules) -> None:
+def feedback_matrix(config: ConfigDict, *, models: dict[str, dict], leak: bool = False, **rules) -> None:
     """Two user models, two environments: the training one from train rows alone, the test one from test rows alone."""
     for split in ("train", "test"):
         model = f"ratings_{split}"
@@ -88,17 +88,22 @@ def feedback_matrix(config: ConfigDict, *, models: dict[str, dict], **rules) -> 
             "user_models.matrix_factorization", "interactions", rows=split, num_seeds=1, **models[split]
         )
         config.environments[split] = defaults.environment("feedback_matrix", split=split, user_model=model, **rules)
+    if leak:
+        both = {"train": "ratings_train", "test": "ratings_test"}
+        config.environments.train = defaults.environment(
+            "feedback_matrix", split="train", user_model=both, exit_distance_source="test", **rules
+        )
     config.order = ("ratings_train", "ratings_test")
 
 
-def coat(config: ConfigDict) -> None:
+def coat(config: ConfigDict, *, leak: bool = False) -> None:
     """290 users, 300 items, ratings 1-5; users leave when an item is too near one of the last 7."""
     config.data.name = "coat"
     models = {  # chosen on a held-out part of each split's own rows: matrix_factorization_search
         "train": {"width": 32, "l2": 0.3, "num_steps": 1316},
         "test": {"width": 4, "l2": 0.3, "num_steps": 1026},
     }
-    feedback_matrix(config, models=models, window=7, threshold=6.0)
+    feedback_matrix(config, models=models, leak=leak, window=7, threshold=6.0)
     stages(
         config,
         a2c={"num_steps": 1500},
@@ -119,10 +124,7 @@ def coat_leak(config: ConfigDict) -> None:
 
     Only so are the published rows comparable; what is learned has seen the test environment's exit rule.
     """
-    coat(config)
-    config.environments.train.exit_distance_source = "test"
-    with config.environments.train.unlocked():
-        config.environments.train.user_model = ConfigDict({"train": "ratings_train", "test": "ratings_test"})
+    coat(config, leak=True)
 
 
 def movielens_100k(config: ConfigDict) -> None:
