@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxrec.models.dense import Dense
+
 
 class MLP(nn.Module):
     """[..., F] -> [..., features[-1]]: dense layers with GELU between them."""
@@ -16,8 +18,8 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         for size in self.features[:-1]:
-            inputs = nn.gelu(nn.Dense(size, dtype=self.dtype)(inputs), approximate=True)
-        return nn.Dense(self.features[-1], dtype=self.dtype)(inputs)
+            inputs = nn.gelu(Dense(size, dtype=self.dtype)(inputs), approximate=True)
+        return Dense(self.features[-1], dtype=self.dtype)(inputs)
 
 
 class Embedding(nn.Module):

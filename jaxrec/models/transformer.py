@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.models import caches
+from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 
 Array = jax.Array
@@ -33,13 +34,13 @@ class Block(nn.Module):
         small = nn.initializers.normal(0.02)
         residual = nn.initializers.normal(0.02 / (2 * self.num_layers) ** 0.5)
         self.attention_norm = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)
-        self.query = nn.Dense(self.width, kernel_init=small, dtype=self.dtype)
-        self.key = nn.Dense(self.width, kernel_init=small, dtype=self.dtype)
-        self.value = nn.Dense(self.width, kernel_init=small, dtype=self.dtype)
-        self.output = nn.Dense(self.width, kernel_init=residual, dtype=self.dtype)
+        self.query = Dense(self.width, kernel_init=small, dtype=self.dtype)
+        self.key = Dense(self.width, kernel_init=small, dtype=self.dtype)
+        self.value = Dense(self.width, kernel_init=small, dtype=self.dtype)
+        self.output = Dense(self.width, kernel_init=residual, dtype=self.dtype)
         self.mlp_norm = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)
-        self.expand = nn.Dense(4 * self.width, kernel_init=small, dtype=self.dtype)
-        self.contract = nn.Dense(self.width, kernel_init=residual, dtype=self.dtype)
+        self.expand = Dense(4 * self.width, kernel_init=small, dtype=self.dtype)
+        self.contract = Dense(self.width, kernel_init=residual, dtype=self.dtype)
         self.residual_dropout = Dropout(self.dropout)
 
     def _heads(self, projected: Array) -> Array:

@@ -17,6 +17,7 @@ from jaxrec.algorithms.decision_transformer import build, window
 from jaxrec.algorithms.decision_transformer.objectives import action_accuracy, action_loss
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
 from jaxrec.data import views
+from jaxrec.models.dense import Dense
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.types import Algorithm, Array, Observation, Params, Policy, Spec
 
@@ -53,7 +54,7 @@ class Network(nn.Module):
     continuous: bool = False
 
     def setup(self):
-        self.action_head = nn.Dense(self.num_outputs)
+        self.action_head = Dense(self.num_outputs)
 
     def read_action(self, hidden: Array) -> Array:
         output = self.action_head(hidden)

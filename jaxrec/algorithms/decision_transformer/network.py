@@ -9,6 +9,7 @@ from flax import struct
 
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
 from jaxrec.data.views import Windows
+from jaxrec.models.dense import Dense
 from jaxrec.models.heads import MLP
 
 Array = jax.Array
@@ -37,11 +38,11 @@ class Network(nn.Module):
 
     def setup(self):
         width = self.tokens.width
-        self.bins_head = nn.Dense(self.num_bins)
+        self.bins_head = Dense(self.num_bins)
         self.reward_estimator = MLP((width, 1))
         self.action_generator = MLP((width, self.num_outputs))
         if self.use_max:
-            self.max_return_head = nn.Dense(1)
+            self.max_return_head = Dense(1)
 
     def read_max_return(self, state: Array) -> Array:
         """h(s_t) [..., D] -> R^_t [...]."""

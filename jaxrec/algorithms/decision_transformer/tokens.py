@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.data.views import Windows
+from jaxrec.models.dense import Dense
 from jaxrec.models.heads import Embedding
 
 Array = jax.Array
@@ -23,7 +24,7 @@ class ItemEmbedding(nn.Module):
     def __call__(self, item: Array) -> Array:
         embedded = nn.Embed(self.num_items, self.width)(item)
         for _ in range(self.layers - 1):
-            embedded = nn.Dense(self.width)(nn.gelu(embedded, approximate=True))
+            embedded = Dense(self.width)(nn.gelu(embedded, approximate=True))
         return embedded
 
 
