@@ -137,10 +137,14 @@ def _environments(report: Report) -> list[str]:
     names = list(dict.fromkeys([*report.training, *report.test]))
     rows = []
     for name in names:
-        ours, theirs = (str(facts.get(name, "-")) for facts in (report.training, report.test))
+        ours, theirs = (_word(facts.get(name, "-")) for facts in (report.training, report.test))
         rows.append((name, ours, theirs, "same" if ours == theirs else "**differs**"))
     table = Table(("fact", "training environment", "test environment", ""), tuple(rows))
     return ["## Training and test environment\n", markdown(table, numbers=False)]
+
+
+def _word(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _speed(report: Report) -> list[str]:
@@ -151,6 +155,6 @@ def _speed(report: Report) -> list[str]:
 def _configuration(report: Report) -> list[str]:
     if not report.config:
         return []
-    rows = tuple((f"`{name}`", f"`{value}`") for name, value in sorted(flat(report.config).items()))
+    rows = tuple((f"`{name}`", f"`{_word(value)}`") for name, value in sorted(flat(report.config).items()))
     table = markdown(Table(("option", "value"), rows), numbers=False)
     return ["## Configuration\n", f"<details><summary>{len(rows)} options</summary>\n\n{table}\n</details>\n"]

@@ -19,7 +19,7 @@ def _report(**changes):
         num_episodes=100,
         curves={"loss/total (nats)": {"mdt4rec": (np.array([1, 2]), np.array([[2.0, 1.0], [2.0, 1.5]]))}},
         lengths={"mdt4rec": [0, 3, 5]},
-        training={"rewards": "model fitted on train rows", "users": 290},
+        training={"rewards": "model fitted on train rows", "users": 290, "threshold": 29.634570714909195},
         test={"rewards": "model fitted on test rows", "users": 290},
         config={"seed": 0, "stages": {"mdt4rec": {"num_steps": 2000}}},
         speed={"mdt4rec": "120 steps/s"},
@@ -34,6 +34,7 @@ def test_everything_given_is_there(tmp_path):
     assert "2 seeds, 100 episodes each" in text
     assert "| rewards | model fitted on train rows | model fitted on test rows | **differs** |" in text
     assert re.search(r"\| users +\| 290 +\| 290 +\| same +\|", text)
+    assert "| threshold | 29.6346 " in text
     assert re.search(r"\| `stages\.mdt4rec\.num_steps` +\| `2000` +\|", text)
     assert "120 steps/s" in text and "(cpu)" in text and "Lengths above 20 were not trained." in text
 
