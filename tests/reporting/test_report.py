@@ -32,7 +32,7 @@ def test_everything_given_is_there(tmp_path):
     text = report.write(tmp_path, _report()).read_text()
     assert "| mdt4rec" in text and "9.000 ± 12.706" in text and "mdt4rec (published)" in text
     assert "2 seeds, 100 episodes each" in text
-    assert "| rewards | model fitted on train rows | model fitted on test rows | **differs** |" in text
+    assert "| rewards   | model fitted on train rows | model fitted on test rows | **differs** |" in text
     assert re.search(r"\| users +\| 290 +\| 290 +\| same +\|", text)
     assert "| threshold | 29.6346 " in text
     assert re.search(r"\| `stages\.mdt4rec\.num_steps` +\| `2000` +\|", text)
