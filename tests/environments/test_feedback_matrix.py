@@ -15,9 +15,7 @@ EPISODES = 10_000
 def expected_matrix(interactions, user, item, *, split=TRAIN, low=1.0, high=5.0):
     """The completed matrix, entry by entry."""
     matrix = np.array([[min(max(float(u @ i), low), high) for i in item] for u in user])
-    for u, i, r, s in zip(
-        interactions.user, interactions.item, interactions.feedback, interactions.split, strict=True
-    ):
+    for u, i, r, s in zip(interactions.user, interactions.item, interactions.feedback, interactions.split, strict=True):
         if s == split:
             matrix[u, i] = r
     return matrix
@@ -45,9 +43,7 @@ def test_distance_rule_follows_the_oracle(mode, window_mode, window, max_turn):
     steps = play.episodes(env, params, mode, EPISODES, num_steps=13)
     rule = oracles.DistanceRule(matrix, threshold, window, window_mode)
     limit, exits = (11, False) if mode == "NX_11" else (max_turn, True)
-    play.assert_follows(
-        steps, lambda user: oracles.FeedbackMatrix(matrix, rule, user, max_turn=limit, exits=exits)
-    )
+    play.assert_follows(steps, lambda user: oracles.FeedbackMatrix(matrix, rule, user, max_turn=limit, exits=exits))
     lengths = steps.mask.sum(0)
     if exits:
         assert {2, 3, max_turn} <= set(lengths) and lengths.max() == max_turn
@@ -75,9 +71,7 @@ def test_factors_follow_the_oracle_of_the_product():
 @pytest.mark.parametrize(("threshold", "window", "window_mode"), [(0, 4, "last_n"), (1, 9, "easyrl4rec")])
 def test_category_rule_follows_the_oracle(threshold, window, window_mode):
     interactions, model = play.log(), play.factors()
-    config = play.config(
-        exit_rule="category", threshold=threshold, window=window, window_mode=window_mode, max_turn=14
-    )
+    config = play.config(exit_rule="category", threshold=threshold, window=window, window_mode=window_mode, max_turn=14)
     env, params = feedback_matrix.make(config, interactions=interactions, user_model=model)
     steps = play.episodes(env, params, "FB", EPISODES, num_steps=14)
     rule = oracles.CategoryRule(interactions.item_features["category"], threshold, window, window_mode)
