@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -42,7 +43,7 @@ def _report(context: Context, name: str) -> report.Report:
         results=results,
         reference={method: _reference(row) for method, row in config.reference.items()},
         num_episodes=stage.num_episodes,
-        curves=_curves(context),
+        curves=_curves(context, stage.policies),
         lengths=_lengths(stored, stage.modes[0]),
         training=_facts(context, _training_environment(config)),
         test=_facts(context, stage.environment),
@@ -60,12 +61,12 @@ def _reference(row: tuple[float, float, float]) -> dict[str, float]:
     return dict(zip(("FB/R_cumu", "FB/R_avg", "FB/Length"), row, strict=True))
 
 
-def _curves(context: Context) -> dict[str, dict[str, Any]]:
+def _curves(context: Context, policies: Sequence[str]) -> dict[str, dict[str, Any]]:
     path = context.workdir / "metrics.jsonl"
     rows = read_metrics(path) if path.exists() else []
     curves: dict[str, dict[str, Any]] = {}
     for metric, label in _CURVES.items():
-        for name in context.config.order:
+        for name in policies:
             steps, values = curve(rows, name, metric)
             if len(steps) > 1:
                 curves.setdefault(label, {})[name] = (steps, values)

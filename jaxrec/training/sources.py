@@ -34,6 +34,12 @@ class OnPolicyBatch:
     last_carry: Any
 
 
+def _play(environment, policy, data, state, params, key, num_steps: int) -> tuple[rollout.RolloutState, Steps]:
+    """`num_steps` sampled steps without an end, the policy's carries recorded."""
+    options = {"auto_reset": True, "selection": "sample", "record": lambda carry: carry}
+    return rollout.rollout(environment, data, policy, params, state, key, num_steps=num_steps, **options)
+
+
 def on_policy(environment: Any, policy: Policy, *, num_envs: int, num_steps: int) -> Source:
     """T = num_steps fresh steps of B = num_envs users that go on where they stood; data is the environment's params."""
 
@@ -41,18 +47,7 @@ def on_policy(environment: Any, policy: Policy, *, num_envs: int, num_steps: int
         return over_data(rollout.start(environment, data, policy, params, key, num_envs))
 
     def next_batch(data: Any, state: Any, params: Params, key: Array) -> tuple[Any, OnPolicyBatch]:
-        state, steps = rollout.rollout(
-            environment,
-            data,
-            policy,
-            params,
-            state,
-            key,
-            num_steps=num_steps,
-            auto_reset=True,
-            selection="sample",
-            record=lambda carry: carry,
-        )
+        state, steps = _play(environment, policy, data, state, params, key, num_steps)
         return state, OnPolicyBatch(steps, state.observation, state.carry)
 
     return Source(init, next_batch)
@@ -105,22 +100,8 @@ def replay(
             f"replay holds {warmup_rounds * added} transitions after the warm-up, below batch_size {batch_size}"
         )
 
-    def collect(data: Any, state: Any, params: Params, key: Array, length: int) -> tuple[Any, Steps]:
-        return rollout.rollout(
-            environment,
-            data,
-            policy,
-            params,
-            state,
-            key,
-            num_steps=length,
-            auto_reset=True,
-            selection="sample",
-            record=lambda carry: carry,
-        )
-
     def append(data: Any, state: ReplayState, params: Params, key: Array) -> ReplayState:
-        after, steps = collect(data, state.rollout, params, key, num_steps)
+        after, steps = _play(environment, policy, data, state.rollout, params, key, num_steps)
         chain = jax.tree.map(lambda last, new: jnp.concatenate([last, new]), state.last, steps)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), _pair(chain))
         buffer = jax.tree.map(
@@ -133,7 +114,7 @@ def replay(
     def init(data: Any, params: Params, key: Array) -> ReplayState:
         key_start, key_first, key_fill = jax.random.split(key, 3)
         state = over_data(rollout.start(environment, data, policy, params, key_start, num_envs))
-        state, last = collect(data, state, params, key_first, 1)
+        state, last = _play(environment, policy, data, state, params, key_first, 1)
         pair = jax.eval_shape(lambda s: _pair(jax.tree.map(lambda x: jnp.concatenate([x, x]), s)), last)
         buffer = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape[2:]), x.dtype), pair)
         zero = jnp.zeros((), jnp.int32)

@@ -108,9 +108,11 @@ def test_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(unbroken, 
 
 def test_busy_workdir_is_refused(tmp_path):
     first = _start(tmp_path)
-    _wait_for_lines(tmp_path, 1)
-    second = _start(tmp_path)
-    _, errors = second.communicate(timeout=120)
-    first.kill()
-    first.communicate()
+    try:
+        _wait_for_lines(tmp_path, 1)
+        second = _start(tmp_path)
+        _, errors = second.communicate(timeout=120)
+    finally:
+        first.kill()
+        first.communicate()
     assert second.returncode == 2 and "in use by another run" in errors and "Traceback" not in errors

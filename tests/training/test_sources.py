@@ -1,0 +1,87 @@
+"""Sources on worlds small enough to say what every batch must hold."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxrec.environments import feedback_matrix
+from jaxrec.training import sources
+from jaxrec.types import JaxrecError
+from tests.environments import play
+from tests.training import problems
+
+MAX_TURN = 4
+
+
+@pytest.fixture(scope="module")
+def world():
+    config = play.config(threshold=4.0, max_turn=MAX_TURN, split="all")
+    return feedback_matrix.make(config, interactions=play.log(), user_model=play.factors())
+
+
+def test_on_policy_goes_on_where_it_stood(world):
+    env, params = world
+    source = sources.on_policy(env, play.random_policy(play.ITEMS), num_envs=3, num_steps=5)
+    state = source.init(params, None, jax.random.key(0))
+    turns, done = [], []
+    for i in range(3):
+        state, batch = source.next(params, state, None, jax.random.key(i + 1))
+        turns.append(batch.steps.observation.turn)
+        done.append(batch.steps.terminated | batch.steps.truncated)
+        np.testing.assert_array_equal(batch.last_carry, batch.steps.carry[-1])
+    turns, done = np.concatenate(turns), np.concatenate(done)
+    assert turns.shape == (15, 3) and batch.steps.mask.all()
+    np.testing.assert_array_equal(turns[1:], np.where(done[:-1], 0, turns[:-1] + 1))
+    assert done.any() and not done.all()
+
+
+def test_replayed_transitions_are_neighbours_and_cuts_carry_no_weight(world):
+    env, params = world
+    source = sources.replay(
+        env, play.random_policy(play.ITEMS), num_envs=4, num_steps=5, capacity=60, batch_size=16, warmup_rounds=2
+    )
+    state = source.init(params, None, jax.random.key(0))
+    assert int(state.size) == 40 and int(state.position) == 40
+    for i in range(3):
+        state, batch = source.next(params, state, None, jax.random.key(i + 1))
+    assert int(state.size) == 60 and int(state.position) == 40  # the ring went round
+    turn, after = np.asarray(state.buffer.carry), np.asarray(state.buffer.next_carry)
+    ended = np.asarray(state.buffer.terminated) | (turn == MAX_TURN - 1)
+    np.testing.assert_array_equal(after, np.where(ended, 0, turn + 1))
+    cut = (turn == MAX_TURN - 1) & ~np.asarray(state.buffer.terminated)
+    np.testing.assert_array_equal(state.buffer.weight, 1.0 - cut)
+    assert cut.any() and batch.action.shape == (16,)
+
+
+def test_replay_that_cannot_fill_a_batch_is_refused(world):
+    options = {"num_envs": 4, "num_steps": 5, "batch_size": 64}
+    with pytest.raises(JaxrecError, match="multiple of num_envs"):
+        sources.replay(world[0], None, capacity=50, **options)
+    with pytest.raises(JaxrecError, match="below batch_size 64"):
+        sources.replay(world[0], None, capacity=100, **options)
+
+
+def test_mixture_joins_its_parts_in_their_proportions():
+    parts = {"logged": sources.logged(problems.view(6)), "fresh": sources.logged(problems.view(2))}
+    data = {"logged": problems.data(), "fresh": {"x": np.full((4, 3), 7.0), "y": np.zeros(4)}}
+    source = sources.mixture(parts)
+    state = source.init(data, None, jax.random.key(0))
+    _, batch = source.next(jax.tree.map(jnp.asarray, data), state, None, jax.random.key(1))
+    assert batch["x"].shape == (8, 3)
+    assert (np.asarray(batch["x"]) == 7.0).all(1).sum() == 2
+
+
+def test_streamed_batches_follow_from_seed_and_step_alone():
+    records = [{"row": np.int32(i)} for i in range(10)]
+    first, second = (sources.streamed(records, batch_size=4, seed=s) for s in (3, 3))
+    whole, part = first.stream(0, 5), second.stream(3, 2)
+    np.testing.assert_array_equal(whole["batches"]["row"][3:], part["batches"]["row"])
+    epoch = whole["batches"]["row"][:2].reshape(-1)
+    assert len(set(epoch.tolist())) == 8  # within a pass no record comes twice
+    other = sources.streamed(records, batch_size=4, seed=4).stream(0, 5)
+    assert (other["batches"]["row"] != whole["batches"]["row"]).any()
+    with pytest.raises(JaxrecError, match="do not fill one batch of 40"):
+        sources.streamed(records, batch_size=40)
