@@ -29,17 +29,17 @@ _TERMINATED = 128 + signal.SIGTERM
 
 def main(argv: list[str]) -> int:
     """Returns the process's exit code: 0 done, 2 a mistake the user can mend, 143 stopped and saved."""
-    debug = any(argument in ("--debug", "--debug=true") for argument in argv)
     try:
         return _run(argv)
     except JaxrecError as error:
-        message = str(error)
+        mistake, message = error, str(error)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
             raise
+        mistake = error
         message = f"{error.strerror}: {error.filename or _WORKDIR.value}; mend that and run the same command again"
-    if debug:
-        traceback.print_exc()
+    if any(argument in ("--debug", "--debug=true") for argument in argv):
+        traceback.print_exception(mistake)
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
