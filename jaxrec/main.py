@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import signal
@@ -20,9 +21,9 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", "", "Where everything is written; runs/<config> if empty.")
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a mistake.")
-_COORDINATOR = flags.DEFINE_string("coordinator", "", "host:port of process 0, for runs over several processes.")
-_NUM_PROCESSES = flags.DEFINE_integer("num_processes", 1, "Processes of the run.")
-_PROCESS_ID = flags.DEFINE_integer("process_id", 0, "Which of them this is.")
+flags.DEFINE_string("coordinator", "", "host:port of process 0, for runs over several processes.")
+flags.DEFINE_integer("num_processes", 1, "Processes of the run.")
+flags.DEFINE_integer("process_id", 0, "Which of them this is.")
 
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -45,15 +46,12 @@ def main(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    _join(argv)
     _parse(argv)
-    import jax
-
     from jaxrec import experiment
     from jaxrec.training.loop import Stopped
 
     logging.set_verbosity(logging.ERROR)
-    if _NUM_PROCESSES.value > 1:
-        jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     asked: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, frame: asked.append(number) or signal.signal(number, signal.SIG_DFL))
@@ -64,6 +62,22 @@ def _run(argv: list[str]) -> int:
         print(f"{stopped}; saved in {workdir}; the same command goes on from there", file=sys.stderr)
         return _TERMINATED
     return 0
+
+
+def _join(argv: list[str]) -> None:
+    """Joins the run's other processes. Before the config is read: it imports gymnax, which starts JAX's devices."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--coordinator", default="")
+    parser.add_argument("--num_processes", type=int, default=1)
+    parser.add_argument("--process_id", type=int, default=0)
+    try:
+        asked, _ = parser.parse_known_args(argv[1:])
+    except argparse.ArgumentError:
+        return  # the parser of all flags names the mistake
+    if asked.num_processes > 1:
+        import jax
+
+        jax.distributed.initialize(asked.coordinator, asked.num_processes, asked.process_id)
 
 
 def _parse(argv: list[str]) -> None:

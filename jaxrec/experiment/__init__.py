@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
 from ml_collections import ConfigDict
 
 from jaxrec.experiment import artifacts, collecting, evaluating, fitting, preflight, summary
 from jaxrec.experiment.context import Context
 from jaxrec.reporting.progress import Progress
+from jaxrec.training import processes
 from jaxrec.training.loop import Stopped
 
 _KINDS: dict[str, Callable[[Context, str, Progress], dict[str, Any]]] = {
@@ -30,11 +30,11 @@ def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = 
     """
     context = Context(config, workdir, stop_requested)
     preflight.check(context)
-    progress = Progress(enabled=jax.process_index() == 0)
+    progress = Progress(enabled=processes.is_first())
     with artifacts.locked(workdir):
         artifacts.write_json(workdir / "config.json", config.to_dict())
         for number, name in enumerate(config.order, start=1):
-            if stop_requested():
+            if any(processes.any_wants(stop_requested())):
                 raise Stopped(f"stopped before stage {name}")
             _run_stage(context, number, name, progress)
         return summary.write(context)

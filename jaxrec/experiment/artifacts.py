@@ -16,13 +16,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.training import processes
 from jaxrec.types import JaxrecError
 
 _MARK, _DONE = "stage.json", "done.json"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes whole or not at all."""
+    """Writes whole or not at all, on the first process."""
+    if not processes.is_first():
+        return
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
     os.replace(partial, path)
@@ -76,19 +79,25 @@ class StageFolder:
 
     def open(self) -> bool:
         """True if the stage is finished as configured; else the folder stands ready, emptied if its config changed."""
+        if processes.is_first():
+            self._prepare()
+        processes.wait_for_all(f"open {self.path.name}")
+        return (self.path / _DONE).exists()
+
+    def _prepare(self) -> None:
         mark = self.path / _MARK
         if mark.exists() and self._recorded(mark) == self.fingerprint:
-            return (self.path / _DONE).exists()
-        if self.path.exists() and jax.process_index() == 0:
+            return
+        if self.path.exists():
             if not mark.exists() and any(self.path.iterdir()):
                 raise JaxrecError(f"{self.path} holds files that are not a stage's; use another --workdir")
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(mark, {"fingerprint": self.fingerprint})
-        return False
 
     def finish(self, about: dict[str, Any]) -> None:
         write_json(self.path / _DONE, about)
+        processes.wait_for_all(f"finish {self.path.name}")
 
     def about(self) -> dict[str, Any]:
         return json.loads((self.path / _DONE).read_text())
@@ -101,7 +110,10 @@ class StageFolder:
 
 
 def save_arrays(path: Path, tree: Any) -> None:
-    """A pytree of records and dicts as one npz, keyed by path; written whole or not at all."""
+    """A pytree of records and dicts as one npz, keyed by path; written whole or not at all, on the first
+    process."""
+    if not processes.is_first():
+        return
     named = {jax.tree_util.keystr(p): np.asarray(leaf) for p, leaf in jax.tree_util.tree_leaves_with_path(tree)}
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:

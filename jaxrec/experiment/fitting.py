@@ -18,7 +18,7 @@ from jaxrec.experiment import problem
 from jaxrec.experiment.context import Context, read_params
 from jaxrec.reporting.progress import Progress
 from jaxrec.reporting.writer import MetricsWriter
-from jaxrec.training import loop
+from jaxrec.training import loop, processes
 from jaxrec.training.checkpoint import Checkpoints
 from jaxrec.types import JaxrecError, Learner
 
@@ -39,9 +39,9 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
         watch: dict[str, Any] = {}
 
         def on_start(step: int) -> None:
-            first = jax.process_index() == 0
             watch["bar"] = stack.enter_context(progress.bar(name, config.num_steps, initial=step))
-            watch["writer"] = stack.enter_context(MetricsWriter(context.workdir, name, first_step=step, enabled=first))
+            writer = MetricsWriter(context.workdir, name, first_step=step, enabled=processes.is_first())
+            watch["writer"] = stack.enter_context(writer)
 
         def on_metrics(step: int, metrics: Mapping[str, np.ndarray]) -> None:
             means = watch["writer"].write(step, metrics)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxrec.experiment.context import Context, inputs
 from jaxrec.reporting import report
 from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
+from jaxrec.training import processes
 
 _CURVES = {"rollout/R_avg": "reward per training step", "loss/total": "loss"}
 _HISTOGRAM = "/histogram/"
@@ -25,7 +25,7 @@ def write(context: Context) -> str:
     texts = []
     for name in stages:
         made = _report(context, name)
-        if jax.process_index() == 0:
+        if processes.is_first():
             report.write(context.workdir if len(stages) == 1 else context.folder(name).path, made)
         texts += [f"{mode}\n{console(table)}" for mode, table in report.tables(made).items()]
     return "\n".join([*texts, f"report: {context.workdir / 'report.md'}"])

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.training import processes
 from jaxrec.types import JaxrecError
 
 _MANIFEST = "manifest.json"
@@ -41,7 +42,7 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int = 2, report: Callable[[str], None] = _log.warning):
         self.directory, self.keep, self.report = Path(directory), keep, report
-        self._writes = jax.process_index() == 0
+        self._writes = processes.is_first()
 
     def steps(self) -> list[int]:
         """Steps of the finished checkpoints, oldest first (a folder without its manifest was cut off while written)."""
@@ -58,7 +59,9 @@ class Checkpoints:
         leaves = _named_leaves(tree)
         try:
             self._check_space(leaves)
-            shutil.rmtree(folder, ignore_errors=True)
+            if self._writes:
+                shutil.rmtree(folder, ignore_errors=True)
+            processes.wait_for_all(f"save {folder}")
             self._write(folder, leaves)
         except Exception as error:  # Orbax and TensorStore wrap a full disk in many types
             if self._writes:
@@ -108,6 +111,7 @@ class Checkpoints:
             partial = folder / (_MANIFEST + ".part")
             partial.write_text(json.dumps(manifest))
             partial.rename(folder / _MANIFEST)
+        processes.wait_for_all(f"saved {folder}")
 
     def _damage(self, step: int) -> str | None:
         try:

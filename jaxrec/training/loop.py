@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxrec.training import sharding
+from jaxrec.training import processes, sharding
 from jaxrec.training.checkpoint import Checkpoints
 from jaxrec.types import Array, JaxrecError, Learner, Source
 
@@ -145,8 +145,8 @@ def fit(
             settle()
             step += length
             pending = (step, metrics)
-            stopping = stop_requested()
-            if checkpoints and (stopping or time.monotonic() - saved_at >= checkpoint_seconds) and step < num_steps:
+            stopping, due = processes.any_wants(stop_requested(), time.monotonic() - saved_at >= checkpoint_seconds)
+            if checkpoints and (stopping or due) and step < num_steps:
                 settle()
                 checkpoints.save(step, carry)
                 saved_at, saved_step = time.monotonic(), step

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -19,11 +20,11 @@ from tests.conftest import REPOSITORY
 CONFIG = "tests/experiment/tiny.py"
 
 
-def _start(workdir: Path, *, file_limit: int = resource.RLIM_INFINITY) -> subprocess.Popen:
+def _start(workdir: Path, *flags: str, file_limit: int = resource.RLIM_INFINITY) -> subprocess.Popen:
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({file_limit}, {file_limit}))\n"
     program = limited + "import runpy; runpy.run_module('jaxrec.main', run_name='__main__')"
     return subprocess.Popen(
-        [sys.executable, "-c", program, f"--config={CONFIG}", f"--workdir={workdir}"],
+        [sys.executable, "-c", program, f"--config={CONFIG}", f"--workdir={workdir}", *flags],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
@@ -116,3 +117,26 @@ def test_busy_workdir_is_refused(tmp_path):
         first.kill()
         first.communicate()
     assert second.returncode == 2 and "in use by another run" in errors and "Traceback" not in errors
+
+
+def _start_both(workdir: Path, address: str) -> list[subprocess.Popen]:
+    shared = (f"--coordinator={address}", "--num_processes=2")
+    return [_start(workdir, *shared, f"--process_id={rank}") for rank in range(2)]
+
+
+def test_two_processes_stop_together_and_end_as_one_does(unbroken, tmp_path, free_address):
+    processes = _start_both(tmp_path, free_address)
+    _wait_for_lines(tmp_path, 3)
+    processes[1].send_signal(signal.SIGTERM)
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [128 + signal.SIGTERM] * 2, errors
+
+    ended = [process.communicate(timeout=300) for process in _start_both(tmp_path, free_address)]
+    tables = [output[output.find("FB\n") :] for output, _ in ended]  # gloo greets on stdout first
+    assert tables[0] == tables[1] and "a2c" in tables[0], ended[1][1][-3000:]
+    metrics, results = _outcome(tmp_path)
+    assert metrics.count(b"\n") == unbroken[2][0].count(b"\n")
+    assert not list(tmp_path.rglob("*.part"))
+    for policy, expected in unbroken[2][1].items():
+        for name, values in expected.items():
+            np.testing.assert_allclose(results[policy][name], values, rtol=1e-4, err_msg=f"{policy} {name}")

@@ -1,6 +1,5 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -27,14 +26,11 @@ def test_eight_devices_give_the_losses_of_one(run_python, one_device):
     np.testing.assert_allclose(eight["losses"], one_device, rtol=1e-5, atol=1e-7)
 
 
-def test_two_processes_give_the_losses_of_one(one_device):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+def test_two_processes_give_the_losses_of_one(one_device, free_address):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     started = [
         subprocess.Popen(
-            [sys.executable, RUN, address, "2", str(rank)],
+            [sys.executable, RUN, free_address, "2", str(rank)],
             cwd=REPOSITORY,
             env=environment,
             stdout=subprocess.PIPE,
