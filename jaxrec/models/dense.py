@@ -45,10 +45,13 @@ class Dense(nn.Module):
     features: int
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     dtype: jnp.dtype = jnp.float32
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
         kernel = self.param("kernel", self.kernel_init, (inputs.shape[-1], self.features), jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
         outputs = matmul(inputs.astype(self.dtype), kernel.astype(self.dtype))
+        if not self.use_bias:
+            return outputs
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
         return outputs + bias.astype(self.dtype).reshape((1,) * (outputs.ndim - 1) + (-1,))
