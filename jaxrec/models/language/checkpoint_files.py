@@ -1,0 +1,135 @@
+"""The tensors of a Hugging Face folder: safetensors, one file or many with an index; nothing is read before it is asked
+for, and nothing is executed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+from jaxrec.types import JaxrecError
+
+DTYPES = {
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+}
+_INDEX = "model.safetensors.index.json"
+_HEADER_LIMIT = 100 << 20  # bytes, as the format's own library has it
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """One tensor in a file; `dtype` is the format's word for it."""
+
+    path: Path
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    def map(self) -> np.ndarray:
+        """The values, mapped read-only: what is touched is read, and let go with the array."""
+        if 0 in self.shape:
+            return np.zeros(self.shape, DTYPES[self.dtype])
+        return np.memmap(self.path, DTYPES[self.dtype], "r", self.begin, self.shape)
+
+
+def tensors(folder: Path | str) -> dict[str, Tensor]:
+    """Every tensor of the folder's checkpoint by name.
+
+    Raises:
+      JaxrecError: no safetensors there (a pickle is refused, it may run any code), a shard of the index that is
+        missing, a tensor that the index names and no shard holds, a damaged header, or a file that ends inside a
+        tensor.
+    """
+    folder = Path(folder).expanduser()
+    found: dict[str, Tensor] = {}
+    for path in _shards(folder):
+        for name, tensor in _header(path).items():
+            if name in found:
+                raise JaxrecError(f"{path}: tensor {name} is in {found[name].path.name} too; download both again")
+            found[name] = tensor
+    index = folder / _INDEX
+    if index.exists():
+        for name, shard in _weight_map(index).items():
+            if name not in found or found[name].path.name != shard:
+                raise JaxrecError(f"{index} puts tensor {name} into {shard}, which does not hold it; download it again")
+    return found
+
+
+def _shards(folder: Path) -> list[Path]:
+    if (folder / _INDEX).exists():
+        shards = sorted({folder / name for name in _weight_map(folder / _INDEX).values()})
+        for shard in shards:
+            if not shard.is_file():
+                raise JaxrecError(f"{shard} is missing; {_INDEX} names it; download that shard")
+        return shards
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return [single]
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise JaxrecError(
+            f"{folder / pickles[0]} is a pickle, which may run any code when it is read, and is refused; "
+            "download model.safetensors, or save the model again with safe serialization"
+        )
+    raise JaxrecError(f"{folder} holds neither model.safetensors nor {_INDEX}; put the model's weights there")
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    try:
+        mapped = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        plain = isinstance(mapped, dict) and all(isinstance(v, str) and Path(v).name == v for v in mapped.values())
+    except (ValueError, KeyError, TypeError) as error:
+        raise JaxrecError(f"{index} has no weight_map ({error}); download it again") from error
+    if not plain:
+        raise JaxrecError(f"{index}: weight_map must name files of the same folder; download it again")
+    return mapped
+
+
+def _header(path: Path) -> dict[str, Tensor]:
+    """Eight bytes of length, a JSON object of that length, the values."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(_HEADER_LIMIT, size - 8):
+            raise JaxrecError(f"{path} is no safetensors file, or ends inside its header; download it again")
+        try:
+            header = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            found = {name: _tensor(path, 8 + length, entry) for name, entry in header.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise JaxrecError(f"{path} has a damaged safetensors header ({error}); download it again") from error
+    for name, tensor in found.items():
+        _check(name, tensor, size)
+    return found
+
+
+def _tensor(path: Path, start: int, entry: dict) -> Tensor:
+    begin, end = entry["data_offsets"]
+    shape = tuple(entry["shape"])
+    if not all(type(n) is int and n >= 0 for n in (begin, end, *shape)):
+        raise ValueError(f"offsets {entry['data_offsets']} or shape {entry['shape']} are not whole numbers")
+    return Tensor(path, entry["dtype"], shape, start + begin, start + end)
+
+
+def _check(name: str, tensor: Tensor, size: int) -> None:
+    if tensor.end > size:
+        raise JaxrecError(
+            f"{tensor.path}: tensor {name} is truncated (it ends at byte {tensor.end:,}, the file at {size:,}); "
+            "download the file again"
+        )
+    if tensor.dtype not in DTYPES:
+        return  # named only if it is asked for: old buffers are stored as bytes
+    expected = int(np.prod(tensor.shape)) * DTYPES[tensor.dtype].itemsize
+    if tensor.end - tensor.begin != expected:
+        raise JaxrecError(
+            f"{tensor.path}: tensor {name} of shape {list(tensor.shape)} and {tensor.dtype} has "
+            f"{tensor.end - tensor.begin:,} bytes instead of {expected:,}; download the file again"
+        )

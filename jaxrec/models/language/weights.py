@@ -1,0 +1,127 @@
+"""From a Hugging Face folder to the decoder's parameters and back: tensor by tensor, straight to where each belongs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxrec.models.language import names
+from jaxrec.models.language.checkpoint_files import DTYPES, Tensor, tensors
+from jaxrec.models.language.config import DecoderConfig
+from jaxrec.types import JaxrecError
+
+Wanted = Mapping[str, jax.ShapeDtypeStruct]
+
+
+def check(folder: Path | str, config: DecoderConfig) -> dict[str, Tensor]:
+    """The checkpoint's tensors under their bare names, if they are exactly those of the model.
+
+    Raises:
+      JaxrecError: names the first tensor that is missing, surplus, of another shape or of another kind of number; or
+        what is wrong with the files.
+    """
+    found = _bare(tensors(folder), config)
+    wanted = {stored.name: stored.shape for stored in names.parameters(config).values()}
+    for name, shape in wanted.items():
+        if name not in found:
+            raise JaxrecError(f"{folder}: tensor {name} {list(shape)} is missing; download the checkpoint again")
+        tensor = found[name]
+        if tensor.shape != shape:
+            raise JaxrecError(
+                f"{tensor.path}: tensor {name} is of shape {list(tensor.shape)} where config.json makes it "
+                f"{list(shape)}; take both files from the same model"
+            )
+        if tensor.dtype not in DTYPES:
+            raise JaxrecError(
+                f"{tensor.path}: tensor {name} is stored as {tensor.dtype}; only {', '.join(DTYPES)} are read "
+                "(quantised checkpoints are not)"
+            )
+    tied = {"lm_head.weight"} if config.tied else set()
+    for name in sorted(found.keys() - wanted.keys() - tied):
+        raise JaxrecError(
+            f"{found[name].path}: tensor {name} is surplus: a {config.family} model has none of that name"
+        )
+    return found
+
+
+def _bare(found: Mapping[str, Tensor], config: DecoderConfig) -> dict[str, Tensor]:
+    prefix = names.PREFIX[config.family]
+    bare = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return {name: tensor for name, tensor in bare.items() if not names.BUFFERS.fullmatch(name)}
+
+
+def load(folder: Path | str, config: DecoderConfig, wanted: Wanted) -> dict[str, jax.Array]:
+    """The parameters asked for, by path, each with the dtype and sharding of its `wanted` entry.
+
+    Leading axes beyond the parameter's own (seeds) are filled with copies. The host holds one tensor at a time: a
+    device's part is cut out of the mapped file and handed over.
+
+    Raises:
+      JaxrecError: see `check`; or `wanted` names what the model has not, or in another shape.
+    """
+    found, stored = check(folder, config), names.parameters(config)
+    loaded = {}
+    for path, leaf in wanted.items():
+        if path not in stored:
+            raise JaxrecError(f"{folder}: the model has no parameter {path}")
+        loaded[path] = _place(stored[path], found[stored[path].name], path, leaf)
+        loaded[path].block_until_ready()  # else the host would hold the next tensors too
+    return loaded
+
+
+def _place(stored: names.Stored, tensor: Tensor, path: str, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+    shape = stored.param_shape
+    lead = len(leaf.shape) - len(shape)
+    if lead < 0 or leaf.shape[lead:] != shape:
+        raise JaxrecError(f"parameter {path} is of shape {list(leaf.shape)} here and {list(shape)} in the checkpoint")
+
+    def part(index: tuple[slice, ...]) -> np.ndarray:
+        # Mapped anew for each part, so that the pages are let go before the next one is cut.
+        cut = stored.view(tensor.map())[index[lead:]].astype(leaf.dtype, order="C")
+        copies = tuple(len(range(*i.indices(n))) for i, n in zip(index, leaf.shape[:lead], strict=False))
+        return np.broadcast_to(cut, (*copies, *cut.shape)) if lead else cut
+
+    sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.make_array_from_callback(leaf.shape, sharding, part)
+
+
+def save(folder: Path | str, config: DecoderConfig, leaf_of: Callable[[str], np.ndarray]) -> None:
+    """Writes `config.json` and `model.safetensors` (float32) as transformers would; `leaf_of(path)` gives parameters.
+
+    GPT-2 family only.
+    """
+    from safetensors.numpy import save_file
+
+    if config.family != "gpt2":
+        raise JaxrecError(f"only GPT-2 models are exported, not {config.family}")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    whole: dict[str, np.ndarray] = {}
+    for path, stored in names.parameters(config).items():
+        name = stored.name if stored.name.startswith("lm_head") else names.PREFIX["gpt2"] + stored.name
+        tensor = whole.setdefault(name, np.empty(stored.shape, np.float32))
+        stored.view(tensor)[...] = np.asarray(leaf_of(path), np.float32)
+    save_file(whole, folder / "model.safetensors", {"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(_gpt2_fields(config), indent=1) + "\n")
+
+
+def _gpt2_fields(config: DecoderConfig) -> dict[str, object]:
+    activation = {"gelu_tanh": "gelu_new"}.get(config.activation, config.activation)
+    return {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "vocab_size": config.vocab_size,
+        "n_positions": config.max_positions,
+        "n_embd": config.width,
+        "n_layer": config.num_layers,
+        "n_head": config.num_heads,
+        "n_inner": config.mlp_width,
+        "activation_function": activation,
+        "layer_norm_epsilon": config.norm_epsilon,
+        "tie_word_embeddings": config.tied,
+        "torch_dtype": "float32",
+    }
