@@ -1,9 +1,10 @@
-"""`from_loss`: the learner behind almost every algorithm, one gradient of one summed loss."""
+"""`from_loss`: the learner behind almost every algorithm, one gradient of one summed loss; `repeated`: several such
+gradients on one batch of the source."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import chex
@@ -58,7 +59,9 @@ def from_loss(
     *,
     target_keys: Sequence[str] = (),
     target_update_rate: float = 1.0,
+    target_update_every: int = 1,
     frozen: Sequence[str] = (),
+    load: Callable[[Mapping[str, jax.ShapeDtypeStruct]], Iterable[tuple[str, Array]]] | None = None,
 ) -> Learner:
     """A learner that descends the sum of `loss_fn`'s terms.
 
@@ -68,8 +71,10 @@ def from_loss(
         terms.
       tx: sees the trainable parameters as a flat dict keyed by path.
       target_keys: roles that also have a slowly moving copy in `target_params`.
-      target_update_rate: share of the new parameters mixed into the copy at each step.
+      target_update_rate: share of the new parameters mixed into the copy at each update of the copy.
+      target_update_every: steps between two updates of the copy (Fujimoto et al. 2018 delay it, Mnih et al. 2015 copy).
       frozen: path regexes of parameters that are neither differentiated nor updated.
+      load: see `types.Learner`; what it fills may start as zeros.
     """
 
     def init(key: Array) -> LearnerState:
@@ -90,12 +95,45 @@ def from_loss(
         grads, (terms, metrics) = jax.grad(total, has_aux=True)(trainable)
         updates, opt_state = tx.update(grads, state.opt_state, trainable)
         params = join(optax.apply_updates(trainable, updates), held)
+        due = (state.step + 1) % target_update_every == 0
+        rate = target_update_rate if target_update_every == 1 else jnp.where(due, target_update_rate, 0.0)
         targets = {
-            role: optax.incremental_update(params[role], state.target_params[role], target_update_rate)
-            for role in target_keys
+            role: optax.incremental_update(params[role], state.target_params[role], rate) for role in target_keys
         }
         reported = {f"loss/{name}": term for name, term in terms.items()}
         reported |= {"loss/total": sum(terms.values()), "optimizer/gradient_norm": optax.tree.norm(grads)} | metrics
         return LearnerState(state.step + 1, params, targets, opt_state), reported
 
-    return Learner(init, update)
+    return Learner(init, update, load)
+
+
+def repeated(learner: Learner, prepare: Callable[[Params, Batch, Array], Batch]) -> Learner:
+    """The learner, updated several times for each batch of its source: epochs of minibatches, or a replay ratio.
+
+    The repeats are a scan inside the update and not a branch inside the source: with seeds as a vmapped axis a branch
+    would take both sides, and play the environment at every update. `state.step` counts updates.
+
+    Args:
+      prepare: (params before the first update, batch, key) -> minibatches stacked along a leading axis K.
+
+    Metrics are means over the K updates.
+    """
+
+    def update(state: Any, batch: Batch, key: Array) -> tuple[Any, Scalars]:
+        key_prepare, key_updates = jax.random.split(key)
+        minibatches = prepare(state.params, batch, key_prepare)
+        keys = jax.random.split(key_updates, jax.tree.leaves(minibatches)[0].shape[0])
+        state, metrics = jax.lax.scan(lambda s, part: learner.update(s, *part), state, (minibatches, keys))
+        return state, jax.tree.map(lambda values: jnp.mean(values, 0), metrics)
+
+    return learner._replace(update=update)
+
+
+def split(parts: int) -> Callable[[Params, Batch, Array], Batch]:
+    """For `repeated`: a batch [K * B, ...] as K batches [K, B, ...], in its order."""
+
+    def prepare(params: Params, batch: Batch, key: Array) -> Batch:
+        del params, key
+        return jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
+
+    return prepare

@@ -30,6 +30,7 @@ def defaults() -> ConfigDict:
             "clip_norm": 0.0,  # global gradient norm; 0 = no clipping
             "warmup_steps": 0,  # linear from 0
             "decay_steps": 0,  # cosine to 0 at this step; 0 = constant
+            "every": 1,  # updates per step taken (those between are dropped): 2 delays TD3's actor
             "groups": ConfigDict(),  # name -> {"pattern": path regex, and any leaf above to override}
         }
     )
@@ -59,7 +60,12 @@ def _group(config: ConfigDict) -> optax.GradientTransformation:
     steps = [_SCALERS[config.name](config)]
     if config.weight_decay:
         steps.append(optax.add_decayed_weights(config.weight_decay, mask=_matrices))
-    return optax.chain(*steps, optax.scale_by_learning_rate(schedule(config)))
+    taken = optax.chain(*steps, optax.scale_by_learning_rate(schedule(config)))
+    if config.every < 1:
+        raise JaxrecError(f"optimizer.every is {config.every}; set it to 1 (each update) or more")
+    if config.every == 1:
+        return taken
+    return optax.conditionally_mask(taken, lambda update: (update + 1) % config.every == 0)
 
 
 def _matrices(params: Mapping[str, object]) -> dict[str, bool]:

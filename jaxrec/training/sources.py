@@ -11,7 +11,7 @@ from flax import struct
 
 from jaxrec.environments import rollout
 from jaxrec.training.sharding import over_data
-from jaxrec.types import Array, Batch, JaxrecError, Params, Policy, Source, Steps
+from jaxrec.types import Array, Batch, JaxrecError, Observation, Params, Policy, Source, Steps
 
 
 def logged(view: Callable[[Any, Array], Batch]) -> Source:
@@ -55,23 +55,32 @@ def on_policy(environment: Any, policy: Policy, *, num_envs: int, num_steps: int
 
 @struct.dataclass
 class Transitions:
-    """[B] transitions; `weight` is 0 where the next input is unknown (a time limit cut the episode), else 1."""
+    """[B] pairs of neighbouring steps; `weight` is 0 where the next one is unknown (a time limit cut the episode), else
+    1.
 
+    `carry` is the policy's after it absorbed `observation`, and what of it the policy wrote down for the learner (the
+    continuous action behind an item). After a terminated step, `next_*` belong to another episode.
+    """
+
+    observation: Observation
     carry: Any
     action: Array
     reward: Array
     terminated: Array
+    next_observation: Observation
     next_carry: Any
     weight: Array
 
 
 @struct.dataclass
 class ReplayState:
-    """`last` is the newest step, waiting for its successor; `buffer` a ring of [capacity] transitions."""
+    """`buffer` is a ring of [R, num_envs] steps, each kept once: the successor of row r is row r + 1.
+
+    `size` rows are filled, the next ones go to `position`.
+    """
 
     rollout: Any
-    last: Steps
-    buffer: Transitions
+    buffer: Steps
     size: Array
     position: Array
 
@@ -84,58 +93,60 @@ def replay(
     num_steps: int,
     capacity: int,
     batch_size: int,
-    warmup_rounds: int = 1,
+    warmup: int = 0,
 ) -> Source:
-    """Uniform batches from a ring of past transitions, num_envs * num_steps new ones before each; data is the env
-    params.
+    """Uniform batches from a ring of past steps, num_envs * num_steps new ones before each; data is the env params.
+
+    Updates per environment step: 1 / (num_envs * num_steps), times K where the learner is `repeated` over a batch
+    K times as large.
+
+    Args:
+      capacity: steps kept, rounded up to whole rounds of num_envs * num_steps.
+      warmup: steps played before the first batch, rounded up likewise; at least `batch_size`.
 
     Raises:
-      JaxrecError: a ring that does not hold a whole number of rounds, or less than one batch after the warm-up.
+      JaxrecError: a ring that does not hold one batch.
     """
     added = num_envs * num_steps
-    if capacity % added:
-        raise JaxrecError(f"replay capacity {capacity} must be a multiple of num_envs * num_steps = {added}")
-    if min(capacity, warmup_rounds * added) < batch_size:
-        raise JaxrecError(
-            f"replay holds {warmup_rounds * added} transitions after the warm-up, below batch_size {batch_size}"
-        )
+    rows = max(-(-capacity // added) * num_steps, 2)
+    if rows * num_envs < batch_size:
+        raise JaxrecError(f"replay capacity {capacity} does not hold a batch of {batch_size}; raise it to {batch_size}")
+    rounds = -(-max(min(warmup, capacity), batch_size) // added)
 
     def append(data: Any, state: ReplayState, params: Params, key: Array) -> ReplayState:
         after, steps = _play(environment, policy, data, state.rollout, params, key, num_steps)
-        chain = jax.tree.map(lambda last, new: jnp.concatenate([last, new]), state.last, steps)
-        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), _pair(chain))
         buffer = jax.tree.map(
-            lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, state.position, 0), state.buffer, rows
+            lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, state.position, 0), state.buffer, steps
         )
-        last = jax.tree.map(lambda x: x[-1:], steps)
-        size = jnp.minimum(state.size + added, capacity)
-        return ReplayState(after, last, buffer, size, (state.position + added) % capacity)
+        size = jnp.minimum(state.size + num_steps, rows)
+        return ReplayState(after, buffer, size, (state.position + num_steps) % rows)
 
     def init(data: Any, params: Params, key: Array) -> ReplayState:
-        key_start, key_first, key_fill = jax.random.split(key, 3)
+        key_start, key_fill = jax.random.split(key)
         state = over_data(rollout.start(environment, data, policy, params, key_start, num_envs))
-        state, last = _play(environment, policy, data, state, params, key_first, 1)
-        pair = jax.eval_shape(lambda s: _pair(jax.tree.map(lambda x: jnp.concatenate([x, x]), s)), last)
-        buffer = jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape[2:]), x.dtype), pair)
-        zero = jnp.zeros((), jnp.int32)
-        filled = ReplayState(state, last, buffer, zero, zero)
-        keys = jax.random.split(key_fill, warmup_rounds)
-        return jax.lax.fori_loop(0, warmup_rounds, lambda i, s: append(data, s, params, keys[i]), filled)
+        step = jax.eval_shape(lambda s: _play(environment, policy, data, s, params, key_fill, 1)[1], state)
+        buffer = jax.tree.map(lambda x: jnp.zeros((rows, *x.shape[1:]), x.dtype), step)
+        empty = ReplayState(state, buffer, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+        keys = jax.random.split(key_fill, rounds)
+        return jax.lax.fori_loop(0, rounds, lambda i, s: append(data, s, params, keys[i]), empty)
 
     def next_batch(data: Any, state: ReplayState, params: Params, key: Array) -> tuple[ReplayState, Transitions]:
-        key_collect, key_draw = jax.random.split(key)
+        key_collect, key_row, key_env = jax.random.split(key, 3)
         state = append(data, state, params, key_collect)
-        rows = jax.random.randint(key_draw, (batch_size,), 0, state.size)
-        return state, over_data(jax.tree.map(lambda ring: ring[rows], state.buffer))
+        oldest = state.position - state.size
+        row = oldest + jax.random.randint(key_row, (batch_size,), 0, state.size - 1)  # the newest has no successor yet
+        env = jax.random.randint(key_env, (batch_size,), 0, num_envs)
+        now, after = (jax.tree.map(lambda x, r=r: x[r % rows, env], state.buffer) for r in (row, row + 1))
+        return state, over_data(_pair(now, after))
 
     return Source(init, next_batch)
 
 
-def _pair(chain: Steps) -> Transitions:
-    """[T + 1, B] consecutive steps -> [T, B] transitions."""
-    now, after = jax.tree.map(lambda x: x[:-1], chain), jax.tree.map(lambda x: x[1:], chain)
-    known = now.terminated | ~now.truncated
-    return Transitions(now.carry, now.action, now.reward, now.terminated, after.carry, known.astype(jnp.float32))
+def _pair(now: Steps, after: Steps) -> Transitions:
+    known = (now.terminated | ~now.truncated).astype(jnp.float32)
+    return Transitions(
+        now.observation, now.carry, now.action, now.reward, now.terminated, after.observation, after.carry, known
+    )
 
 
 def mixture(parts: Mapping[str, Source]) -> Source:

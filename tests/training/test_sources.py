@@ -38,30 +38,37 @@ def test_on_policy_goes_on_where_it_stood(world):
     assert done.any() and not done.all()
 
 
-def test_replayed_transitions_are_neighbours_and_cuts_carry_no_weight(world):
+@pytest.mark.parametrize(("num_steps", "rounds"), [(5, 3), (1, 12)])
+def test_replayed_transitions_are_neighbours_and_cuts_carry_no_weight(world, num_steps, rounds):
     env, params = world
-    source = sources.replay(
-        env, play.random_policy(play.ITEMS), num_envs=4, num_steps=5, capacity=60, batch_size=16, warmup_rounds=2
-    )
-    state = source.init(params, None, jax.random.key(0))
-    assert int(state.size) == 40 and int(state.position) == 40
-    for i in range(3):
-        state, batch = source.next(params, state, None, jax.random.key(i + 1))
-    assert int(state.size) == 60 and int(state.position) == 40  # the ring went round
-    turn, after = np.asarray(state.buffer.carry), np.asarray(state.buffer.next_carry)
-    ended = np.asarray(state.buffer.terminated) | (turn == MAX_TURN - 1)
+    options = {"num_envs": 4, "num_steps": num_steps, "capacity": 60, "batch_size": 40, "warmup": 40}
+    source = sources.replay(env, play.random_policy(play.ITEMS), **options)
+    state = jax.jit(source.init)(params, None, jax.random.key(0))
+    assert int(state.size) == int(state.position) == 10
+    following = jax.jit(source.next)
+    drawn = []
+    for i in range(rounds):
+        state, batch = following(params, state, None, jax.random.key(i + 1))
+        drawn.append(batch)
+    assert int(state.size) == 15 and int(state.position) == (10 + rounds * num_steps) % 15  # the ring went round
+    batch = jax.tree.map(lambda *parts: np.concatenate(parts), *drawn)
+    turn, after = batch.observation.turn, batch.next_observation.turn
+    np.testing.assert_array_equal(batch.carry, turn)
+    np.testing.assert_array_equal(batch.next_carry, after)
+    ended = batch.terminated | (turn == MAX_TURN - 1)
     np.testing.assert_array_equal(after, np.where(ended, 0, turn + 1))
-    cut = (turn == MAX_TURN - 1) & ~np.asarray(state.buffer.terminated)
-    np.testing.assert_array_equal(state.buffer.weight, 1.0 - cut)
-    assert cut.any() and batch.action.shape == (16,)
+    cut = (turn == MAX_TURN - 1) & ~batch.terminated
+    np.testing.assert_array_equal(batch.weight, 1.0 - cut)
+    assert cut.any() and batch.terminated.any() and batch.action.shape == (rounds * 40,)
+    same = batch.next_observation.user == batch.observation.user
+    assert same[~ended].all()  # neighbours of one user, not of one row's neighbour
+    np.testing.assert_array_equal(batch.next_observation.item[~ended], batch.action[~ended])
+    np.testing.assert_array_equal(batch.next_observation.feedback[~ended], batch.reward[~ended])
 
 
-def test_replay_that_cannot_fill_a_batch_is_refused(world):
-    options = {"num_envs": 4, "num_steps": 5, "batch_size": 64}
-    with pytest.raises(JaxrecError, match="multiple of num_envs"):
-        sources.replay(world[0], None, capacity=50, **options)
-    with pytest.raises(JaxrecError, match="below batch_size 64"):
-        sources.replay(world[0], None, capacity=100, **options)
+def test_replay_that_cannot_hold_a_batch_is_refused(world):
+    with pytest.raises(JaxrecError, match="capacity 40 does not hold a batch of 64"):
+        sources.replay(world[0], None, num_envs=4, num_steps=5, capacity=40, batch_size=64)
 
 
 def test_mixture_joins_its_parts_in_their_proportions():

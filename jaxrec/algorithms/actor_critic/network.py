@@ -1,15 +1,12 @@
-"""Actor and critic on one body, and what they look at."""
+"""Actors and critics over a state; what the state is made of stands in `state`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from jaxrec.models import history as histories
-from jaxrec.types import Array, Observation, Spec
+from jaxrec.models.dense import Dense
+from jaxrec.types import Array
 
 # No orthogonal initialisers: their QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
 _SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
@@ -35,34 +32,60 @@ class ActorCritic(nn.Module):
         return (jnp.tanh(output) if self.continuous else output), value
 
 
-def sees_history(spec: Spec) -> bool:
-    """The window of items is the state, but where the environment has features of its own and no items (VirtualTB)."""
-    return not (spec.observation_size and spec.action_size)
+class Body(nn.Module):
+    """[..., F] -> [..., hidden[-1]]: ReLU layers."""
+
+    hidden: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, inputs: Array) -> Array:
+        for width in self.hidden:
+            inputs = nn.relu(Dense(width, kernel_init=nn.initializers.he_normal())(inputs))
+        return inputs
 
 
-def empty_history(spec: Spec, num_users: int, window: int) -> Any:
-    """A policy's first carry."""
-    return histories.empty(num_users, window) if sees_history(spec) else ()
+class Actor(nn.Module):
+    """State [..., F] -> [..., num_outputs], unbounded; small at first, so that tanh of it is not flat."""
+
+    num_outputs: int
+    hidden: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, state: Array) -> Array:
+        small = nn.initializers.variance_scaling(1e-2, "fan_in", "truncated_normal")
+        return Dense(self.num_outputs, kernel_init=small)(Body(self.hidden)(state))
 
 
-def push(history: Any, observation: Observation) -> Any:
-    """The carry once it has absorbed an observation."""
-    return histories.push(history, observation) if isinstance(history, histories.History) else history
+class ItemValues(nn.Module):
+    """State [..., F] -> Q(s, i) [..., A] of every item; all values begin near 0."""
+
+    num_items: int
+    hidden: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, state: Array) -> Array:
+        return Dense(self.num_items, kernel_init=_SMALL)(Body(self.hidden)(state))
 
 
-def window_arrays(history: histories.History) -> tuple[Array, Array, Array]:
-    """(item, feedback, mask), each [..., W]; unlike `history.mask` for any number of leading axes."""
-    window = history.item.shape[-1]
-    place = jax.lax.broadcasted_iota(jnp.int32, history.item.shape, history.item.ndim - 1)
-    return history.item, history.feedback, place >= window - history.length[..., None]
+class Critics(nn.Module):
+    """State [..., F] and action [..., D] -> Q(s, a) [..., C] of C networks with nothing in common."""
+
+    count: int
+    hidden: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, state: Array, action: Array) -> Array:
+        inputs = jnp.concatenate([state, action], axis=-1)
+        several = nn.vmap(
+            _Critic, in_axes=None, out_axes=-1, axis_size=self.count, variable_axes={"params": 0},
+            split_rngs={"params": True},
+        )  # fmt: skip
+        return several(self.hidden, name="networks")(inputs)
 
 
-def state_features(spec: Spec, encode, history: Any, observation: Observation) -> Array:
-    """[..., F]: the encoded window beside the environment's own features, whichever of the two there are.
+class _Critic(nn.Module):
+    hidden: tuple[int, ...]
 
-    `encode(item, feedback, mask) -> [..., D]`; leading axes of `history` and `observation` agree.
-    """
-    parts = [encode(*window_arrays(history))] if sees_history(spec) else []
-    if spec.observation_size:
-        parts.append(observation.vector)
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1)
+    @nn.compact
+    def __call__(self, inputs: Array) -> Array:
+        return Dense(1)(Body(self.hidden)(inputs))[..., 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -24,3 +26,9 @@ class InteractionEmbedding(nn.Module):
         table = self.param("table", init, (self.num_items, 2 * self.width), jnp.float32)
         base, response = jnp.split(jnp.take(table, item, axis=0, mode="clip"), 2, axis=-1)
         return base + (feedback / self.feedback_scale)[..., None] * response
+
+
+def item_vectors(encoder_params: Any) -> jax.Array:
+    """[A, D]: the items' own half of the table, without the response to feedback, from any encoder's parameters."""
+    table = encoder_params[f"{InteractionEmbedding.__name__}_0"]["table"]
+    return table[:, : table.shape[-1] // 2]

@@ -1,0 +1,80 @@
+"""What the algorithms that learn from replayed steps share: options, source, learner, and averages over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.training import learner, optimizers, sources
+from jaxrec.training.learner import LossFn
+from jaxrec.types import Algorithm, Array, Params, Policy, Spec
+
+
+def defaults() -> ConfigDict:
+    """One step of the loop plays num_envs * num_steps turns, then makes `num_updates` updates.
+
+    EasyRL4Rec makes one update of 64 transitions per 8 turns: so do 64 users and 8 updates.
+    """
+    return ConfigDict(
+        {
+            "encoder": "average",  # average, gru or sasrec: a file in models/encoders
+            "width": 32,  # D of the item embeddings, and of a continuous action that stands for an item
+            "window": 3,  # W, pairs the state is made of (EasyRL4Rec: 3)
+            "hidden": (64, 64),  # layers of each network
+            "discount": 0.99,  # per turn
+            "num_envs": 64,  # users acted on at once
+            "num_steps": 1,  # turns of each between two rounds of updates
+            "num_updates": 8,  # updates per round; num_updates / (num_envs * num_steps) per environment step
+            "batch_size": 64,  # transitions per update
+            "capacity": 100_000,  # steps the replay buffer keeps
+            "warmup": 1_000,  # steps before the first update
+            "target_update_rate": 0.005,  # share of the new parameters mixed into the target networks
+            "target_update_every": 1,  # updates
+            "optimizer": optimizers.defaults(),
+        }
+    )
+
+
+def algorithm(
+    config: ConfigDict,
+    spec: Spec,
+    init_params: Callable[[Array], Params],
+    loss_fn: LossFn,
+    *,
+    target_keys: Sequence[str],
+    policy: Policy,
+    behaviour: Policy,
+) -> Algorithm:
+    """`loss_fn` on replayed batches of what `behaviour` does; no source where the spec names no environment."""
+    one_update = learner.from_loss(
+        init_params,
+        loss_fn,
+        optimizers.make(config.optimizer),
+        target_keys=target_keys,
+        target_update_rate=config.target_update_rate,
+        target_update_every=config.target_update_every,
+    )
+    source = None
+    if spec.environment is not None:
+        source = sources.replay(
+            spec.environment,
+            behaviour,
+            num_envs=config.num_envs,
+            num_steps=config.num_steps,
+            capacity=config.capacity,
+            batch_size=config.batch_size * config.num_updates,
+            warmup=config.warmup,
+        )
+    return Algorithm(learner.repeated(one_update, learner.split(config.num_updates)), source, policy)
+
+
+def weighted_mean(batch: sources.Transitions) -> Callable[[Array], Array]:
+    """The mean over the transitions whose successor is known."""
+    return lambda per_step: jnp.sum(per_step * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
+
+
+def report(batch: sources.Transitions, value: Array, scale: float) -> dict[str, Array]:
+    """Mean reward in the buffer, and mean value in the environment's unit."""
+    return {"replay/R_avg": jnp.mean(batch.reward), "value/mean": jnp.mean(value) / scale}

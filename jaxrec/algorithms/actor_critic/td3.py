@@ -1,0 +1,58 @@
+"""TD3: DDPG with the smaller of two critics, smoothed target actions and a delayed actor (Fujimoto et al. 2018).
+
+Rates, discount and replay ratio follow EasyRL4Rec; the delay is the optimizer's (`every` of the actor's group) and the
+target networks' (`target_update_every`). Our reading as in `ddpg`.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.losses import temporal_difference as td
+from jaxrec.training import sources
+from jaxrec.types import Algorithm, Array, Params, Spec
+
+
+def defaults() -> ConfigDict:
+    config = continuous.defaults()
+    config.exploration_noise = 0.1  # standard deviation per number of the action, whose range is [-1, 1]
+    config.smoothing_noise = 0.2  # likewise, of the target action
+    config.smoothing_clip = 0.5  # largest smoothing noise
+    config.target_update_every = 2  # updates
+    config.optimizer.groups.actor.every = 2  # updates
+    return config
+
+
+def make(config: ConfigDict, spec: Spec) -> Algorithm:
+    """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous."""
+    agent = continuous.build(config, spec, num_critics=2)
+
+    def actor(params: Params, now: Array) -> Array:
+        return jnp.tanh(agent.actor(params, now))
+
+    def smoothed(params: Params, now: Array, key: Array) -> Array:
+        action = actor(params, now)
+        noise = config.smoothing_noise * jax.random.normal(key, action.shape)
+        return jnp.clip(action + jnp.clip(noise, -config.smoothing_clip, config.smoothing_clip), -1.0, 1.0)
+
+    def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
+        now, following = agent.states(params, target_params, batch)
+        next_value = agent.critic(target_params, following, smoothed(target_params, following, key)).min(-1)
+        target = td.td_target(batch.reward * agent.reward_scale, batch.terminated, next_value, discount=config.discount)
+        value = agent.critic(params, now, batch.carry.action)
+        fixed = jax.lax.stop_gradient(now)
+        climbed = agent.critic(continuous.constant(params), fixed, actor(params, fixed))[..., 0]
+        mean = off_policy.weighted_mean(batch)
+        terms = {"critic": mean(td.td_loss(value, target)), "actor": -mean(climbed)}
+        return terms, off_policy.report(batch, value[..., 0], agent.reward_scale)
+
+    policy, behaviour = continuous.policies(
+        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise)
+    )
+    return off_policy.algorithm(
+        config, spec, agent.init_params, loss_fn,
+        target_keys=continuous.roles(agent), policy=policy, behaviour=behaviour,
+    )  # fmt: skip

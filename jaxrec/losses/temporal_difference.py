@@ -1,0 +1,34 @@
+"""One-step temporal differences, per transition: every function maps [...] to [...], the caller averages."""
+
+from __future__ import annotations
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxrec.types import Array
+
+
+def td_target(reward: Array, terminated: Array, next_value: Array, *, discount: float) -> Array:
+    """reward + discount * next_value [...], without the latter where the episode ended by its own rule; a constant."""
+    chex.assert_equal_shape([reward, terminated, next_value])
+    return jax.lax.stop_gradient(reward + discount * jnp.where(terminated, 0.0, next_value))
+
+
+def td_loss(value: Array, target: Array) -> Array:
+    """Half the squared error [...] of C critics [..., C] against one target [...], summed over the critics."""
+    chex.assert_rank(value, target.ndim + 1)
+    return 0.5 * jnp.sum(jnp.square(value - jax.lax.stop_gradient(target)[..., None]), axis=-1)
+
+
+def chosen_value(values: Array, action: Array) -> Array:
+    """Q(s, a) [...] of the item a, from the values of all items [..., A]."""
+    chex.assert_rank(values, action.ndim + 1)
+    return jnp.take_along_axis(values, action[..., None], axis=-1)[..., 0]
+
+
+def double_q_value(values: Array, target_values: Array) -> Array:
+    """Value [...] of the next state: the online network [..., A] chooses, the target network values the choice (van
+    Hasselt et al. 2016, Eq. 4)."""
+    chex.assert_equal_shape([values, target_values])
+    return chosen_value(target_values, jnp.argmax(values, axis=-1))
