@@ -6,7 +6,8 @@ Records hold arrays only; contracts are NamedTuples of pure functions, so any pa
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -130,10 +131,13 @@ class Spec:
     reward_range: tuple[float, float] = (0.0, 1.0)
     return_range: tuple[float, float] = (0.0, 1.0)
     environment: Any = None  # the gymnax environment an on-policy or replay source steps
+    vocabulary: int = 0  # token ids of the text that comes with the data; 0 = no text
 
 
 class Learner(NamedTuple):
-    """`init(key) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics.
+    """`init(key) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics; `load`, where set,
+    fills parameters from files once the state stands: {path: abstract leaf with sharding} of all -> (path, array) of
+    some, one after the other.
 
     `state` has the fields `step` (int32) and `params`. Networks are sized by the Spec, so no batch is needed to
     start: an on-policy source could not give one before there are parameters.
@@ -141,6 +145,7 @@ class Learner(NamedTuple):
 
     init: Callable[[Array], Any]
     update: Callable[[Any, Batch, Array], tuple[Any, Mapping[str, Array]]]
+    load: Callable[[Mapping[str, jax.ShapeDtypeStruct]], Iterable[tuple[str, Array]]] | None = None
 
 
 class Source(NamedTuple):
@@ -173,7 +178,8 @@ class Algorithm(NamedTuple):
 
     A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts)
     -> params`: `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the
-    training environment.
+    training environment. `evaluator(params, data) -> {"mode/metric": scalar}` measures on data what is not played in
+    an environment. `export(params, folder)` writes one seed's parameters as other programs read them.
     """
 
     learner: Learner | None
@@ -181,3 +187,5 @@ class Algorithm(NamedTuple):
     policy: Policy | None = None
     scorer: Callable[[Params, Any], Array] | None = None
     estimate: Callable[..., Params] | None = None
+    evaluator: Callable[[Params, Any], Mapping[str, Array]] | None = None
+    export: Callable[[Params, Path], None] | None = None

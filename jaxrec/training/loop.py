@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -36,6 +37,18 @@ def _start(learner: Learner, source: Source, data: Any, key: Array) -> tuple[Any
     key_learner, key_source = jax.random.split(jax.random.fold_in(key, np.uint32(0xFFFFFFFF)))
     state = learner.init(key_learner)
     return state, source.init(data, state.params, key_source)
+
+
+def _filled(learner: Learner, state: Any) -> Any:
+    """The first state, with the parameters that come from files straight to where they belong."""
+    if learner.load is None:
+        return state
+    flat = flatten_dict(state.params, sep="/")
+    wanted = {path: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding) for path, x in flat.items()}
+    for path, leaf in learner.load(wanted):
+        flat[path].delete()  # else a large model would lie on the devices twice
+        flat[path] = leaf
+    return state.replace(params=unflatten_dict(flat, sep="/"))
 
 
 def _step(
@@ -125,6 +138,7 @@ def fit(
             step, carry = restored
         else:
             carry = jax.jit(init, out_shardings=placed, compiler_options=_RUN_ONCE)(first, keys)
+            carry = (_filled(learner, carry[0]), carry[1])
         on_start(step)
         block = make_block(learner, source)
         pending, saved_at, saved_step = None, time.monotonic(), step

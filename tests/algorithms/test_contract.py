@@ -9,11 +9,12 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxrec import algorithms
+from jaxrec.data.text import Text
 from jaxrec.environments import feedback_matrix
 from jaxrec.training import loop
 from jaxrec.types import Interactions, JaxrecError, Observation, Spec, Trajectories
 
-USERS, ITEMS, TURNS = 5, 7, 6
+USERS, ITEMS, TURNS, VOCABULARY = 5, 7, 6, 11
 EVERY = [(family, name) for family in algorithms.families() for name in algorithms.names(family)]
 # Sizes an algorithm may have, made as small as they go.
 SMALL = {
@@ -63,9 +64,10 @@ def world():
     config.update({"window": 2, "threshold": 0.5, "max_turn": TURNS})
     env, env_params = feedback_matrix.make(config, interactions=rows)
     bounds = {"reward_range": (1.0, 5.0), "return_range": (0.0, 5.0 * TURNS)}
-    spec = Spec(USERS, ITEMS, TURNS, environment=env, **bounds)
+    spec = Spec(USERS, ITEMS, TURNS, environment=env, vocabulary=VOCABULARY, **bounds)
     columns = {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
-    data = {"user_models": columns, "actor_critic": env_params}
+    tokens = (np.arange(60) % VOCABULARY).astype(np.int32)
+    data = {"user_models": columns, "actor_critic": env_params, "language": Text(tokens, tokens[:20])}
     return rows, data, spec
 
 

@@ -132,13 +132,17 @@ class Decoder(nn.Module):
             embedded = embedded + self.position_embedding(jnp.arange(ids.shape[1]))[None]
         return embedded
 
+    def encode(self, ids: Array, deterministic: bool = True) -> Array:
+        """What `logits` reads, [B, L, D], from token ids int32 [B, L]."""
+        return self(self.embed(ids), None, deterministic)
+
     def logits(self, hidden: Array) -> Array:
         """[..., D] -> [..., V]."""
         return self.token_embedding.attend(hidden) if self.config.tied else self.head(hidden)
 
     def language(self, ids: Array, deterministic: bool = True) -> Array:
         """Next-token logits [B, L, V] of token ids int32 [B, L]."""
-        return self.logits(self(self.embed(ids), None, deterministic))
+        return self.logits(self.encode(ids, deterministic))
 
     def suffixes(
         self, embeddings: Array, valid: Array, *, lengths: tuple[int, ...], num_last: int = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import jax
@@ -54,8 +54,8 @@ def _bare(found: Mapping[str, Tensor], config: DecoderConfig) -> dict[str, Tenso
     return {name: tensor for name, tensor in bare.items() if not names.BUFFERS.fullmatch(name)}
 
 
-def load(folder: Path | str, config: DecoderConfig, wanted: Wanted) -> dict[str, jax.Array]:
-    """The parameters asked for, by path, each with the dtype and sharding of its `wanted` entry.
+def load(folder: Path | str, config: DecoderConfig, wanted: Wanted) -> Iterator[tuple[str, jax.Array]]:
+    """The parameters asked for, (path, array) one after the other, with dtype and sharding of their `wanted` entries.
 
     Leading axes beyond the parameter's own (seeds) are filled with copies. The host holds one tensor at a time: a
     device's part is cut out of the mapped file and handed over.
@@ -64,13 +64,11 @@ def load(folder: Path | str, config: DecoderConfig, wanted: Wanted) -> dict[str,
       JaxrecError: see `check`; or `wanted` names what the model has not, or in another shape.
     """
     found, stored = check(folder, config), names.parameters(config)
-    loaded = {}
     for path, leaf in wanted.items():
         if path not in stored:
             raise JaxrecError(f"{folder}: the model has no parameter {path}")
-        loaded[path] = _place(stored[path], found[stored[path].name], path, leaf)
-        loaded[path].block_until_ready()  # else the host would hold the next tensors too
-    return loaded
+        # Awaited, else the host would hold the next tensors too.
+        yield path, _place(stored[path], found[stored[path].name], path, leaf).block_until_ready()
 
 
 def _place(stored: names.Stored, tensor: Tensor, path: str, leaf: jax.ShapeDtypeStruct) -> jax.Array:

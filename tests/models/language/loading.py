@@ -24,7 +24,7 @@ def abstract(module: Decoder) -> dict[str, jax.ShapeDtypeStruct]:
 def load(folder: Path) -> tuple[Decoder, dict]:
     """(module, variables)."""
     module = Decoder(config.read(folder))
-    return module, {"params": unflatten_dict(weights.load(folder, module.config, abstract(module)), sep="/")}
+    return module, {"params": unflatten_dict(dict(weights.load(folder, module.config, abstract(module))), sep="/")}
 
 
 def call(module: Decoder, variables: dict, *arguments, rngs=None, **static):

@@ -116,15 +116,15 @@ def test_every_parameter_is_stored_once(folder):
 def test_seeds_get_copies_and_half_precision_is_kept(folder):
     stored = load_file(folder / FILE)["model.layers.0.mlp.up_proj.weight"]
     wanted = {"blocks_0/expand/kernel": jax.ShapeDtypeStruct((2, 24, 40), jnp.bfloat16)}
-    loaded = weights.load(folder, config.read(folder), wanted)["blocks_0/expand/kernel"]
+    loaded = dict(weights.load(folder, config.read(folder), wanted))["blocks_0/expand/kernel"]
     assert loaded.dtype == jnp.bfloat16
     np.testing.assert_array_equal(loaded[0], loaded[1])
     np.testing.assert_array_equal(loaded[0], stored.T.astype(jnp.bfloat16))
     with pytest.raises(JaxrecError, match="the model has no parameter blocks_9/expand/kernel"):
-        weights.load(folder, config.read(folder), {"blocks_9/expand/kernel": wanted["blocks_0/expand/kernel"]})
+        dict(weights.load(folder, config.read(folder), {"blocks_9/expand/kernel": wanted["blocks_0/expand/kernel"]}))
     with pytest.raises(JaxrecError, match=r"is of shape \[24, 41\] here and \[24, 40\] in the checkpoint"):
         wrong = {"blocks_0/expand/kernel": jax.ShapeDtypeStruct((24, 41), jnp.float32)}
-        weights.load(folder, config.read(folder), wrong)
+        dict(weights.load(folder, config.read(folder), wrong))
 
 
 def test_export_and_back(tmp_path):
@@ -135,7 +135,7 @@ def test_export_and_back(tmp_path):
     weights.save(tmp_path, settings, params.__getitem__)
     assert config.read(tmp_path) == settings
     wanted = {path: jax.ShapeDtypeStruct(shape, jnp.float32) for path, shape in shapes.items()}
-    for path, loaded in weights.load(tmp_path, settings, wanted).items():
+    for path, loaded in weights.load(tmp_path, settings, wanted):
         np.testing.assert_array_equal(loaded, params[path], err_msg=path)
 
 
@@ -159,7 +159,7 @@ wanted = {
 }
 jax.block_until_ready(jnp.zeros(8) + 1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-loaded = weights.load(folder, settings, wanted)
+loaded = dict(weights.load(folder, settings, wanted))
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 held = sum(s.data.nbytes for leaf in loaded.values() for s in leaf.addressable_shards)
 query = loaded["blocks_0/query/kernel"]

@@ -1,0 +1,1 @@
+"""Language modelling: to train a prior, and to keep one while something else is learned on top of it."""

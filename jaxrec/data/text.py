@@ -1,0 +1,85 @@
+"""Text for language models: documents from files or from a dataset's items, and batches of one long stream of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxrec.types import Array, Interactions, JaxrecError
+
+
+@struct.dataclass
+class Text:
+    """Token ids, documents one after the other: `train` int32 [M], `validation` int32 [K]."""
+
+    train: Array
+    validation: Array
+
+
+def read(files: Sequence[Path | str]) -> list[str]:
+    """The documents of text files in the order given; a document is a line with something in it (WikiText: a paragraph
+    or a heading).
+
+    Raises:
+      JaxrecError: a file that is not there, is not UTF-8, or nothing to read in any.
+    """
+    documents = []
+    for path in map(Path, files):
+        try:
+            text = path.expanduser().read_text(encoding="utf-8")
+        except OSError as error:
+            raise JaxrecError(
+                f"text file {path} cannot be read ({error.strerror}); put it there or name another"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise JaxrecError(f"text file {path} is not UTF-8 ({error.reason}); convert it") from error
+        documents += [line.strip() for line in text.splitlines() if line.strip()]
+    if not documents:
+        raise JaxrecError(
+            f"there is no text in {', '.join(map(str, files)) or 'no files'}; name files with lines in them"
+        )
+    return documents
+
+
+def of_items(interactions: Interactions, every: int = 10) -> tuple[list[str], list[str]]:
+    """(train, validation) documents: what is said of each item, each `every`-th item held out.
+
+    Raises:
+      JaxrecError: a dataset whose items have no text.
+    """
+    features = interactions.item_features
+    told = features.get("text", features.get("title"))
+    if told is None:
+        raise JaxrecError(
+            f"the items of dataset {interactions.name} have no text; set data.options.text, or name text files instead"
+        )
+    documents = [str(text) for text in told]
+    held = [text for i, text in enumerate(documents) if i % every == 0]
+    return [text for i, text in enumerate(documents) if i % every], held
+
+
+def blocks(*, batch_size: int, length: int) -> Callable[[Text, Array], Array]:
+    """A view of int32 [B, length + 1]: stretches of the training stream that begin anywhere, the last id a target only.
+
+    A stream shorter than that is repeated.
+    """
+
+    def view(data: Text, key: Array) -> Array:
+        size = data.train.shape[0]
+        start = jax.random.randint(key, (batch_size, 1), 0, max(size - length, 1))
+        return data.train[(start + jnp.arange(length + 1)[None]) % size]
+
+    return view
+
+
+def in_order(stream: Array, length: int) -> tuple[Array, Array]:
+    """Every token of a stream [K] but the first as a target once: int32 [N, length + 1] and mask bool [N, length]."""
+    targets = max(stream.shape[0] - 1, 1)
+    count = -(-targets // length)
+    place = np.arange(count)[:, None] * length + np.arange(length + 1)[None]
+    return stream[np.minimum(place, stream.shape[0] - 1)], jnp.asarray(place[:, 1:] <= stream.shape[0] - 1)

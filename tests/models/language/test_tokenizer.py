@@ -1,0 +1,67 @@
+"""Tokenizers: made on the spot, from a folder, back to one; damage named."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxrec.models.language import tokenizer
+from jaxrec.types import JaxrecError
+
+DOCUMENTS = ["a teapot; category: kitchen", "a trowel; category: garden", "naïve café"] * 5
+
+
+def test_bytes_learn_nothing_and_lose_nothing():
+    made = tokenizer.train(DOCUMENTS, tokenizer.BYTES)
+    assert made.vocabulary == 257
+    text = "Ünïcode,\n new"
+    ids = made.encode([text])[0]
+    assert len(ids) == len(text.encode()) and made.decode(ids) == text
+
+
+def test_a_trained_vocabulary_is_shorter_and_repeatable():
+    first, second = (tokenizer.train(DOCUMENTS, 290) for _ in range(2))
+    assert first.encode(DOCUMENTS) == second.encode(DOCUMENTS)
+    assert first.vocabulary <= 290
+    stream = first.stream(DOCUMENTS[:2])
+    assert len(stream) < sum(len(d) for d in DOCUMENTS[:2]) and stream.dtype == np.int32
+    assert [int(x) for x in np.flatnonzero(stream == first.end)] == [
+        len(first.encode(DOCUMENTS[:1])[0]),
+        len(stream) - 1,
+    ]
+    with pytest.raises(JaxrecError, match="needs 257 ids or more, not 100"):
+        tokenizer.train(DOCUMENTS, 100)
+
+
+def test_saved_and_read_again_here_and_by_transformers(tmp_path):
+    made = tokenizer.train(DOCUMENTS, 290)
+    made.save(tmp_path)
+    again = tokenizer.load(tmp_path)
+    assert again.encode(DOCUMENTS) == made.encode(DOCUMENTS) and again.end == made.end
+    from transformers import AutoTokenizer
+
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    assert theirs(DOCUMENTS[0])["input_ids"] == made.encode(DOCUMENTS[:1])[0] and theirs.eos_token_id == made.end
+
+
+def test_gpt2s_own_files(data_root):
+    """Ids as published for 'Hello world'."""
+    if not (data_root / "gpt2_tokenizer").is_dir():
+        pytest.skip("no gpt2_tokenizer here")
+    found = tokenizer.load(data_root / "gpt2_tokenizer")
+    assert found.encode(["Hello world"]) == [[15496, 995]] and (found.end, found.vocabulary) == (50256, 50257)
+
+
+def test_mistakes_are_one_clear_line(tmp_path):
+    with pytest.raises(JaxrecError, match="holds neither tokenizer.json nor vocab.json"):
+        tokenizer.load(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(JaxrecError, match="cannot be read"):
+        tokenizer.load(tmp_path)
+    tokenizer.train(DOCUMENTS, 257).save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<none>"}))
+    with pytest.raises(JaxrecError, match="no end-of-text token '<none>'"):
+        tokenizer.load(tmp_path)
