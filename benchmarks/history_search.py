@@ -17,8 +17,8 @@ import jax.numpy as jnp
 
 from benchmarks.timing import report
 from jaxrec.algorithms.decision_transformer import dt, mdt4rec, window
-from jaxrec.algorithms.decision_transformer.policy import draw_return, observe
-from jaxrec.algorithms.decision_transformer.search import candidate_lengths, search_loop
+from jaxrec.algorithms.decision_transformer.policy import draw_return
+from jaxrec.algorithms.decision_transformer.search import candidate_lengths, observe, search_loop
 from jaxrec.types import Observation, Spec
 
 SPEC = Spec(num_users=1, num_items=300, max_turn=30, reward_range=(1.0, 5.0), return_range=(0.0, 150.0))

@@ -1,7 +1,8 @@
 """The causal transformer behind every trajectory model: GPT-2's pre-norm blocks without a position table.
 
 Positions are the caller's business (a timestep embedding, added before), so that a pre-trained language model can stand
-behind the same call. Other decoders offer the same three methods: `__call__`, `suffixes`, `extend`.
+behind the same call. Other decoders offer the same methods: `__call__`, `suffixes` and `extend`, and, for the
+incremental search, `start_caches`, `grow` and `follow`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxrec.models import caches
+from jaxrec.models import caches, start_caches
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 
@@ -118,3 +119,33 @@ class Transformer(nn.Module):
     def extend(self, cache: caches.Cache, embeddings: Array) -> tuple[Array, caches.Cache]:
         """Appends tokens [B, L, D] to cached rows: hidden [B, L, D] and the longer cache."""
         return caches.extend(self.blocks, attend, self.norm, cache, embeddings.astype(self.dtype))
+
+    def start_caches(self, num_rows: int, num_starts: int, block_size: int) -> start_caches.StartCaches:
+        """Empty caches for `grow`."""
+        return start_caches.empty(
+            num_rows,
+            num_starts,
+            block_size,
+            num_layers=self.num_layers,
+            num_heads=self.num_heads,
+            head_size=self.width // self.num_heads,
+            dtype=self.dtype,
+        )
+
+    def grow(
+        self,
+        caches: start_caches.StartCaches,
+        embeddings: Array,
+        mask: Array,
+        clock: Array,
+        *,
+        read: Array,
+        num_last: int = 1,
+    ) -> tuple[Array, start_caches.StartCaches]:
+        """Appends a block of tokens to every start's cache; see `start_caches.grow`."""
+        embeddings = embeddings.astype(self.dtype)
+        return start_caches.grow(self.blocks, self.norm, caches, embeddings, mask, clock, read=read, num_last=num_last)
+
+    def follow(self, caches: start_caches.StartCaches, embedding: Array, mask: Array, start: Array) -> Array:
+        """The output [B, D] of one more token after one start's cache; see `start_caches.follow`."""
+        return start_caches.follow(self.blocks, self.norm, caches, embedding.astype(self.dtype), mask, start)

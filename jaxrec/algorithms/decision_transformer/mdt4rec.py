@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import build, objectives
 from jaxrec.algorithms.decision_transformer.network import Network
-from jaxrec.algorithms.decision_transformer.policy import policy
+from jaxrec.algorithms.decision_transformer.policy import SEARCHES, policy
 from jaxrec.data import views
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.types import Algorithm, Array, JaxrecError, Params, Spec
@@ -31,6 +31,7 @@ def defaults() -> ConfigDict:
             "dropout": 0.1,  # on embeddings and residual branches
             "context_length": 20,  # T, turns (M 4.7)
             "delta": 2,  # turns between candidate lengths (M 4.7)
+            "search": "incremental",  # or batched: the same answers, several times slower, in far less memory
             "embedding": "mlp",  # mlp (M) or linear (table 4)
             "state_encoder": "sasrec",  # a file in models/encoders (M table 1: SASRec)
             # W, pairs a state is made of. Short (EasyRL4Rec's 3), because what the state remembers no shorter history
@@ -75,6 +76,8 @@ def check(config: ConfigDict, spec: Spec) -> None:
     build.check(config, spec)
     if config.delta < 1:
         raise JaxrecError(f"algorithm.delta is {config.delta}: set it to 1 or more turns")
+    if config.search not in SEARCHES:
+        raise JaxrecError(f"algorithm.search is {config.search!r}: choose one of {sorted(SEARCHES)}")
     if not 0.0 < config.expectile < 1.0:
         raise JaxrecError(f"algorithm.expectile is {config.expectile}: set it between 0 and 1, near 1")
     if config.return_draw not in ("sample", "mean"):

@@ -1,32 +1,48 @@
 """Algorithm 1 of paper M: how much of the history to act on, decided by the highest return it promises.
 
 Each candidate length sees another beginning, so its tokens must be encoded anew; `search` encodes all candidates of all
-users in one call and keeps the winner's keys and values, so that the return token costs one token. `search_loop` is the
-algorithm as printed, for tests and benchmarks, and for a backbone that has only its plain forward pass.
+users in one call and keeps the winner's keys and values, so that the return token costs one token (`incremental` keeps
+those of every beginning instead). `search_loop` is the algorithm as printed, for tests and benchmarks, and for a
+backbone that has only its plain forward pass.
 """
 
 from __future__ import annotations
 
-import jax
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import jax.numpy as jnp
 from flax import struct
+from ml_collections import ConfigDict
 
+from jaxrec.algorithms.decision_transformer import build, window
 from jaxrec.algorithms.decision_transformer.network import Network
-from jaxrec.models.caches import Cache
+from jaxrec.types import Array, Observation, Spec
 
-Array = jax.Array
+
+class Search(NamedTuple):
+    """How a policy looks for the best history; `memory` is what it keeps of each user between turns.
+
+    `init(num_users) -> memory`; `find(model, memory, last_action, observation) -> (memory, Found)`;
+    `respond(model, memory, found, token [B, D]) -> (memory, hidden [B, D])`, the output of the return token put after
+    the history that was found.
+    """
+
+    init: Callable[[int], Any]
+    find: Callable[[Network, Any, Array, Observation], tuple[Any, Found]]
+    respond: Callable[[Network, Any, Found, Array], tuple[Any, Array]]
 
 
 @struct.dataclass
 class Found:
     """Of each user's best history: its `length` int32 [B], R^ [B] (0 without the expectile), h(s_t) and h(a_{t-1})
-    [B, D], and the keys and values of its tokens (None from the loop)."""
+    [B, D], and what `Search.respond` continues it with (None from the loop)."""
 
     length: Array
     max_return: Array
     state: Array
     previous: Array
-    cache: Cache | None
+    cache: Any
 
 
 def candidate_lengths(context_length: int, step: int) -> tuple[int, ...]:
@@ -46,6 +62,34 @@ def best(max_return: Array, lengths: tuple[int, ...], available: Array) -> Array
     return len(lengths) - 1 - jnp.argmax(jnp.flip(scores, 1), axis=1)
 
 
+def batched(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int, ...]) -> Search:
+    """Keeps the window's tokens and encodes every candidate anew at each turn."""
+    del network
+    state_window = config.state_window if build.sees_history(spec) else None
+
+    def init(num_users: int) -> window.Window:
+        return window.empty(num_users, config.context_length, config.width, state_window)
+
+    def find(
+        model: Network, steps: window.Window, last_action: Array, observation: Observation
+    ) -> tuple[window.Window, Found]:
+        steps = observe(model, steps, last_action, observation)
+        return steps, search(model, *window.sequence(steps, 1), steps.length, lengths)
+
+    def respond(model: Network, steps: window.Window, found: Found, token: Array) -> tuple[window.Window, Array]:
+        given, _ = model.backbone.extend(found.cache, token[:, None])
+        return window.write(steps, 1, token), given[:, 0]
+
+    return Search(init, find, respond)
+
+
+def observe(model: Network, steps: window.Window, last_action: Array, observation: Observation) -> window.Window:
+    """Adds the action taken last to the step it belongs to, and opens a step with the new state."""
+    steps = window.write(steps, 2, model.tokens.actions(last_action, observation.turn - 1))
+    steps = window.advance(steps, observation)
+    return window.write(steps, 0, model.tokens.states(*window.state_inputs(steps, observation)))
+
+
 def num_tokens(length: int) -> int:
     """Tokens of a history of `length` turns that ends at s_t."""
     return 3 * length - 2
@@ -59,7 +103,7 @@ def search(model: Network, tokens: Array, valid: Array, available: Array, length
       available: int32 [B], real turns. lengths: candidates in turns, ascending.
     """
     hidden, suffixes = model.backbone.suffixes(tokens, valid, lengths=tuple(num_tokens(n) for n in lengths), num_last=2)
-    index, found = _decide(model, hidden, available, lengths)
+    index, found = decide(model, hidden, available, lengths)
     return found.replace(cache=suffixes.choose(index))
 
 
@@ -71,10 +115,10 @@ def search_loop(model: Network, tokens: Array, valid: Array, available: Array, l
         real = valid[:, valid.shape[1] - size :]
         hidden = model.backbone(tokens[:, tokens.shape[1] - size :], real[:, None] & jnp.tri(size, dtype=bool)[None])
         outputs.append(jnp.pad(hidden[:, -2:], ((0, 0), (2 - min(2, size), 0), (0, 0))))
-    return _decide(model, jnp.stack(outputs, axis=1), available, lengths)[1]
+    return decide(model, jnp.stack(outputs, axis=1), available, lengths)[1]
 
 
-def _decide(model: Network, hidden: Array, available: Array, lengths: tuple[int, ...]) -> tuple[Array, Found]:
+def decide(model: Network, hidden: Array, available: Array, lengths: tuple[int, ...]) -> tuple[Array, Found]:
     """Index [B] of the winner, and what is found of it, from the last two outputs [B, K, 2, D] of every candidate."""
     state = hidden[:, :, 1]
     max_return = model.read_max_return(state) if model.use_max else jnp.zeros(state.shape[:-1])

@@ -67,6 +67,7 @@ def test_turn_zero_asks_for_the_target_again():
         (dt, {"state_encoder": "lstm"}, "'lstm'.*sasrec"),
         (mdt4rec, {"delta": 0}, "delta is 0"),
         (mdt4rec, {"expectile": 1.0}, "expectile is 1.0"),
+        (mdt4rec, {"search": "binary"}, "'binary'.*batched.*incremental"),
         (mdt4rec, {"return_draw": "max"}, "'max'.*sample or mean"),
     ],
 )

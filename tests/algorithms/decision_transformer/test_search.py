@@ -1,4 +1,4 @@
-"""The batched search against Algorithm 1 as printed, and the policy against the training forward pass."""
+"""Batched search against Algorithm 1 as printed, incremental against batched, acting against the training forward."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from jaxrec.algorithms.decision_transformer import build, mdt4rec, search
 from jaxrec.algorithms.decision_transformer.policy import policy
 from jaxrec.data.views import Windows
+from jaxrec.environments import feedback_matrix, rollout
 from jaxrec.losses import returns_bins
-from jaxrec.types import Observation
+from jaxrec.types import Interactions, Observation, Policy, Spec
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, ITEMS, VECTOR_SPEC, parameters, small
 
 USERS, TURNS = 3, 9
@@ -93,11 +94,16 @@ def test_the_batched_search_equals_the_loop():
     np.testing.assert_array_equal(found.previous[found.length == 1], 0)
 
 
-@pytest.mark.parametrize(("spec", "use_max"), [(ITEM_SPEC, True), (VECTOR_SPEC, False)], ids=["items", "vectors, -Max"])
-def test_acting_equals_the_training_forward_on_the_chosen_history(spec, use_max):
+@pytest.mark.parametrize(
+    ("spec", "changes"),
+    [(ITEM_SPEC, {"search": "incremental"}), (VECTOR_SPEC, {"use_max": False})],
+    ids=["items", "vectors, -Max"],
+)
+def test_acting_equals_the_training_forward_on_the_chosen_history(spec, changes):
     """Every output is recomputed from raw observations by the network that the losses see, user by user."""
-    outputs, lengths = played(spec, use_max=use_max)
-    config, network, params = trained(spec, use_max=use_max)
+    outputs, lengths = played(spec, **changes)
+    config, network, params = trained(spec, **changes)
+    use_max = config.use_max
     observations = episode(spec)
     candidates = search.candidate_lengths(config.context_length, config.delta) if use_max else (config.context_length,)
     apply = jax.jit(lambda p, w: network.apply({"params": p}, w))
@@ -119,6 +125,69 @@ def test_acting_equals_the_training_forward_on_the_chosen_history(spec, use_max)
             steps = range(t - length + 1, t + 1)
             batch = raw_windows(spec, config, observations, outputs, drawn, steps, user)
             np.testing.assert_allclose(outputs[t, user], apply(params, batch).action[0, length - 1], atol=1e-5)
+
+
+@functools.cache
+def real_episodes():
+    """Observations [64, 4] of an environment whose users leave or stay for 30 turns, played without repeats."""
+    columns = dict(zip(("user", "item"), (i.reshape(-1).astype(np.int32) for i in np.indices((5, 40))), strict=True))
+    feedback = np.random.default_rng(0).uniform(0, 2, 200).astype(np.float32)
+    zeros = np.zeros(200)
+    log = Interactions(
+        **columns,
+        feedback=feedback,
+        time=zeros.astype(np.int64),
+        split=zeros.astype(np.int8),
+        user_ids=np.arange(5),
+        item_ids=np.arange(40),
+    )
+    config = feedback_matrix.defaults()
+    config.update(window=2, threshold=0.2, max_turn=30)
+    env, env_params = feedback_matrix.make(config, interactions=log)
+    anything = Policy(lambda params, users: (), lambda params, carry, o, key: (carry, jnp.zeros((4, 40))))
+    key_start, key_play = jax.random.split(jax.random.key(5))
+    state = rollout.start(env, env_params, anything, {}, key_start, 4, no_repeats=True)
+    _, steps = rollout.rollout(
+        env,
+        env_params,
+        anything,
+        {},
+        state,
+        key_play,
+        num_steps=64,
+        auto_reset=True,
+        selection="sample",
+        no_repeats=True,
+    )
+    return steps.observation
+
+
+@pytest.mark.parametrize(("context_length", "delta"), [(20, 2), (7, 3)])
+def test_the_incremental_search_equals_the_batched_one_over_whole_episodes(context_length, delta):
+    """Users that leave, stay to the last turn, begin anew, and repeat nothing: same lengths, same logits."""
+    spec = Spec(num_users=5, num_items=40, max_turn=30, reward_range=(0.0, 2.0), return_range=(0.0, 60.0))
+    observations = real_episodes()
+    begins = np.flatnonzero(np.asarray(observations.turn == 0).any(1))
+    assert observations.turn.max() == 29 and len(begins) > 3
+    config = small(mdt4rec.defaults(), context_length=context_length, delta=delta)
+    network = mdt4rec.make_network(config, spec)
+    params = parameters(network, config, spec)
+    results = {}
+    for name in ("batched", "incremental"):
+        config.search = name
+        acting = policy(network, config, spec)
+
+        def turn(carry, inputs, acting=acting):
+            carry, output = acting.act(params, carry, *inputs)
+            return carry, (output, acting.diagnostics(carry)["history_length"])
+
+        inputs = (observations, jax.random.split(jax.random.key(1), 64))
+        results[name] = jax.jit(lambda carry, turn=turn, inputs=inputs: jax.lax.scan(turn, carry, inputs)[1])(
+            acting.init(params, 4)
+        )
+    np.testing.assert_array_equal(results["batched"][1], results["incremental"][1])
+    np.testing.assert_allclose(results["batched"][0], results["incremental"][0], atol=1e-5)
+    assert len(np.unique(results["batched"][1])) > 3
 
 
 def raw_windows(spec, config, observations, outputs, drawn, steps, user):
