@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxrec.training.learner import from_loss, join, partition
+from jaxrec.training.learner import from_loss, join, partition, repeated, split
 from jaxrec.types import JaxrecError
 
 
@@ -66,3 +66,31 @@ def test_partition_names_what_does_not_fit():
         partition(params, ("backbone/",))
     with pytest.raises(JaxrecError, match="no parameter to train"):
         partition(params, (".*",))
+
+
+def test_target_copies_move_only_when_they_are_due():
+    learner = from_loss(_init, _loss, optax.sgd(0.1), target_keys=("critic",), target_update_every=2)
+    first, _ = learner.update(learner.init(jax.random.key(0)), jnp.float32(1.0), jax.random.key(1))
+    second, _ = learner.update(first, jnp.float32(1.0), jax.random.key(1))
+    np.testing.assert_array_equal(first.target_params["critic"]["kernel"], [3.0])
+    np.testing.assert_array_equal(second.target_params["critic"]["kernel"], second.params["critic"]["kernel"])
+
+
+def test_repeated_updates_are_the_updates_one_by_one():
+    one = from_loss(_init, _loss, optax.sgd(0.1))
+    batch = jnp.array([[0.5], [2.0], [1.0]])[:, 0]
+    prepared = lambda params, batch, key: batch + params["actor"]["kernel"] * 0  # noqa: E731
+    state, metrics = repeated(one, prepared).update(one.init(jax.random.key(0)), batch, jax.random.key(1))
+    by_hand, totals = one.init(jax.random.key(0)), []
+    for part in batch:
+        by_hand, reported = one.update(by_hand, part, jax.random.key(2))
+        totals.append(reported["loss/total"])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), state, by_hand)
+    np.testing.assert_allclose(metrics["loss/total"], np.mean(totals), rtol=1e-6)
+    assert int(state.step) == 3
+
+
+def test_split_keeps_every_row_once():
+    parts = split(3)(None, {"x": jnp.arange(12).reshape(6, 2)}, None)
+    np.testing.assert_array_equal(parts["x"].reshape(6, 2), np.arange(12).reshape(6, 2))
+    assert parts["x"].shape == (3, 2, 2)
