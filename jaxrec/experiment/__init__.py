@@ -54,4 +54,5 @@ def _describe(stage: ConfigDict) -> str:
         return f"fit {stage.algorithm.name} on {stage.data}, {stage.num_steps:,} steps"
     if stage.kind == "collect":
         return f"collect {stage.num_episodes:,} episodes of {stage.policy} in {stage.environment}"
-    return f"evaluate {len(stage.policies)} policies in {stage.environment}, modes {', '.join(stage.modes)}"
+    modes = f", modes {', '.join(stage.modes)}" if stage.modes else ""
+    return f"evaluate {len(stage.policies)} policies in {stage.environment}{modes}"

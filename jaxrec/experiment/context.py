@@ -14,11 +14,15 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from jaxrec.data.text import Text
 from jaxrec.experiment import problem
 from jaxrec.experiment.artifacts import StageFolder, digest, load_arrays
+from jaxrec.models.language.tokenizer import Tokenizer
 from jaxrec.training import sharding
 from jaxrec.training.checkpoint import Checkpoints
 from jaxrec.types import Algorithm, Interactions, JaxrecError, Observation, Params, Spec, Trajectories
+
+EXPORT = "export"  # the folder inside a fit stage's for what other programs read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Context:
         self._environments: dict[str, tuple[Any, Any]] = {}
         self._fitted: dict[str, Fitted] = {}
         self._logs: dict[str, Logs] = {}
+        self._texts: dict[str, tuple[Text, Tokenizer]] = {}
 
     @cached_property
     def mesh(self) -> Mesh:
@@ -73,7 +78,33 @@ class Context:
         return importlib.import_module(f"jaxrec.algorithms.{name}").factors(params)
 
     def stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
-        """(data, spec) a fit stage trains on: the log, an environment's params, or collected trajectories."""
+        """(data, spec) a fit stage trains on: the log, an environment's params, collected trajectories or a text; where
+        a text comes with them, {'log': data, 'text': Text}."""
+        data, spec = self._stage_data(config)
+        if not config.text:
+            return data, spec
+        text, tokenizer = self.text(config.text)
+        return {"log": data, "text": text}, dataclasses.replace(spec, vocabulary=tokenizer.vocabulary)
+
+    def text(self, name: str) -> tuple[Text, Tokenizer]:
+        """config.texts[name], as ids."""
+        if name not in self._texts:
+            self._texts[name] = problem.load_text(self.config, self.config.texts[name], lambda: self.interactions)
+        return self._texts[name]
+
+    def algorithm_config(self, stage: ConfigDict) -> ConfigDict:
+        """A fit stage's algorithm options; a backbone that names a stage becomes the folder which that exported."""
+        backbone = backbone_stage(self.config, stage)
+        if not backbone:
+            return stage.algorithm
+        config = stage.algorithm.copy_and_resolve_references()
+        config.backbone = str(self.folder(backbone).path / EXPORT)
+        return config
+
+    def _stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
+        if config.data in self.config.texts:
+            text, tokenizer = self.text(config.data)
+            return text, Spec(num_users=1, num_items=0, max_turn=1, vocabulary=tokenizer.vocabulary)
         if config.data == "interactions":
             chosen = problem.rows(self.interactions, config.rows)
             return problem.interaction_arrays(chosen), problem.spec_of_interactions(chosen)
@@ -91,7 +122,7 @@ class Context:
         if name not in self._fitted:
             config = self.config.stages[name]
             _, spec = self.stage_data(config)
-            algorithm = problem.make_algorithm(config.algorithm, spec)
+            algorithm = problem.make_algorithm(self.algorithm_config(config), spec)
             if algorithm.learner is None:
                 self._fitted[name] = Fitted(algorithm, self._estimate(config, algorithm), spec)
                 return self._fitted[name]
@@ -138,6 +169,8 @@ class Context:
             config = self.config.environments[name]
             models = {split: self.fingerprint(stage) for split, stage in user_models(config).items()}
             return digest({"config": config.to_dict(), "user_models": models})
+        if name in self.config.texts:
+            return digest(self.config.texts[name].to_dict())
         return self.fingerprint(name)
 
 
@@ -147,18 +180,25 @@ def user_models(environment: ConfigDict) -> dict[str, str]:
     return dict(named) if isinstance(named, ConfigDict) else {"": named} if named else {}
 
 
+def backbone_stage(config: ConfigDict, stage: ConfigDict) -> str:
+    """The fit stage whose language model a fit stage's algorithm stands on; '' where that is a folder, or none."""
+    backbone = stage.algorithm.get("backbone", "") if "algorithm" in stage else ""
+    return backbone if backbone in config.stages else ""
+
+
 def inputs(config: ConfigDict, name: str) -> list[str]:
-    """The stages and environments a stage names, in no particular order."""
+    """The stages, environments and texts a stage names, in no particular order."""
     stage = config.stages[name]
-    named = [stage[leaf] for leaf in ("data", "environment", "policy") if leaf in stage]
-    return [n for n in (*named, *stage.get("policies", ())) if n != "interactions"]
+    named = [stage[leaf] for leaf in ("data", "environment", "policy", "text") if leaf in stage]
+    named += [*stage.get("policies", ()), backbone_stage(config, stage)]
+    return [n for n in named if n and n != "interactions"]
 
 
 def check_stages(config: ConfigDict) -> None:
     """Every stage's inputs exist and run before it.
 
     Raises:
-      JaxrecError: an unknown, misplaced or missing stage or environment.
+      JaxrecError: an unknown, misplaced or missing stage, environment or text.
     """
     done: set[str] = set()
     for name in config.order:
@@ -167,14 +207,16 @@ def check_stages(config: ConfigDict) -> None:
                 f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}"
             )
         for input_ in inputs(config, name):
-            if input_ in config.environments:
+            if input_ in config.texts:
+                needed = []
+            elif input_ in config.environments:
                 needed = list(user_models(config.environments[input_]).values())
             elif input_ in config.stages:
                 needed = [input_]
             else:
                 raise JaxrecError(
                     f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) "
-                    f"nor an environment ({sorted(config.environments)})"
+                    f"nor an environment ({sorted(config.environments)}) nor a text ({sorted(config.texts)})"
                 )
             for missing in (stage for stage in needed if stage not in done):
                 raise JaxrecError(f"stage {name!r} needs {missing!r}, which does not run before it; mend config.order")

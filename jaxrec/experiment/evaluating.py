@@ -31,6 +31,8 @@ def catalogue(interactions: Interactions) -> simulation.Catalogue:
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     """Plays stage `name`'s policies; leaves results.json: policy -> metric -> one value per seed."""
     config, results, seconds = context.config.stages[name], {}, {}
+    if config.environment in context.config.texts:
+        return measure(context, name)
     environment, env_params = context.environment(config.environment)
     discrete = not context.fitted(config.policies[0]).spec.action_size
     items = catalogue(context.interactions) if discrete else None
@@ -57,5 +59,18 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
             }
             seconds[policy_name] = time.monotonic() - began
             bar.done(len(results))
+    write_json(context.folder(name).path / "results.json", results)
+    return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
+
+
+def measure(context: Context, name: str) -> dict[str, Any]:
+    """Measures stage `name`'s language models on its text; leaves results.json as `run` does."""
+    config, results, seconds = context.config.stages[name], {}, {}
+    data, _ = context.text(config.environment)
+    for policy_name in config.policies:
+        fitted, began = context.fitted(policy_name), time.monotonic()
+        found = jax.jit(jax.vmap(fitted.algorithm.evaluator, (0, None)))(fitted.params, data)
+        results[policy_name] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
+        seconds[policy_name] = time.monotonic() - began
     write_json(context.folder(name).path / "results.json", results)
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}

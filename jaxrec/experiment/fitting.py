@@ -15,12 +15,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.experiment import problem
-from jaxrec.experiment.context import Context, read_params
+from jaxrec.experiment.context import EXPORT, Context, read_params
 from jaxrec.reporting.progress import Progress
 from jaxrec.reporting.writer import MetricsWriter
 from jaxrec.training import loop, processes
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import JaxrecError, Learner
+from jaxrec.types import Algorithm, JaxrecError, Learner, Params
 
 
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     record."""
     config, folder = context.config.stages[name], context.folder(name).path
     data, spec = context.stage_data(config)
-    algorithm = problem.make_algorithm(config.algorithm, spec)
+    algorithm = problem.make_algorithm(context.algorithm_config(config), spec)
     if algorithm.learner is None:
         began = time.monotonic()
         context.fitted(name)
@@ -67,6 +67,8 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
         )
         seconds, rate = watch["bar"].elapsed(), watch["bar"].rate()
     Checkpoints(folder / "params", keep=1).save(config.num_steps, state.params)
+    if algorithm.export and processes.is_first():
+        export(context, config, algorithm, state.params, folder / EXPORT)
     size = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // num_seeds
     return {
         "seconds": seconds,
@@ -76,14 +78,31 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     }
 
 
+def export(context: Context, config: ConfigDict, algorithm: Algorithm, params: Params, folder: Path) -> None:
+    """What other programs read of seed 0, with the tokenizer it was trained on."""
+    algorithm.export(jax.tree.map(lambda leaf: leaf[0], params), folder)
+    if config.data in context.config.texts:
+        context.text(config.data)[1].save(folder)
+
+
 def starting_from(learner: Learner, config: ConfigDict) -> Learner:
     """The learner, begun at the parameters of seed 0 of another run's fit stage."""
-    abstract = jax.eval_shape(learner.init, jax.random.key(0)).params
-    source = Path(config.init_from)
-    if not (source / "done.json").exists():
-        raise JaxrecError(f"init_from {source} is not the folder of a finished fit stage (it has no done.json)")
-    seeds = json.loads((source / "done.json").read_text())["num_seeds"]
+    stored = read_params(Path(config.init_from), _stored_elsewhere(learner, config))
+    params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), stored)
+    return learner._replace(init=lambda key: learner.init(key).replace(params=params), load=None)
+
+
+def check_start(learner: Learner, config: ConfigDict) -> None:
+    """Raises JaxrecError where `init_from` is not a finished fit stage of this catalogue and network."""
+    Checkpoints(Path(config.init_from) / "params").check(_stored_elsewhere(learner, config))
+
+
+def _stored_elsewhere(learner: Learner, config: ConfigDict) -> Params:
+    """What the learner's parameters look like in the folder of another run's fit stage, all seeds of it."""
+    done = Path(config.init_from) / "done.json"
+    if not done.exists():
+        raise JaxrecError(f"init_from {done.parent} is not the folder of a finished fit stage (it has no done.json)")
+    seeds = json.loads(done.read_text())["num_seeds"]
     place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    template = jax.tree.map(lambda x: jax.ShapeDtypeStruct((seeds, *x.shape), x.dtype, sharding=place), abstract)
-    params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), read_params(source, template))
-    return learner._replace(init=lambda key: learner.init(key).replace(params=params))
+    abstract = jax.eval_shape(learner.init, jax.random.key(0)).params
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((seeds, *x.shape), x.dtype, sharding=place), abstract)

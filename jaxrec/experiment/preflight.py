@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 from ml_collections import ConfigDict
 
 from jaxrec.environments import modes
-from jaxrec.experiment import problem
-from jaxrec.experiment.context import Context, check_stages, user_models
+from jaxrec.experiment import fitting, problem
+from jaxrec.experiment.context import Context, backbone_stage, check_stages, user_models
 from jaxrec.types import JaxrecError, Spec
 
 KINDS = ("fit", "collect", "evaluate")
@@ -26,23 +29,48 @@ def check(context: Context) -> None:
             raise JaxrecError(f"stage {name!r} is of unknown kind {stage.kind!r}; choose one of {', '.join(KINDS)}")
         if stage.kind == "fit":
             _check_fit(context, name)
+        elif stage.kind == "evaluate" and stage.environment in config.texts:
+            _check_measured(context, name)
         elif stage.kind == "evaluate":
             _check_modes(stage, _environment_spec(context, stage.environment))
 
 
 def _check_fit(context: Context, name: str) -> None:
-    config, stage = context.config, context.config.stages[name]
-    if stage.num_steps < 1 or stage.steps_per_call < 1:
-        raise JaxrecError(f"stage {name!r}: num_steps and steps_per_call must be 1 or more")
+    stage = context.config.stages[name]
+    if stage.num_steps < 0 or stage.steps_per_call < 1:
+        raise JaxrecError(f"stage {name!r}: num_steps must be 0 or more, steps_per_call 1 or more")
+    spec, config = _fit_spec(context, stage), context.algorithm_config(stage)
+    if backbone_stage(context.config, stage) and not (Path(config.backbone) / "config.json").exists():
+        config.backbone = ""  # yet to be trained: what does not depend on it is checked now
+    try:
+        algorithm = problem.make_algorithm(config, spec)
+        if stage.init_from and algorithm.learner is None:
+            raise JaxrecError(f"{stage.algorithm.name} is counted, not trained: it cannot start from init_from")
+        if stage.init_from:
+            fitting.check_start(algorithm.learner, stage)
+    except JaxrecError as error:
+        raise JaxrecError(f"stage {name!r}: {error}") from error
+
+
+def _fit_spec(context: Context, stage: ConfigDict) -> Spec:
+    """The facts of a fit stage's data before any stage has run."""
+    config = context.config
+    if stage.data in config.texts:
+        return context.stage_data(stage)[1]
     if stage.data == "interactions":
         spec = problem.spec_of_interactions(problem.rows(context.interactions, stage.rows))
     else:
         played = stage.data if stage.data in config.environments else config.stages[stage.data].environment
         spec = _environment_spec(context, played)
-    try:
-        problem.make_algorithm(stage.algorithm, spec)
-    except JaxrecError as error:
-        raise JaxrecError(f"stage {name!r}: {error}") from error
+    if stage.text:
+        spec = dataclasses.replace(spec, vocabulary=context.text(stage.text)[1].vocabulary)
+    return spec
+
+
+def _check_measured(context: Context, name: str) -> None:
+    for policy in context.config.stages[name].policies:
+        if not context.config.stages[policy].algorithm.name.startswith("language."):
+            raise JaxrecError(f"stage {name!r}: {policy!r} is no language model, so it is not measured on a text")
 
 
 def _environment_spec(context: Context, name: str) -> Spec:

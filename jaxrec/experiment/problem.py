@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.types import TEST, TRAIN, Algorithm, Interactions, JaxrecError, Spec, Trajectories
+
+if TYPE_CHECKING:
+    from jaxrec.data.text import Text
+    from jaxrec.models.language.tokenizer import Tokenizer
 
 _ROWS = {"train": TRAIN, "test": TEST}
 
@@ -35,6 +40,25 @@ def rows(interactions: Interactions, which: str) -> Interactions:
     if not len(chosen):
         raise JaxrecError(f"dataset {interactions.name} has no {which} rows; set data.test_fraction or use rows='all'")
     return chosen
+
+
+def load_text(config: ConfigDict, text: ConfigDict, interactions: Callable[[], Interactions]) -> tuple[Text, Tokenizer]:
+    """A configured text as ids, and the tokenizer that made them."""
+    from jaxrec.data.text import Text, of_items, read
+    from jaxrec.models.language import tokenizer
+
+    if bool(text.train) != bool(text.validation):
+        raise JaxrecError("a text names both train and validation files, or none (what is said of the items)")
+    if text.train:
+        root = Path(config.data.root)
+        train, validation = (read([root / file for file in files]) for files in (text.train, text.validation))
+    else:
+        train, validation = of_items(interactions())
+    if text.tokenizer == "bpe":
+        found = tokenizer.train(train, text.vocabulary)
+    else:
+        found = tokenizer.load(Path(config.data.root) / text.tokenizer)
+    return Text(found.stream(train), found.stream(validation)), found
 
 
 def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:

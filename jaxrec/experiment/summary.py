@@ -14,7 +14,11 @@ from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
 from jaxrec.training import processes
 
-_CURVES = {"rollout/R_avg": "reward per training step", "loss/total": "loss"}
+_CURVES = {
+    "rollout/R_avg": "reward per training step",
+    "prediction/perplexity": "perplexity of the training batch",
+    "loss/total": "loss",
+}
 _HISTOGRAM = "/histogram/"
 
 
@@ -44,7 +48,7 @@ def _report(context: Context, name: str) -> report.Report:
         reference={method: _reference(row) for method, row in config.reference.items()},
         num_episodes=stage.num_episodes,
         curves=_curves(context, stage.policies),
-        lengths=_lengths(stored, stage.modes[0]),
+        lengths=_lengths(stored, stage.modes[0]) if stage.modes else {},
         training=_facts(context, _training_environment(config)),
         test=_facts(context, stage.environment),
         config=config.to_dict(),
@@ -54,7 +58,8 @@ def _report(context: Context, name: str) -> report.Report:
 
 
 def _data_name(config: Any) -> str:
-    return config.data.name or next(iter(config.environments.values())).name
+    environments = [environment.name for environment in config.environments.values()]
+    return next(iter([*filter(None, [config.data.name]), *environments, *config.texts]), "")
 
 
 def _reference(row: tuple[float, float, float]) -> dict[str, float]:
@@ -84,7 +89,7 @@ def _training_environment(config: Any) -> str | None:
 
 
 def _facts(context: Context, name: str | None) -> dict[str, Any]:
-    return report.flat(context.config.environments[name].to_dict()) if name else {}
+    return report.flat(context.config.environments[name].to_dict()) if name in context.config.environments else {}
 
 
 def _speed(about: dict[str, Any]) -> str:

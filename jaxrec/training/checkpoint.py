@@ -89,6 +89,11 @@ class Checkpoints:
             self.report(f"checkpoint of step {step} in {self.directory} is damaged ({problem}); trying the one before")
         return None
 
+    def check(self, template: Any) -> None:
+        """Raises what `restore` would, of the newest checkpoint and without reading an array."""
+        for step in self.steps()[-1:]:
+            self._compare(step, _named_leaves(template))
+
     def _folder(self, step: int) -> Path:
         return self.directory / f"step_{step:09d}"
 
@@ -128,16 +133,20 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         expected = _named_leaves(template)
+        self._compare(step, expected)
+        with ocp.StandardCheckpointer() as checkpointer:
+            stored = {name: leaf for name, leaf in expected.items() if leaf.size}
+            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
+        ordered = [leaves.get(name, np.zeros(leaf.shape, leaf.dtype)) for name, leaf in expected.items()]
+        return jax.tree.unflatten(jax.tree.structure(template), ordered)
+
+    def _compare(self, step: int, expected: dict[str, Any]) -> None:
         found = json.loads((self._folder(step) / _MANIFEST).read_text())["leaves"]
         for name in sorted(expected.keys() | found.keys()):
             ours = [list(expected[name].shape), str(expected[name].dtype)] if name in expected else None
             if ours != found.get(name):
                 raise JaxrecError(
                     f"checkpoint of step {step} in {self.directory} is of another catalogue or network: {name} is "
-                    f"{found.get(name)} there and {ours} here; use another --workdir or delete that folder"
+                    f"{found.get(name)} there and {ours} here; use another --workdir (or init_from) or delete that "
+                    "folder"
                 )
-        with ocp.StandardCheckpointer() as checkpointer:
-            stored = {name: leaf for name, leaf in expected.items() if leaf.size}
-            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
-        ordered = [leaves.get(name, np.zeros(leaf.shape, leaf.dtype)) for name, leaf in expected.items()]
-        return jax.tree.unflatten(jax.tree.structure(template), ordered)
