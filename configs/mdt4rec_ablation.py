@@ -1,0 +1,62 @@
+"""Why MDT4Rec is or is not ahead of DT: the log it learns from, and each of its parts left out, in the embedded world.
+
+    python -m jaxrec.main --config=configs/mdt4rec_ablation.py --workdir=runs/mdt4rec_ablation
+
+Every row is trained from scratch with the budget of configs/mdt4rec.py. Logs: `mixed` (30 % expert, 40 % medium, 30 %
+random episodes: the main job's), `medium` (every other step random) and `random` (every step random). Rows without a
+log's name are MDT4Rec on `mixed` with one part changed; `no_max` has neither expectile nor search (the paper's -Max).
+"""
+
+from ml_collections import ConfigDict
+
+from configs import mdt4rec
+from jaxrec import defaults
+
+LOGS = {
+    "mixed": mdt4rec.EPISODES,
+    "medium": {"medium": (1.0, 0.5)},
+    "random": {"random": (1.0, 1.0)},
+}
+# row -> (method, what differs from the main job's)
+PARTS = {
+    "shortest_or_whole": ("mdt4rec", {"delta": 9}),  # the search has two lengths to choose from
+    "any_length": ("mdt4rec", {"delta": 1}),
+    "median": ("mdt4rec", {"expectile": 0.5}),  # the mean return instead of the highest in support
+    "kappa_0": ("mdt4rec", {"kappa": 0.0}),  # asks for returns as they were logged
+    "kappa_40": ("mdt4rec", {"kappa": 40.0}),
+    "return_mean": ("mdt4rec", {"return_draw": "mean"}),
+    "linear": ("mdt4rec", {"embedding": "linear"}),
+    "no_reward": ("mdt4rec", {"reward_weight": 0.0}),  # the reward head stays, untrained by its own loss
+    "long": ("mdt4rec", {}),  # three times the steps
+    "dt_long": ("dt", {}),
+}
+
+
+def get_config() -> ConfigDict:
+    """The default world, A2C as in the main job, three logs, and a fit stage per row."""
+    config = defaults.get_config()
+    mdt4rec.embedded(config)
+    config.name = "mdt4rec_ablation"
+    config.paper = "Paper M, table 1 (MDT4Rec-Max), table 4 and figure 2, on logs of three qualities."
+    kept = {name: config.stages[name] for name in ("a2c", "dt", "mdt4rec")}
+    made = {"a2c": kept["a2c"]}
+    for log, mixture in LOGS.items():
+        made[f"log_{log}"] = defaults.collect("a2c", "train", num_episodes=2000, mixture=mixture)
+        for method in ("dt", "mdt4rec"):
+            made[f"{method}_{log}"] = row(kept[method], log, {})
+        made[f"no_max_{log}"] = row(kept["mdt4rec"], log, {"use_max": False})
+    for name, (method, changes) in PARTS.items():
+        made[name] = row(kept[method], "mixed", changes, longer=3 if name.endswith("long") else 1)
+    rows = tuple(name for name, stage in made.items() if stage.kind == "fit")
+    made["evaluation"] = defaults.evaluate(rows, "test", num_episodes=500)
+    config.stages, config.order = ConfigDict(made), tuple(made)
+    return config
+
+
+def row(stage: ConfigDict, log: str, changes: dict, longer: int = 1) -> ConfigDict:
+    """The fit stage with another log and other options of its algorithm."""
+    changed = stage.copy_and_resolve_references()
+    changed.data = f"log_{log}"
+    changed.algorithm.update(changes)
+    changed.num_steps *= longer
+    return changed
