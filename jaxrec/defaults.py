@@ -29,6 +29,7 @@ def get_config() -> ConfigDict:
             "sharding": (),  # (path regex, axis or None per dimension), first match wins; the rest is replicated
             "checkpoint_seconds": 30.0,  # at least this long between checkpoints
             "environments": {},  # name -> environment(...)
+            "texts": {},  # name -> text(...)
             "stages": {},  # name -> fit(...), collect(...) or evaluate(...)
             "order": (),  # the stages in the order they run
             "reference": {},  # method -> (R_cumu, R_avg, Length) as published, printed beside ours
@@ -74,6 +75,22 @@ def environment(name: str, **overrides: Any) -> ConfigDict:
     return config
 
 
+def text(
+    *, train: Sequence[str] = (), validation: Sequence[str] = (), tokenizer: str = "bpe", vocabulary: int = 512
+) -> ConfigDict:
+    """Text for language models.
+
+    Args:
+      train, validation: files, below data.root where they are relative; none at all for what is said of the dataset's
+        items, every tenth held out.
+      tokenizer: a folder, or 'bpe' for one learned from the training text.
+      vocabulary: ids of the learned one (257: single bytes).
+    """
+    return ConfigDict(
+        {"train": tuple(train), "validation": tuple(validation), "tokenizer": tokenizer, "vocabulary": vocabulary}
+    )
+
+
 def fit(
     name: str,
     data: str,
@@ -82,15 +99,17 @@ def fit(
     steps_per_call: int = 100,
     rows: str = "train",
     num_seeds: int = 0,
+    text: str = "",
     **overrides: Any,
 ) -> ConfigDict:
     """A stage that trains an algorithm.
 
     Args:
-      data: 'interactions', an environment's name (online) or a collect stage's (offline).
-      num_steps: updates; steps_per_call of them per dispatch.
+      data: 'interactions', an environment's name (online), a collect stage's (offline) or a text's.
+      num_steps: updates; steps_per_call of them per dispatch. 0 leaves the parameters as they start.
       rows: of the interactions: 'train', 'test' or 'all'.
       num_seeds: 0 for the experiment's.
+      text: a text that comes with the data, for a language loss.
       overrides: of the algorithm's options.
     """
     return ConfigDict(
@@ -98,6 +117,7 @@ def fit(
             "kind": "fit",
             "algorithm": algorithm(name, **overrides),
             "data": data,
+            "text": text,
             "rows": rows,
             "num_seeds": num_seeds,
             "num_steps": num_steps,
@@ -127,7 +147,8 @@ def collect(policy: str, environment: str, *, num_episodes: int, mixture: dict[s
 def evaluate(
     policies: Sequence[str], environment: str, *, modes: Sequence[str] = ("FB", "NX_0", "NX_10"), **overrides
 ) -> ConfigDict:
-    """A stage that plays fitted policies in an environment, all seeds, and writes the table and plots."""
+    """A stage that plays fitted policies in an environment, all seeds, and writes the table and plots; or, where a text
+    is named as the environment, measures fitted language models on it (without modes)."""
     config = ConfigDict(
         {
             "kind": "evaluate",
