@@ -1,7 +1,8 @@
 """What does an MDT4Rec action with the full history search cost, and as a multiple of what?
 
-Width 128, 3 blocks, T 20, delta 2, windows full, 300 items. Beside it in the same run, taking turns: a DT action that
-re-encodes its window, and Algorithm 1 as printed (a forward pass per candidate length, then one for the action).
+Width 128, 3 blocks, T 20, delta 2, windows full, 300 items; whole turns under one scan, as a rollout plays them, the
+carry donated. In the same run, taking turns: the incremental search, the batched one, Algorithm 1 as printed (a forward
+pass per candidate length, then one for the action), and a DT action that re-encodes its window.
 
     python -m benchmarks.history_search [--users 100] [--rounds 15] [--out FILE]
 """
@@ -9,6 +10,7 @@ re-encodes its window, and Algorithm 1 as printed (a forward pass per candidate 
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 
@@ -22,7 +24,8 @@ from jaxrec.algorithms.decision_transformer.search import candidate_lengths, obs
 from jaxrec.types import Observation, Spec
 
 SPEC = Spec(num_users=1, num_items=300, max_turn=30, reward_range=(1.0, 5.0), return_range=(0.0, 150.0))
-TURN = 24  # by then every window is full
+FULL = 20  # by this turn every window is full
+TURNS = 5  # of one timed call
 
 
 def loop_act(config, network):
@@ -31,7 +34,7 @@ def loop_act(config, network):
 
     def act(params, carry, observation, key):
         model = network.bind({"params": params})
-        steps = observe(model, carry.window, observation.item, observation)
+        steps = observe(model, carry.memory, observation.item, observation)
         found = search_loop(model, *window.sequence(steps, 1), steps.length, lengths)
         steps = window.write(steps, 1, model.tokens.returns(draw_return(model, found, key, config), observation.turn))
         tokens, _ = window.sequence(steps, 2)
@@ -40,35 +43,60 @@ def loop_act(config, network):
         visible = (jnp.arange(size)[None] >= begin[:, None])[:, None] & jnp.tri(size, dtype=bool)[None]
         given = model.backbone(tokens, visible)[:, -1]
         logits = model.read_action(given, model.read_reward(found.state, found.previous))
-        return carry.replace(window=steps, length=found.length), logits
+        return carry.replace(memory=steps, length=found.length), logits
 
     return act
 
 
-def observations(users: int, turn: int) -> Observation:
-    item = jax.random.randint(jax.random.key(turn), (users,), 0, SPEC.num_items)
-    feedback = jax.random.uniform(jax.random.key(turn), (users,)) * 5 * (turn > 0)
-    return Observation(jnp.zeros_like(item), item, feedback, jnp.full((users,), turn), jnp.zeros((users, 0)))
+def observations(users: int, first: int, turns: int) -> Observation:
+    """Observations [turns, users] from turn `first` on."""
+    shape = (turns, users)
+    turn = jnp.broadcast_to(first + jnp.arange(turns)[:, None], shape)
+    item = jax.random.randint(jax.random.key(first), shape, 0, SPEC.num_items)
+    feedback = jax.random.uniform(jax.random.key(first), shape) * 5 * (turn > 0)
+    return Observation(jnp.zeros_like(item), item, feedback, turn, jnp.zeros((*shape, 0)))
 
 
-def prepare(act, policy, params, users: int):
-    """(seconds of one action of all users, as a function; its output; compile seconds)."""
-    start = time.perf_counter()
-    first = (params, policy.init(params, users), observations(users, 0), jax.random.key(0))
-    compiled = jax.jit(act).lower(*first).compile()
-    compile_s = time.perf_counter() - start
-    carry = first[1]
-    for turn in range(TURN):
-        carry, _ = compiled(params, carry, observations(users, turn), jax.random.key(turn))
-    last = (params, carry, observations(users, TURN), jax.random.key(TURN))
-    output = jax.block_until_ready(compiled(*last))
+class Played:
+    """A policy played on by `run() -> seconds per turn` from full windows; `outputs` of the turns played before."""
 
-    def run() -> float:
+    def __init__(self, act, policy, params, users: int):
+        @functools.partial(jax.jit, donate_argnums=1)
+        def turns(params, carry, observed):
+            step = lambda carry, x: act(params, carry, x, jax.random.key(0))  # noqa: E731
+            return jax.lax.scan(step, carry, observed)
+
+        self.observed, carry = observations(users, FULL, TURNS), jax.jit(policy.init, static_argnums=1)(params, users)
         start = time.perf_counter()
-        jax.block_until_ready(compiled(*last))
-        return time.perf_counter() - start
+        self._turns = turns.lower(params, carry, self.observed).compile()
+        self.compile_s = time.perf_counter() - start
+        outputs = []
+        for first in range(0, FULL, TURNS):
+            carry, output = self._turns(params, carry, observations(users, first, TURNS))
+            outputs.append(output)
+        self.outputs, self._params, self._carry = jnp.concatenate(outputs), params, carry
+        self.run()
 
-    return run, output[1], compile_s
+    def run(self) -> float:
+        start = time.perf_counter()
+        self._carry, _ = jax.block_until_ready(self._turns(self._params, self._carry, self.observed))
+        return (time.perf_counter() - start) / TURNS
+
+
+def play(users: int) -> dict[str, Played]:
+    """Every method from the same parameters (DT from its own)."""
+    config = mdt4rec.defaults()
+    ours, published = mdt4rec.make(config, SPEC), dt.make(dt.defaults(), SPEC)
+    params = jax.jit(ours.learner.init)(jax.random.key(0)).params
+    dt_params = jax.jit(published.learner.init)(jax.random.key(0)).params
+    played = {}
+    for name in ("incremental", "batched"):
+        config.search = name
+        policy = mdt4rec.make(config, SPEC).policy
+        played[name] = Played(policy.act, policy, params, users)
+    played["loop"] = Played(loop_act(config, mdt4rec.make_network(config, SPEC)), policy, params, users)
+    played["dt"] = Played(published.policy.act, published.policy, dt_params, users)
+    return played
 
 
 def main() -> None:
@@ -77,34 +105,26 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out")
     arguments = parser.parse_args()
-    config = mdt4rec.defaults()
-    ours, published = mdt4rec.make(config, SPEC), dt.make(dt.defaults(), SPEC)
-    params = jax.jit(ours.learner.init)(jax.random.key(0)).params
-    dt_params = jax.jit(published.learner.init)(jax.random.key(0)).params
-    users = arguments.users
-    search, output, compile_s = prepare(ours.policy.act, ours.policy, params, users)
-    looped = loop_act(config, mdt4rec.make_network(config, SPEC))
-    loop, loop_output, loop_compile_s = prepare(looped, ours.policy, params, users)
-    window_action, _, _ = prepare(published.policy.act, published.policy, dt_params, users)
-    runs = {"search": search, "loop": loop, "dt": window_action}
-    times = {name: [] for name in runs}
+    played = play(arguments.users)
+    times = {name: [] for name in played}
     for _ in range(arguments.rounds):
-        for name, run in runs.items():
-            times[name].append(run())
-    median = {name: statistics.median(values) for name, values in times.items()}
+        for name, method in played.items():
+            times[name].append(method.run())
     ratio = lambda a, b: statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))  # noqa: E731
+    difference = lambda name: float(jnp.abs(played["incremental"].outputs - played[name].outputs).max())  # noqa: E731
     report(
         "history_search",
-        ms_per_user=1e3 * median["search"] / users,
-        ms_per_user_min=1e3 * min(times["search"]) / users,
-        dt_ms_per_user=1e3 * median["dt"] / users,
-        loop_ms_per_user=1e3 * median["loop"] / users,
-        multiple_of_dt=ratio("search", "dt"),
-        speedup_over_loop=ratio("loop", "search"),
-        largest_difference=float(jnp.abs(output - loop_output).max()),
-        users=users,
-        compile_s=compile_s,
-        loop_compile_s=loop_compile_s,
+        **{f"{name}_ms_per_user": 1e3 * statistics.median(t) / arguments.users for name, t in times.items()},
+        **{f"{name}_ms_per_user_min": 1e3 * min(t) / arguments.users for name, t in times.items()},
+        speedup_over_batched=ratio("batched", "incremental"),
+        speedup_over_loop=ratio("loop", "incremental"),
+        multiple_of_dt=ratio("incremental", "dt"),
+        batched_multiple_of_dt=ratio("batched", "dt"),
+        difference_from_batched=difference("batched"),
+        difference_from_loop=difference("loop"),
+        users=arguments.users,
+        turns_per_call=TURNS,
+        **{f"{name}_compile_s": method.compile_s for name, method in played.items()},
     )
 
 
