@@ -32,6 +32,17 @@ class StartCaches:
     values: tuple[Array, ...]
 
 
+@struct.dataclass
+class Unfinished:
+    """The token before the newest, from every start, short of the last `merge`: that is dear, and one start will do.
+
+    `hidden` [B, S, D], `attended` [B, S, H, D/H].
+    """
+
+    hidden: Array
+    attended: Array
+
+
 def empty(
     num_rows: int, num_starts: int, block_size: int, *, num_layers: int, num_heads: int, head_size: int, dtype=None
 ) -> StartCaches:
@@ -69,16 +80,16 @@ def grow(
     clock: Array,
     *,
     read: Array,
-    num_last: int = 1,
-) -> tuple[Array, StartCaches]:
+) -> tuple[Array, Unfinished, StartCaches]:
     """Appends n tokens [B, n, D] at time `clock` to every cache.
 
     Args:
       mask: bool [B, S, n, L], from `visible`.
-      read: int32 [K], the starts whose last `num_last` outputs are asked for.
+      read: int32 [K], the starts whose newest output is asked for.
 
     Returns:
-      Normed hidden [B, K, num_last, D] and the grown caches.
+      Normed hidden [B, K, D] of the newest token, what `finish` makes that of the token before from, and the grown
+      caches.
     """
     place = clock % mask.shape[1] * embeddings.shape[1]
     hidden, keys, values = embeddings, [], []
@@ -86,15 +97,20 @@ def grow(
         key, value = block.context(hidden)
         keys.append(_write_keys(caches.keys[layer], key, place))
         values.append(_write_values(caches.values[layer], value, place))
-        last = layer == len(blocks) - 1
-        hidden = hidden[..., -num_last:, :] if last else hidden
+        hidden = hidden[..., -2:, :] if layer == len(blocks) - 1 else hidden
         attended = _attend(block.queries(hidden), keys[-1], values[-1], mask[..., -hidden.shape[-2] :, :])
         if layer == 0:
             hidden = jnp.broadcast_to(hidden[:, None], (*attended.shape[:3], hidden.shape[-1]))
-        if last:
-            hidden, attended = hidden[:, read], attended[:, read]
-        hidden = block.merge(hidden, attended)
-    return norm(hidden), StartCaches(tuple(keys), tuple(values))
+        if layer < len(blocks) - 1:
+            hidden = block.merge(hidden, attended)
+    newest = norm(blocks[-1].merge(hidden[:, read, 1], attended[:, read, 1]))
+    return newest, Unfinished(hidden[:, :, 0], attended[:, :, 0]), StartCaches(tuple(keys), tuple(values))
+
+
+def finish(blocks: Sequence, norm: Callable[[Array], Array], unfinished: Unfinished, start: Array) -> Array:
+    """Normed hidden [B, D] of the token before the newest, from the start `start` int32 [B] of each row."""
+    rows = jnp.arange(len(start))
+    return norm(blocks[-1].merge(unfinished.hidden[rows, start], unfinished.attended[rows, start]))
 
 
 def follow(

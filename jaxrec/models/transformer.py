@@ -2,7 +2,7 @@
 
 Positions are the caller's business (a timestep embedding, added before), so that a pre-trained language model can stand
 behind the same call. Other decoders offer the same methods: `__call__`, `suffixes` and `extend`, and, for the
-incremental search, `start_caches`, `grow` and `follow`.
+incremental search, `start_caches`, `grow`, `finish` and `follow`.
 """
 
 from __future__ import annotations
@@ -133,18 +133,14 @@ class Transformer(nn.Module):
         )
 
     def grow(
-        self,
-        caches: start_caches.StartCaches,
-        embeddings: Array,
-        mask: Array,
-        clock: Array,
-        *,
-        read: Array,
-        num_last: int = 1,
-    ) -> tuple[Array, start_caches.StartCaches]:
+        self, caches: start_caches.StartCaches, embeddings: Array, mask: Array, clock: Array, *, read: Array
+    ) -> tuple[Array, start_caches.Unfinished, start_caches.StartCaches]:
         """Appends a block of tokens to every start's cache; see `start_caches.grow`."""
-        embeddings = embeddings.astype(self.dtype)
-        return start_caches.grow(self.blocks, self.norm, caches, embeddings, mask, clock, read=read, num_last=num_last)
+        return start_caches.grow(self.blocks, self.norm, caches, embeddings.astype(self.dtype), mask, clock, read=read)
+
+    def finish(self, unfinished: start_caches.Unfinished, start: Array) -> Array:
+        """The output [B, D] of the token before the newest, from one start; see `start_caches.finish`."""
+        return start_caches.finish(self.blocks, self.norm, unfinished, start)
 
     def follow(self, caches: start_caches.StartCaches, embedding: Array, mask: Array, start: Array) -> Array:
         """The output [B, D] of one more token after one start's cache; see `start_caches.follow`."""

@@ -29,8 +29,8 @@ def test_every_start_equals_the_forward_pass_from_there(num_layers):
     def grow(caches, block, clock, length, start):
         model = module.bind(variables)
         mask = start_caches.visible(clock, length, caches, STARTS, BLOCK)
-        hidden, caches = model.grow(caches, block, mask, clock, read=jnp.arange(STARTS), num_last=2)
-        return hidden, caches, model.follow(caches, extra, mask, start)
+        newest, unfinished, caches = model.grow(caches, block, mask, clock, read=jnp.arange(STARTS))
+        return newest, model.finish(unfinished, start), caches, model.follow(caches, extra, mask, start)
 
     caches = jax.jit(lambda: module.start_caches(USERS, STARTS, BLOCK))()
     for turn in range(TURNS):
@@ -38,16 +38,17 @@ def test_every_start_equals_the_forward_pass_from_there(num_layers):
         length = np.minimum(turn + 1 - begun, STARTS).astype(np.int32)
         start = np.array([turn % STARTS, (turn + 1) % STARTS])
         end = BLOCK * (turn + 1)
-        hidden, caches, following = grow(caches, tokens[:, end - BLOCK : end], np.int32(turn), length, start)
+        newest, before, caches, following = grow(caches, tokens[:, end - BLOCK : end], np.int32(turn), length, start)
         first = np.maximum(turn - (turn - np.arange(STARTS)[:, None]) % STARTS, begun)  # [S, B]
         sees = np.arange(TOTAL) >= (BLOCK * first + BLOCK - 1)[..., None]
         sequence = tokens.copy()
         sequence[:, end] = extra
         expected = np.array(forward(sequence, sees[:, :, None] & np.tri(TOTAL, dtype=bool))).swapaxes(0, 1)
-        np.testing.assert_allclose(hidden[:, :, 1], expected[:, :, end - 1], atol=3e-6)
-        longer = (first < turn).T
-        np.testing.assert_allclose(np.array(hidden)[longer][:, 0], np.array(expected)[longer][:, end - 2], atol=3e-6)
-        np.testing.assert_allclose(following, np.array(expected)[np.arange(USERS), start, end], atol=3e-6)
+        np.testing.assert_allclose(newest, expected[:, :, end - 1], atol=3e-6)
+        chosen = expected[np.arange(USERS), start]
+        longer = first[start, np.arange(USERS)] < turn
+        np.testing.assert_allclose(before[longer], chosen[longer, end - 2], atol=3e-6)
+        np.testing.assert_allclose(following, chosen[:, end], atol=3e-6)
 
 
 def test_grouped_queries_equal_repeated_keys():

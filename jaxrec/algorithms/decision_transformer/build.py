@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import flax.linen as nn
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer.tokens import Tokens
+from jaxrec.algorithms.language import prior
 from jaxrec.data.views import Windows
 from jaxrec.models import encoders
 from jaxrec.models.transformer import Transformer
@@ -52,8 +54,10 @@ def tokens(config: ConfigDict, spec: Spec) -> Tokens:
     )
 
 
-def backbone(config: ConfigDict) -> Transformer:
-    """The transformer from scratch; a language model stands in by offering the same methods."""
+def backbone(config: ConfigDict) -> nn.Module:
+    """The transformer from scratch, or the language model that `backbone` names."""
+    if config.get("backbone", ""):
+        return prior.decoder(config)
     return Transformer(config.width, config.num_layers, config.num_heads, config.dropout)
 
 

@@ -59,8 +59,8 @@ def incremental(network: Network, config: ConfigDict, spec: Spec, lengths: tuple
         block = steps.tokens.reshape(len(length), 2 * TOKENS, -1)[:, 1 : 1 + TOKENS]
         mask = start_caches.visible(clock, length, memory.caches, num_starts, TOKENS)
         read = (clock - jnp.asarray(lengths) + 1) % num_starts
-        hidden, caches = model.backbone.grow(memory.caches, block, mask, clock, read=read, num_last=2)
-        index, found = decide(model, hidden, length, lengths)
+        state, before, caches = model.backbone.grow(memory.caches, block, mask, clock, read=read)
+        index, found = decide(model, state, lambda k: model.backbone.finish(before, read[k]), length, lengths)
         return Memory(steps, length, memory.clock + 1, caches), found.replace(cache=Chosen(read[index], mask))
 
     def respond(model: Network, memory: Memory, found: Found, token: Array) -> tuple[Memory, Array]:

@@ -3,15 +3,23 @@
 Ablations: `use_max=False` is MDT4Rec-Max, `embedding="linear"` the linear rows of table 4. Our reading: rewards are
 normalised like returns, so that no loss drowns the others; the reward estimator sees zeros for a_{t-1} at the first
 step of a sequence; a window that starts mid-episode keeps absolute turns.
+
+With `backbone` a language model takes the transformer's place (M 3.3, `language.prior`): its width is the tokens', its
+own depth and heads hold, and the auxiliary language loss (M 3.4, L_language) keeps it one. Its position table is not
+added to trajectory tokens, which carry their timestep; rotary models number them within the sequence. Our reading: a
+frozen model needs no language loss, for nothing could follow it.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, objectives
+from jaxrec.algorithms.decision_transformer import build, language, objectives
 from jaxrec.algorithms.decision_transformer.network import Network
 from jaxrec.algorithms.decision_transformer.policy import SEARCHES, policy
+from jaxrec.algorithms.language import prior
 from jaxrec.data import views
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.types import Algorithm, Array, JaxrecError, Params, Spec
@@ -47,6 +55,10 @@ def defaults() -> ConfigDict:
             # a cross-entropy of ln 60 at first: as it is, it drowns the action (Elastic DT: 0.001)
             "return_bins_weight": 0.01,
             "batch_size": 64,  # windows per step
+            **prior.defaults(),
+            "language_weight": 0.1,  # lambda of L_language (M 3.4), if a backbone learns; 0 = no such loss
+            "language_batch_size": 8,  # stretches of text per step
+            "language_length": 64,  # tokens of each
             "optimizer": optimizer,
         }
     )
@@ -54,26 +66,32 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
+    config = language.sized(config)
     check(config, spec)
     network = make_network(config, spec)
 
     def init_params(key: Array) -> Params:
-        return network.init(key, build.blank(config, spec))["params"]
+        params = network.init(key, build.blank(config, spec))["params"]
+        return language.complete(network.backbone, config, params, key)
 
-    def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
+    def loss_fn(params: Params, target_params: Params, batch: Any, key: Array):
         del target_params
-        return losses(network, config, params, normalised(batch, spec), key)
+        windows, ids = language.parts(config, batch)
+        terms, metrics = losses(network, config, params, normalised(windows, spec), key)
+        return terms | language.loss(network.backbone, config, params, ids, key), metrics
 
     view = views.windows(
         batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
     )
     tx = optimizers.make(config.optimizer)
-    return Algorithm(learner.from_loss(init_params, loss_fn, tx), sources.logged(view), policy(network, config, spec))
+    learning = learner.from_loss(init_params, loss_fn, tx, frozen=prior.frozen(config), load=prior.from_files(config))
+    return Algorithm(learning, sources.logged(language.view(config, view)), policy(network, config, spec))
 
 
 def check(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError on settings that cannot work, before anything is compiled."""
     build.check(config, spec)
+    language.check(config, spec)
     if config.delta < 1:
         raise JaxrecError(f"algorithm.delta is {config.delta}: set it to 1 or more turns")
     if config.search not in SEARCHES:

@@ -103,7 +103,7 @@ def search(model: Network, tokens: Array, valid: Array, available: Array, length
       available: int32 [B], real turns. lengths: candidates in turns, ascending.
     """
     hidden, suffixes = model.backbone.suffixes(tokens, valid, lengths=tuple(num_tokens(n) for n in lengths), num_last=2)
-    index, found = decide(model, hidden, available, lengths)
+    index, found = decide(model, *_from_last_two(hidden), available, lengths)
     return found.replace(cache=suffixes.choose(index))
 
 
@@ -115,15 +115,28 @@ def search_loop(model: Network, tokens: Array, valid: Array, available: Array, l
         real = valid[:, valid.shape[1] - size :]
         hidden = model.backbone(tokens[:, tokens.shape[1] - size :], real[:, None] & jnp.tri(size, dtype=bool)[None])
         outputs.append(jnp.pad(hidden[:, -2:], ((0, 0), (2 - min(2, size), 0), (0, 0))))
-    return decide(model, jnp.stack(outputs, axis=1), available, lengths)[1]
+    return decide(model, *_from_last_two(jnp.stack(outputs, axis=1)), available, lengths)[1]
 
 
-def decide(model: Network, hidden: Array, available: Array, lengths: tuple[int, ...]) -> tuple[Array, Found]:
-    """Index [B] of the winner, and what is found of it, from the last two outputs [B, K, 2, D] of every candidate."""
-    state = hidden[:, :, 1]
+def decide(
+    model: Network,
+    state: Array,
+    previous: Callable[[Array], Array],
+    available: Array,
+    lengths: tuple[int, ...],
+) -> tuple[Array, Found]:
+    """Index [B] of the winner, and what is found of it, from h(s_t) [B, K, D] of every candidate.
+
+    `previous(index)` is h(a_{t-1}) [B, D] of the candidates `index`.
+    """
     max_return = model.read_max_return(state) if model.use_max else jnp.zeros(state.shape[:-1])
     index = best(max_return, lengths, available)
     rows = jnp.arange(len(index))
     length = jnp.minimum(jnp.asarray(lengths)[index], available)
-    previous = jnp.where(length[:, None] > 1, hidden[rows, index, 0], 0.0)
-    return index, Found(length, max_return[rows, index], state[rows, index], previous, None)
+    before = jnp.where(length[:, None] > 1, previous(index), 0.0)
+    return index, Found(length, max_return[rows, index], state[rows, index], before, None)
+
+
+def _from_last_two(hidden: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """What `decide` takes, from the last two outputs [B, K, 2, D] of every candidate."""
+    return hidden[:, :, 1], lambda index: hidden[jnp.arange(len(index)), index, 0]
