@@ -131,6 +131,8 @@ class Spec:
     reward_range: tuple[float, float] = (0.0, 1.0)
     return_range: tuple[float, float] = (0.0, 1.0)
     environment: Any = None  # the gymnax environment an on-policy or replay source steps
+    # What is known of users and items beside their feedback: (float32 [N, F_u], float32 [A, F_i]), or None.
+    features: Any = dataclasses.field(default=None, compare=False, repr=False)
     vocabulary: int = 0  # token ids of the text that comes with the data; 0 = no text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,33 +21,37 @@ CHOICES = {
 }
 WHERE = "environment 'feedback_matrix': "
 Factors = tuple[np.ndarray, np.ndarray]
+# (user [N, D], item [A, D]) whose dot products are the ratings, or users int32 [n] -> ratings float32 [n, A].
+Model = Factors | Callable[[np.ndarray], np.ndarray]
+USERS_AT_ONCE = 64  # rows asked of a model that has no factors
 
 
 def build(config: ConfigDict, interactions: Interactions, user_model: Any) -> tuple[Any, Any]:
     """(rewards record, exit-rule record) of the split that the config names."""
-    factors = _factors(user_model, config.split, interactions)
+    model = _model(user_model, config.split, interactions)
     dense = config.form == "dense"
     if dense:
-        matrix = completed_matrix(_rows(interactions, config.split), factors, config.reward_low, config.reward_high)
+        matrix = completed_matrix(_rows(interactions, config.split), model, config.reward_low, config.reward_high)
         paid = rewards.Dense(jnp.asarray(matrix))
     else:
-        user, item = _needed(factors, "form = factors")
+        user, item = _factors(model, "form = factors")
         low, high = jnp.float32(config.reward_low), jnp.float32(config.reward_high)
         paid = rewards.Factors(jnp.asarray(user), jnp.asarray(item), low, high)
     if config.exit_rule == "category":
         return paid, _category_rule(config, interactions)
     if config.exit_distance_source == "test" and config.split != "test":
-        matrix, factors = None, _leaked(user_model, interactions)
+        matrix, model = None, _leaked(user_model, interactions)
         if dense:
-            matrix = completed_matrix(_rows(interactions, "test"), factors, config.reward_low, config.reward_high)
+            matrix = completed_matrix(_rows(interactions, "test"), model, config.reward_low, config.reward_high)
     threshold = jnp.float32(config.threshold)
     if dense:
         return paid, exit_rules.Distance(jnp.asarray(exit_rules.column_distances(matrix)), threshold)
-    return paid, exit_rules.FactorDistance(jnp.asarray(exit_rules.distance_embedding(*factors)), threshold)
+    embedding = exit_rules.distance_embedding(*_factors(model, "form = factors"))
+    return paid, exit_rules.FactorDistance(jnp.asarray(embedding), threshold)
 
 
-def completed_matrix(rows: Interactions, factors: Factors | None, low: float, high: float) -> np.ndarray:
-    """float32 [N, A]: observed ratings (the mean where a pair was rated twice), clip(U V', low, high) elsewhere.
+def completed_matrix(rows: Interactions, model: Model | None, low: float, high: float) -> np.ndarray:
+    """float32 [N, A]: observed ratings (the mean where a pair was rated twice), the model's, clipped, elsewhere.
 
     Observed ratings outside [low, high] are clipped too. Raises JaxrecError if ratings are missing and nothing
     predicts them.
@@ -55,14 +59,31 @@ def completed_matrix(rows: Interactions, factors: Factors | None, low: float, hi
     shape = (rows.num_users, rows.num_items)
     cell, inverse = np.unique(rows.user.astype(np.int64) * shape[1] + rows.item, return_inverse=True)
     mean = np.bincount(inverse, rows.feedback, len(cell)) / np.maximum(np.bincount(inverse, minlength=len(cell)), 1)
-    if factors is None and len(cell) < shape[0] * shape[1]:
+    if model is None and len(cell) < shape[0] * shape[1]:
         raise JaxrecError(
             f"{WHERE}{shape[0] * shape[1] - len(cell)} of {shape[0]} x {shape[1]} ratings of {rows.name} are missing; "
             "fit a user model first (stage user_model), or give user_model=(user_factors, item_factors)"
         )
-    matrix = np.zeros(shape, np.float32) if factors is None else factors[0] @ factors[1].T
+    matrix = np.zeros(shape, np.float32) if model is None else _predicted(model, shape)
     matrix.reshape(-1)[cell] = mean
     return np.clip(matrix, low, high, out=matrix)
+
+
+def _predicted(model: Model, shape: tuple[int, int]) -> np.ndarray:
+    if not callable(model):
+        return model[0] @ model[1].T
+    matrix = np.empty(shape, np.float32)
+    for first in range(0, shape[0], USERS_AT_ONCE):
+        # The last block reaches back instead of being short: a jitted model is compiled for one size.
+        start = max(min(first, shape[0] - USERS_AT_ONCE), 0)
+        users = np.arange(start, min(start + USERS_AT_ONCE, shape[0]), dtype=np.int32)
+        found = np.asarray(model(users), np.float32)
+        if found.shape != (len(users), shape[1]):
+            raise JaxrecError(f"{WHERE}user model gives {found.shape} for {len(users)} users of {shape[1]} items")
+        matrix[users] = found
+    if not np.isfinite(matrix).all():
+        raise JaxrecError(f"{WHERE}the user model's ratings are not finite; lower its learning rate and fit it again")
+    return matrix
 
 
 def _rows(interactions: Interactions, split: str) -> Interactions:
@@ -74,14 +95,14 @@ def _rows(interactions: Interactions, split: str) -> Interactions:
     return rows
 
 
-def _factors(user_model: Any, split: str, interactions: Interactions) -> Factors | None:
-    """The (user, item) factors of a split as float32 arrays, their shapes checked against the log."""
+def _model(user_model: Any, split: str, interactions: Interactions) -> Model | None:
+    """The model of a split; (user, item) factors become float32 arrays, their shapes checked against the log."""
     if isinstance(user_model, Mapping):
         if split not in user_model:
-            raise JaxrecError(f"{WHERE}user_model has factors for {sorted(user_model)}, but split is {split!r}")
+            raise JaxrecError(f"{WHERE}user_model has models for {sorted(user_model)}, but split is {split!r}")
         user_model = user_model[split]
-    if user_model is None:
-        return None
+    if user_model is None or callable(user_model):
+        return user_model
     user, item = (np.asarray(f, np.float32) for f in user_model)
     expected = (interactions.num_users, interactions.num_items)
     if (len(user), len(item)) != expected or user.shape[1:] != item.shape[1:]:
@@ -94,19 +115,24 @@ def _factors(user_model: Any, split: str, interactions: Interactions) -> Factors
     return user, item
 
 
-def _needed(factors: Factors | None, what: str) -> Factors:
-    if factors is None:
-        raise JaxrecError(f"{WHERE}{what} needs user_model=(user_factors, item_factors)")
-    return factors
+def _factors(model: Model | None, what: str) -> Factors:
+    if model is None or callable(model):
+        raise JaxrecError(
+            f"{WHERE}{what} needs user_model=(user_factors, item_factors); others work in the form 'dense'"
+        )
+    return model
 
 
-def _leaked(user_model: Any, interactions: Interactions) -> Factors:
+def _leaked(user_model: Any, interactions: Interactions) -> Model:
     if not isinstance(user_model, Mapping):
         raise JaxrecError(
             f"{WHERE}exit_distance_source = test needs user_model={{'train': ..., 'test': ...}}: the test matrix "
             "is completed by its own factorisation"
         )
-    return _needed(_factors(user_model, "test", interactions), "exit_distance_source = test")
+    model = _model(user_model, "test", interactions)
+    if model is None:
+        raise JaxrecError(f"{WHERE}exit_distance_source = test needs a model of the test ratings; user_model has none")
+    return model
 
 
 def _category_rule(config: ConfigDict, interactions: Interactions) -> exit_rules.Category:

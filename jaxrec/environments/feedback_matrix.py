@@ -74,8 +74,9 @@ def make(
 
     Args:
       interactions: a log; only the rows of `config.split` are used (with exit_distance_source = test, those too).
-      user_model: (user factors [N, D], item factors [A, D]) fitted on the same rows, which predict the missing ratings;
-        a mapping {"train": ..., "test": ...} of such pairs where the leak is asked for; None where nothing is missing.
+      user_model: what predicts the missing ratings, fitted on the same rows: (user factors [N, D], item factors [A, D])
+        or, in the form `dense`, any function of users int32 [n] to ratings [n, A]; a mapping {"train": ...,
+        "test": ...} of such models where the leak is asked for; None where nothing is missing.
     """
     del root
     _check(config, interactions)

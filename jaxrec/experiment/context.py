@@ -64,18 +64,23 @@ class Context:
         """(environment, params) of config.environments[name]."""
         if name not in self._environments:
             config = self.config.environments[name]
-            models = {split: self._factors(stage) for split, stage in user_models(config).items()}
+            models = {split: self._predictions(stage) for split, stage in user_models(config).items()}
             user_model = models.get("", models) or None
             # The simulators that bring their own world neither need nor can use a log of ratings.
             interactions = self.interactions if self.config.data.name else None
             self._environments[name] = problem.make_environment(config, interactions, user_model, self.config.data.root)
         return self._environments[name]
 
-    def _factors(self, stage: str) -> Any:
-        """(user, item) factors of a fitted user model; seed 0, as an environment is one world for all seeds."""
-        params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), self.fitted(stage).params)
-        name = self.config.stages[stage].algorithm.name
-        return importlib.import_module(f"jaxrec.algorithms.{name}").factors(params)
+    def _predictions(self, stage: str) -> Any:
+        """What a fitted user model says of every pair: its (user, item) factors where it has any, else a function of
+        users [n] to ratings [n, A]. Seed 0, as an environment is one world for all seeds."""
+        fitted = self.fitted(stage)
+        params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), fitted.params)
+        module = importlib.import_module(f"jaxrec.algorithms.{self.config.stages[stage].algorithm.name}")
+        if hasattr(module, "factors"):
+            return module.factors(params)
+        score = jax.jit(fitted.algorithm.scorer)
+        return lambda users: np.asarray(score(params, users))
 
     def stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
         """(data, spec) a fit stage trains on: the log, an environment's params, collected trajectories or a text; where

@@ -94,9 +94,19 @@ def spec_of_environment(environment: Any, params: Any) -> Spec:
 
 def spec_of_interactions(interactions: Interactions) -> Spec:
     """For algorithms that see the log alone: one step per episode."""
+    from jaxrec.data import features
+
     low, high = float(interactions.feedback.min()), float(interactions.feedback.max())
     return Spec(
-        interactions.num_users, interactions.num_items, max_turn=1, reward_range=(low, high), return_range=(low, high)
+        interactions.num_users,
+        interactions.num_items,
+        max_turn=1,
+        reward_range=(low, high),
+        return_range=(low, high),
+        features=(
+            features.indicators(interactions.user_features, interactions.num_users),
+            features.indicators(interactions.item_features, interactions.num_items),
+        ),
     )
 
 
