@@ -32,13 +32,13 @@ def defaults() -> dict[str, Any]:
         "init": "pretrained",  # the folder's weights, or "random": its shape alone
         "adapt": "lora",  # lora, frozen or full
         "lora": {"rank": 16, "alpha": 32.0, "dropout": 0.1},  # M 4.1
-        "dtype": "float32",  # the language model computes in it (parameters stay float32); bfloat16 on accelerators
+        "backbone_dtype": "float32",  # what it computes in (parameters stay float32); bfloat16 on accelerators
     }
 
 
 def check(config: ConfigDict) -> None:
     """Raises JaxrecError on options that mean nothing, and on a folder that cannot be loaded."""
-    for leaf, choices in (("init", ("pretrained", "random")), ("adapt", _FROZEN), ("dtype", _DTYPES)):
+    for leaf, choices in (("init", ("pretrained", "random")), ("adapt", _FROZEN), ("backbone_dtype", _DTYPES)):
         if config[leaf] not in choices:
             raise JaxrecError(f"algorithm.{leaf} is {config[leaf]!r}: choose one of {sorted(choices)}")
     if config.adapt == "lora" and config.lora.rank < 1:
@@ -51,7 +51,7 @@ def check(config: ConfigDict) -> None:
 def decoder(config: ConfigDict) -> Decoder:
     """The module; adapters only where they are what learns."""
     lora = LoRA(config.lora.rank, config.lora.alpha, config.lora.dropout) if config.adapt == "lora" else LoRA()
-    return Decoder(decoder_config.read(config.backbone), lora, config.dropout, _DTYPES[config.dtype])
+    return Decoder(decoder_config.read(config.backbone), lora, config.dropout, _DTYPES[config.backbone_dtype])
 
 
 def frozen(config: ConfigDict) -> tuple[str, ...]:
