@@ -6,20 +6,18 @@ from the state encoder of paper M, items are predicted by cross-entropy, continu
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
-from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, window
+from jaxrec.algorithms.decision_transformer import build
 from jaxrec.algorithms.decision_transformer.objectives import action_accuracy, action_loss
+from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
 from jaxrec.data import views
 from jaxrec.models.dense import Dense
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, Observation, Params, Policy, Spec
+from jaxrec.types import Algorithm, Array, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -52,6 +50,7 @@ class Network(nn.Module):
     backbone: nn.Module
     num_outputs: int
     continuous: bool = False
+    places = (0, 1)  # of the return and the state in a step
 
     def setup(self):
         self.action_head = Dense(self.num_outputs)
@@ -60,10 +59,18 @@ class Network(nn.Module):
         output = self.action_head(hidden)
         return jnp.tanh(output) if self.continuous else output
 
+    def respond(self, hidden: Array, length: Array) -> Array:
+        """The output [B, ...] from the last three outputs [B, 3, D] of a window that ends at the newest state."""
+        del length
+        return self.read_action(hidden[:, -1])
+
+    def features(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
+        """What each step's action is read from, [B, T, D], from its tokens, each [B, T, D]."""
+        return self.backbone(interleave(returns, states, actions), None, deterministic)[:, 1::3]
+
     def read(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
-        """The output at each step from its tokens, each [B, T, D]."""
-        hidden = self.backbone(interleave(returns, states, actions), None, deterministic)
-        return self.read_action(hidden[:, 1::3])
+        """The output at each step from its tokens."""
+        return self.read_action(self.features(states, returns, actions, deterministic))
 
     def __call__(self, windows: views.Windows, deterministic: bool = True) -> Array:
         return self.read(*self.tokens(windows), deterministic)
@@ -94,43 +101,3 @@ def make_network(config: ConfigDict, spec: Spec) -> Network:
     """The network a config describes."""
     outputs = spec.action_size or spec.num_items
     return Network(build.tokens(config, spec), build.backbone(config), outputs, spec.action_size > 0)
-
-
-@struct.dataclass
-class Carry:
-    """`target` float32 [B], the normalised return still asked for; `action` [B, D_a] the last one where continuous."""
-
-    window: window.Window
-    target: Array
-    action: Array
-
-
-def policy(network: Network, config: ConfigDict, spec: Spec) -> Policy:
-    """Re-encodes the window of T steps at every turn; rewards are taken off the return asked for at turn 0."""
-    scale = 1.0 / max(spec.return_range[1] - spec.return_range[0], 1e-6)
-    state_window = config.state_window if build.sees_history(spec) else None
-
-    def init(params: Params, num_users: int) -> Carry:
-        del params
-        steps = window.empty(num_users, config.context_length, config.width, state_window)
-        return Carry(steps, jnp.zeros(num_users), jnp.zeros((num_users, spec.action_size)))
-
-    def act(params: Params, carry: Carry, observation: Observation, key: Array) -> tuple[Carry, Array]:
-        del key
-        model = network.bind({"params": params})
-        turn = observation.turn
-        last_action = carry.action if spec.action_size else observation.item
-        target = jnp.where(turn == 0, config.target_return, carry.target - observation.feedback * scale)
-        steps = window.write(carry.window, 2, model.tokens.actions(last_action, turn - 1))
-        steps = window.advance(steps, observation)
-        steps = window.write(steps, 0, model.tokens.returns(target, turn))
-        steps = window.write(steps, 1, model.tokens.states(*window.state_inputs(steps, observation)))
-        tokens, valid = window.sequence(steps, 2)
-        hidden, _ = model.backbone.suffixes(tokens, valid, lengths=(tokens.shape[1],))
-        output = model.read_action(hidden[:, 0, 0])
-        return Carry(steps, target, output if spec.action_size else carry.action), output
-
-    def diagnostics(carry: Any) -> dict[str, Array]:
-        return {"history_length": carry.window.length}
-
-    return Policy(init, act, diagnostics)

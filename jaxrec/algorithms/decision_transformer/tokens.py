@@ -28,12 +28,32 @@ class ItemEmbedding(nn.Module):
         return embedded
 
 
+class PromptEmbedding(nn.Module):
+    """Numbers [...] to tokens [..., D]: learned vectors, mixed by a learned soft discretisation (DT4Rec's prompt).
+
+    The number's scores over the vectors are a skip connection round a linear layer, as in AutoDis (Guo et al., 2021),
+    from which DT4Rec takes it: h = leaky_relu(w R), softmax(W h + a h).
+    """
+
+    num_vectors: int
+    width: int
+    skip: float = 0.1  # a; our reading, as is one temperature of 1
+
+    @nn.compact
+    def __call__(self, values: Array) -> Array:
+        scores = nn.leaky_relu(Dense(self.num_vectors)(values[..., None]))
+        weights = nn.softmax(Dense(self.num_vectors)(scores) + self.skip * scores)
+        vectors = self.param("vectors", nn.initializers.normal(1.0), (self.num_vectors, self.width), jnp.float32)
+        return weights @ vectors
+
+
 class Tokens(nn.Module):
     """Three embeddings, one learned timestep embedding added to all of them, one norm (published DT).
 
     Timesteps are absolute turns in the episode, so a token does not change when the window moves on. `encoder` turns
     the (item, feedback) history into a state and is trained with the rest; None where the environment's vector is all
-    there is. Returns are normalised, [...]; actions are items [...], or vectors [..., D_a] where `continuous`.
+    there is. Returns are normalised, [...]; actions are items [...], or vectors [..., D_a] where `continuous`. With
+    `prompt_vectors` returns are embedded by so many learned vectors.
     """
 
     width: int
@@ -42,11 +62,15 @@ class Tokens(nn.Module):
     continuous: bool = False
     layers: int = 2
     encoder: nn.Module | None = None
+    prompt_vectors: int = 0
 
     def setup(self):
         self.timestep_embedding = nn.Embed(self.max_turn + 1, self.width)
         self.state_embedding = Embedding(self.width, self.layers)
-        self.return_embedding = Embedding(self.width, self.layers)
+        if self.prompt_vectors:
+            self.return_prompt = PromptEmbedding(self.prompt_vectors, self.width)
+        else:
+            self.return_embedding = Embedding(self.width, self.layers)
         self.action_embedding = (
             Embedding(self.width, self.layers)
             if self.continuous
@@ -65,6 +89,8 @@ class Tokens(nn.Module):
 
     def returns(self, return_to_go: Array, timestep: Array) -> Array:
         """[..., D] from normalised returns [...]."""
+        if self.prompt_vectors:
+            return self._timed(self.return_prompt(return_to_go), timestep)
         return self._timed(self.return_embedding(return_to_go[..., None]), timestep)
 
     def actions(self, action: Array, timestep: Array) -> Array:

@@ -1,0 +1,57 @@
+"""Acting on a return that is asked for at turn 0, each observed reward then taken off it (Decision Transformer)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import struct
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.decision_transformer import build, window
+from jaxrec.types import Array, Observation, Params, Policy, Spec
+
+
+@struct.dataclass
+class Carry:
+    """`target` float32 [B], the normalised return still asked for; `action` [B, D_a] the last one where continuous."""
+
+    window: window.Window
+    target: Array
+    action: Array
+
+
+def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
+    """Re-encodes the window of T steps at every turn.
+
+    `network` offers `tokens`, `backbone`, `places` (where in a step its return and its state stand, the later one is
+    the last token) and `respond(hidden [B, 3, D], length int32 [B]) -> output`, which is given the last three outputs.
+    """
+    scale = 1.0 / max(spec.return_range[1] - spec.return_range[0], 1e-6)
+    state_window = config.state_window if build.sees_history(spec) else None
+    return_place, state_place = network.places
+
+    def init(params: Params, num_users: int) -> Carry:
+        del params
+        steps = window.empty(num_users, config.context_length, config.width, state_window)
+        return Carry(steps, jnp.zeros(num_users), jnp.zeros((num_users, spec.action_size)))
+
+    def act(params: Params, carry: Carry, observation: Observation, key: Array) -> tuple[Carry, Array]:
+        del key
+        model = network.bind({"params": params})
+        turn = observation.turn
+        last_action = carry.action if spec.action_size else observation.item
+        target = jnp.where(turn == 0, config.target_return, carry.target - observation.feedback * scale)
+        steps = window.write(carry.window, 2, model.tokens.actions(last_action, turn - 1))
+        steps = window.advance(steps, observation)
+        steps = window.write(steps, return_place, model.tokens.returns(target, turn))
+        steps = window.write(steps, state_place, model.tokens.states(*window.state_inputs(steps, observation)))
+        tokens, valid = window.sequence(steps, 2)
+        hidden, _ = model.backbone.suffixes(tokens, valid, lengths=(tokens.shape[1],), num_last=3)
+        output = model.respond(hidden[:, 0], steps.length)
+        return Carry(steps, target, output if spec.action_size else carry.action), output
+
+    def diagnostics(carry: Any) -> dict[str, Array]:
+        return {"history_length": carry.window.length}
+
+    return Policy(init, act, diagnostics)

@@ -1,0 +1,20 @@
+"""Weighted contrast between what a model makes of the right prompt and of a wrong one (DT4Rec, WWW 2023)."""
+
+from __future__ import annotations
+
+import chex
+import jax.numpy as jnp
+
+from jaxrec.types import Array
+
+
+def prompt_contrast(positive: Array, negative: Array, distance: Array) -> Array:
+    """distance * cos(positive [D], negative [D]), a scalar to be made small.
+
+    The farther apart two prompts are (`distance`, a scalar), the less may their outcomes resemble each other. Our
+    reading: similarity is the cosine, so that the loss is bounded, and the weight is the distance itself.
+    """
+    chex.assert_rank([positive, negative, distance], [1, 1, 0])
+    chex.assert_type([positive, negative, distance], float)
+    scale = jnp.sqrt(jnp.maximum(jnp.sum(positive**2) * jnp.sum(negative**2), 1e-12))
+    return distance * jnp.sum(positive * negative) / scale
