@@ -12,15 +12,18 @@ from jaxrec.types import Array
 _SHARPNESS = 2.0**20
 
 
+def unit(vectors: Array) -> Array:
+    """Vectors [..., D] in unit length; zero vectors stay zero, and their gradient finite."""
+    squares = jnp.sum(jnp.square(vectors), axis=-1, keepdims=True)
+    return vectors * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))
+
+
 def scores(action: Array, items: Array) -> Array:
     """<action, e_i / ||e_i||> [..., A] of an action vector [..., D] and item vectors [A, D] (EasyRL4Rec).
 
     An item without a direction (a zero vector) scores 0. No gradient goes to the item vectors.
     """
-    items = jax.lax.stop_gradient(items)
-    squares = jnp.sum(jnp.square(items), axis=-1, keepdims=True)
-    units = items * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
-    return action @ units.T
+    return action @ unit(jax.lax.stop_gradient(items)).T
 
 
 def greedy_logits(values: Array) -> Array:

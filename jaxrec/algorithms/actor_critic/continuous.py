@@ -3,7 +3,9 @@
 An action vector recommends the item argmax_i <action, e_i / ||e_i||> (paper M 4.1 follows EasyRL4Rec here). A policy
 therefore returns these scores, to which the rollout's mask of seen items applies; the vector itself is in the carry,
 from where the replay buffer has it. Our reading: e_i is the state encoder's item embedding as it stands when the action
-is taken, no gradient goes to it from here, and the critic values the vector, not the item that it led to.
+is taken, no gradient goes to it from here; and the critic values the vector's direction, which is all that chooses. A
+critic of the vector itself is climbed into the corners of [-1, 1]^D, where noise changes no item: DDPG and TD3 then
+learn little.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class Agent(NamedTuple):
     action_size: D, the environment's own or the width of the item embeddings.
     init_params: key -> params with the roles encoder (where there are histories), actor and critic.
     actor: (params, state) -> [..., outputs], unbounded.
-    critic: (params, state, action) -> [..., C].
+    direction: vectors [..., D] in unit length where they stand for items, as they are where they are the actions.
+    critic: (params, state, action) -> [..., C], of the action's direction.
     states: (params, target_params, batch) -> (state, the next state under the target encoder).
     target: (batch, next value [B]) -> TD target [B].
     """
@@ -44,6 +47,7 @@ class Agent(NamedTuple):
     action_size: int
     init_params: Callable[[Array], Params]
     actor: Callable[[Params, Array], Array]
+    direction: Callable[[Array], Array]
     critic: Callable[[Params, Array, Array], Array]
     states: Callable[[Params, Params, sources.Transitions], tuple[Array, Array]]
     encoder: state.StateEncoder
@@ -68,11 +72,14 @@ def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_actio
         now = encoder.features(params, batch.carry.history, batch.observation)
         return now, encoder.features(target_params, batch.next_carry.history, batch.next_observation)
 
+    direction = (lambda action: action) if spec.action_size else item_actions.unit
+
     return Agent(
         action_size=size,
         init_params=init_params,
         actor=lambda params, now: actors.apply({"params": params["actor"]}, now),
-        critic=lambda params, now, action: critics.apply({"params": params["critic"]}, now, action),
+        direction=direction,
+        critic=lambda params, now, action: critics.apply({"params": params["critic"]}, now, direction(action)),
         states=states,
         encoder=encoder,
         reward_scale=state.reward_scale(spec),

@@ -18,7 +18,7 @@ from jaxrec.types import Algorithm, Array, Params, Spec
 
 def defaults() -> ConfigDict:
     config = continuous.defaults()
-    config.exploration_noise = 0.1  # standard deviation per number of the action, whose range is [-1, 1]
+    config.exploration_noise = 0.1  # standard deviation per number of the action, in [-1, 1] or of unit length
     return config
 
 
@@ -27,7 +27,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     agent = continuous.build(config, spec, num_critics=1)
 
     def actor(params: Params, now: Array) -> Array:
-        return jnp.tanh(agent.actor(params, now))
+        return agent.direction(jnp.tanh(agent.actor(params, now)))
 
     def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
         del key

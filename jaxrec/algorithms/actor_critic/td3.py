@@ -18,7 +18,7 @@ from jaxrec.types import Algorithm, Array, Params, Spec
 
 def defaults() -> ConfigDict:
     config = continuous.defaults()
-    config.exploration_noise = 0.1  # standard deviation per number of the action, whose range is [-1, 1]
+    config.exploration_noise = 0.1  # standard deviation per number of the action, in [-1, 1] or of unit length
     config.smoothing_noise = 0.2  # likewise, of the target action
     config.smoothing_clip = 0.5  # largest smoothing noise
     config.target_update_every = 2  # updates
@@ -31,7 +31,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     agent = continuous.build(config, spec, num_critics=2)
 
     def actor(params: Params, now: Array) -> Array:
-        return jnp.tanh(agent.actor(params, now))
+        return agent.direction(jnp.tanh(agent.actor(params, now)))
 
     def smoothed(params: Params, now: Array, key: Array) -> Array:
         action = actor(params, now)
