@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, dt, mdt4rec, objectives
+from jaxrec.algorithms.decision_transformer import build, cdt4rec, dt, dt4rec, edt4rec, mdt4rec, objectives
 from jaxrec.types import Observation, Spec, Trajectories
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
@@ -107,9 +107,9 @@ def mixed_log():
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32 if x.dtype.kind == "f" else None), data)
 
 
-@pytest.mark.parametrize("module", [mdt4rec, dt])
+@pytest.mark.parametrize("module", [mdt4rec, dt, dt4rec, cdt4rec, edt4rec])
 def test_the_better_half_of_a_mixed_log_is_followed(module):
-    """Both must take item 1 at the start, where the log is undecided, and after a success."""
+    """All must take item 1 at the start, where the log is undecided, and after a success."""
     config = small(module.defaults(), num_layers=1, width=16, dropout=0.0, batch_size=16)
     config.optimizer.learning_rate = 1e-2
     algorithm = module.make(config, SPEC)
