@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -20,7 +21,7 @@ from jaxrec.reporting.progress import Progress
 from jaxrec.reporting.writer import MetricsWriter
 from jaxrec.training import loop, processes
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import Algorithm, JaxrecError, Learner, Params
+from jaxrec.types import Algorithm, Array, JaxrecError, Learner, Params
 
 
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
@@ -86,10 +87,16 @@ def export(context: Context, config: ConfigDict, algorithm: Algorithm, params: P
 
 
 def starting_from(learner: Learner, config: ConfigDict) -> Learner:
-    """The learner, begun at the parameters of seed 0 of another run's fit stage."""
+    """The learner, begun at the parameters of seed 0 of another run's fit stage; target networks begin as copies."""
     stored = read_params(Path(config.init_from), _stored_elsewhere(learner, config))
     params = jax.tree.map(lambda leaf: np.asarray(leaf[0]), stored)
-    return learner._replace(init=lambda key: learner.init(key).replace(params=params), load=None)
+
+    def init(key: Array) -> Any:
+        state = learner.init(key).replace(params=params)
+        copies = {role: jax.tree.map(jnp.copy, params[role]) for role in state.target_params}
+        return state.replace(target_params=copies)
+
+    return learner._replace(init=init, load=None)
 
 
 def check_start(learner: Learner, config: ConfigDict) -> None:

@@ -26,7 +26,7 @@ def _learner(num_items: int):
     def loss_fn(params, target_params, batch, key):
         return {"size": jnp.sum(params["table"]["rows"] ** 2)}, {}
 
-    return learner.from_loss(init_params, loss_fn, optax.sgd(0.1))
+    return learner.from_loss(init_params, loss_fn, optax.sgd(0.1), target_keys=("table",))
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def test_begins_at_the_first_seed_of_the_other_run(finished):
     fitting.check_start(_learner(4), config)
     state = fitting.starting_from(_learner(4), config).init(jax.random.key(1))
     np.testing.assert_array_equal(state.params["table"]["rows"], params["table"]["rows"][0])
+    np.testing.assert_array_equal(state.target_params["table"]["rows"], params["table"]["rows"][0])
     assert state.step == 0
 
 

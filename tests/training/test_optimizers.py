@@ -50,6 +50,19 @@ def test_groups_override_and_must_cover_every_parameter():
         _step(_config(groups={"lm": {"pattern": "backbone/"}, "rest": {"pattern": ".*"}}))
 
 
+def test_a_group_that_steps_at_every_second_update_drops_those_between():
+    groups = {"body": {"pattern": "body/", "every": 2}, "rest": {"pattern": ".*"}}
+    tx = optimizers.make(_config(name="sgd", b1=0.0, learning_rate=0.1, groups=groups))
+    params = {"body/kernel": jnp.ones(1), "head/kernel": jnp.ones(1)}
+    state, steps = tx.init(params), []
+    for gradient in (1.0, 2.0, 4.0, 8.0):
+        updates, state = tx.update({name: gradient * x for name, x in params.items()}, state, params)
+        steps.append([float(updates["body/kernel"][0]), float(updates["head/kernel"][0])])
+    np.testing.assert_allclose(steps, [[0, -0.1], [-0.2, -0.2], [0, -0.4], [-0.8, -0.8]], rtol=1e-6)
+    with pytest.raises(JaxrecError, match="optimizer.every is 0"):
+        optimizers.make(_config(every=0))
+
+
 def test_unknown_optimizer_is_named():
     with pytest.raises(JaxrecError, match="'adamax' is unknown"):
         optimizers.make(_config(name="adamax"))
