@@ -23,11 +23,14 @@ def active(config: ConfigDict) -> bool:
 
 
 def sized(config: ConfigDict) -> ConfigDict:
-    """The options with the language model's own width and heads, unchanged where there is none."""
+    """The options with the language model's own width and heads, unchanged where there is none; the search is batched
+    where positions are rotary or attention slides, which the incremental one's caches cannot hold."""
     if not config.backbone:
         return config
     found, config = decoder_config.read(config.backbone), config.copy_and_resolve_references()
-    config.update({"width": found.width, "num_layers": found.num_layers, "num_heads": 1, "search": "batched"})
+    config.update({"width": found.width, "num_layers": found.num_layers, "num_heads": 1})
+    if found.rotary or found.window:
+        config.search = "batched"
     return config
 
 

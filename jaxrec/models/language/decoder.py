@@ -13,12 +13,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxrec.models import caches
+from jaxrec.models import caches, start_caches
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 from jaxrec.models.language import attention
 from jaxrec.models.language.config import DecoderConfig
 from jaxrec.models.lora import Adapters, LoRA
+from jaxrec.types import JaxrecError
 
 Array = jax.Array
 
@@ -163,3 +164,28 @@ class Decoder(nn.Module):
         """Appends tokens [B, L, D] to cached rows: hidden [B, L, D] and the longer cache."""
         attend = attention.make(self.config)
         return caches.extend(self.blocks, attend, self.norm, cache, embeddings.astype(self.dtype))
+
+    # One cache per start, for the incremental search. Without rotary positions only: those caches are rings over time,
+    # in which a place does not say how far a token is.
+
+    def start_caches(self, num_rows: int, num_starts: int, block_size: int) -> start_caches.StartCaches:
+        """Empty caches for `grow`."""
+        c = self.config
+        if c.rotary or c.window:
+            raise JaxrecError("rotary positions and sliding windows need search = 'batched', not 'incremental'")
+        sizes = {"num_layers": c.num_layers, "num_heads": c.num_kv_heads, "head_size": c.head_size}
+        return start_caches.empty(num_rows, num_starts, block_size, **sizes, dtype=self.dtype)
+
+    def grow(
+        self, caches: start_caches.StartCaches, embeddings: Array, mask: Array, clock: Array, *, read: Array
+    ) -> tuple[Array, start_caches.Unfinished, start_caches.StartCaches]:
+        """Appends a block of tokens to every start's cache; see `start_caches.grow`."""
+        return start_caches.grow(self.blocks, self.norm, caches, embeddings.astype(self.dtype), mask, clock, read=read)
+
+    def finish(self, unfinished: start_caches.Unfinished, start: Array) -> Array:
+        """The output [B, D] of the token before the newest, from one start; see `start_caches.finish`."""
+        return start_caches.finish(self.blocks, self.norm, unfinished, start)
+
+    def follow(self, caches: start_caches.StartCaches, embedding: Array, mask: Array, start: Array) -> Array:
+        """The output [B, D] of one more token after one start's cache; see `start_caches.follow`."""
+        return start_caches.follow(self.blocks, self.norm, caches, embedding.astype(self.dtype), mask, start)

@@ -126,23 +126,43 @@ def test_the_language_loss_is_the_models_own(folder):
     np.testing.assert_allclose(found["language"], 0.1 * expected, rtol=1e-4)
 
 
-def test_it_acts(folder):
-    """Two turns of two users; the second user begins again and must not remember."""
-    algorithm = mdt4rec.make(options(folder, return_draw="mean"), SPEC)
+def drawn(algorithm):
+    """Parameters wide enough that every part of the model matters, without compiling their initialisation."""
     shapes = jax.eval_shape(algorithm.learner.init, jax.random.key(0)).params
     draw = np.random.default_rng(1)
-    params = jax.tree.map(lambda x: jnp.asarray(0.1 * draw.normal(size=x.shape), jnp.float32), shapes)
-    act, key = jax.jit(algorithm.policy.act), jax.random.key(0)
+    return jax.tree.map(lambda x: jnp.asarray(0.2 * draw.normal(size=x.shape), jnp.float32), shapes)
 
-    def seen(turn, item):
-        turn = jnp.asarray(turn, jnp.int32)
-        return Observation(jnp.arange(2), jnp.asarray(item), jnp.ones(2), turn, jnp.zeros((2, 0)))
 
-    carry, first = act(params, algorithm.policy.init(params, 2), seen([0, 0], [1, 2]), key)
-    _, second = act(params, carry, seen([1, 0], [3, 2]), key)
-    assert second.shape == (2, ITEMS) and np.isfinite(second).all()
-    np.testing.assert_allclose(second[1], first[1], atol=1e-5)
-    assert np.abs(second[0] - first[0]).max() > 1e-4
+def played(algorithm, params, turns):
+    """Logits [T, 2, A] of two users whose items are the turn and twice the turn; `turns` [T, 2]."""
+    act, carry, outputs = jax.jit(algorithm.policy.act), algorithm.policy.init(params, 2), []
+    for time, turn in enumerate(turns):
+        item = jnp.asarray([time % ITEMS, 2 * time % ITEMS])
+        seen = Observation(jnp.arange(2), item, item / 3.0, jnp.asarray(turn, jnp.int32), jnp.zeros((2, 0)))
+        carry, logits = act(params, carry, seen, jax.random.key(0))
+        outputs.append(logits)
+    return np.stack(outputs)
+
+
+def test_it_acts_and_forgets(folder):
+    """The second user begins again at the second turn, as if the first had not been."""
+    algorithm = mdt4rec.make(options(folder, return_draw="mean"), SPEC)
+    params = drawn(algorithm)
+    found = played(algorithm, params, [[0, 0], [1, 0]])
+    assert found.shape == (2, 2, ITEMS) and np.isfinite(found).all()
+    # The other user is at its first turn in both.
+    alone = played(algorithm, params, [[0, 0], [0, 0]])
+    np.testing.assert_allclose(found[1, 1], alone[1, 1], atol=1e-5)
+    assert np.abs(found[1, 0] - alone[1, 0]).max() > 1e-4
+
+
+def test_both_searches_give_the_same_answers_on_gpt2(tmp_path):
+    checkpoints.write(tmp_path, checkpoints.GPT2 | {"n_layer": 2})
+    outputs = []
+    for search in ("batched", "incremental"):
+        algorithm = mdt4rec.make(options(tmp_path, search=search, return_draw="mean"), SPEC)
+        outputs.append(played(algorithm, drawn(algorithm), [[0, 0], [1, 1], [2, 0], [3, 1], [4, 2], [5, 3]]))
+    np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-5)
 
 
 def test_mistakes_are_one_clear_line(folder, tmp_path):
