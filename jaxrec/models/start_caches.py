@@ -4,7 +4,8 @@ A token's keys and values depend on where its sequence starts, so every start ha
 grows, each is extended by the new tokens and nothing is encoded anew. Sequences grow by blocks of n tokens. Both starts
 and blocks are rings over time: a start takes the place of the one that falls out of the window, nothing is shifted, and
 every cache writes a block at the same place. The first layer's keys and values are those of the embeddings, the same
-from every start, and are kept once; so are they under rotary positions, which enter attention by differences only.
+from every start, and are kept once. So they could be under rotary positions, which enter attention by differences only;
+but blocks that leave the rotation to their attention function do not fit yet.
 
 Works on any list of blocks with `queries`, `context` and `merge` (see `transformer.Block`).
 """

@@ -14,8 +14,14 @@ from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, p
 
 STEPS = 4
 NOW, BEFORE = np.tri(STEPS, dtype=bool), np.tri(STEPS, k=-1, dtype=bool)
-EVERY = [(dt4rec, ITEM_SPEC), (cdt4rec, VECTOR_SPEC), (edt4rec, ITEM_SPEC), (edt4rec, VECTOR_SPEC)]
-NAMES = ["dt4rec", "cdt4rec, vectors", "edt4rec", "edt4rec, vectors"]
+EVERY = [
+    (dt4rec, ITEM_SPEC),
+    (dt4rec, VECTOR_SPEC),
+    (cdt4rec, VECTOR_SPEC),
+    (edt4rec, ITEM_SPEC),
+    (edt4rec, VECTOR_SPEC),
+]
+NAMES = ["dt4rec", "dt4rec, vectors", "cdt4rec, vectors", "edt4rec", "edt4rec, vectors"]
 
 
 def made(module, spec, **changes):
