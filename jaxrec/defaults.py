@@ -106,7 +106,8 @@ def fit(
 
     Args:
       data: 'interactions', an environment's name (online), a collect stage's (offline) or a text's.
-      num_steps: updates; steps_per_call of them per dispatch. 0 leaves the parameters as they start.
+      num_steps: steps of the loop, each an update or a round of several (`num_updates`, epochs), steps_per_call of them
+        per dispatch. 0 leaves the parameters as they start.
       rows: of the interactions: 'train', 'test' or 'all'.
       num_seeds: 0 for the experiment's.
       text: a text that comes with the data, for a language loss.
