@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 
 from jaxrec.types import Array, Interactions, JaxrecError
@@ -77,9 +76,14 @@ def blocks(*, batch_size: int, length: int) -> Callable[[Text, Array], Array]:
     return view
 
 
-def in_order(stream: Array, length: int) -> tuple[Array, Array]:
-    """Every token of a stream [K] but the first as a target once: int32 [N, length + 1] and mask bool [N, length]."""
-    targets = max(stream.shape[0] - 1, 1)
-    count = -(-targets // length)
-    place = np.arange(count)[:, None] * length + np.arange(length + 1)[None]
-    return stream[np.minimum(place, stream.shape[0] - 1)], jnp.asarray(place[:, 1:] <= stream.shape[0] - 1)
+def stretches(stream: Array, length: int) -> int:
+    """How many stretches of `length` targets a stream [K] is cut into; its first token is no target."""
+    return -(-max(stream.shape[0] - 1, 1) // length)
+
+
+def stretch(stream: Array, index: Array, length: int) -> tuple[Array, Array]:
+    """Stretches `index` int32 [R] of a stream [K] cut every `length` tokens: int32 [R, length + 1], and which of its
+    tokens after the first are there, bool [R, length]. In all stretches together each is there once."""
+    place = index[:, None] * length + jnp.arange(length + 1)[None]
+    last = stream.shape[0] - 1
+    return stream[jnp.minimum(place, last)], place[:, 1:] <= last

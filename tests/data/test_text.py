@@ -49,7 +49,10 @@ def test_a_short_stream_is_repeated():
 
 
 @pytest.mark.parametrize("size", [9, 10, 13])
-def test_in_order_every_token_but_the_first_is_a_target_once(size):
-    ids, mask = text.in_order(jnp.arange(size), 4)
-    assert np.asarray(ids[:, 1:])[np.asarray(mask)].tolist() == list(range(1, size))
-    assert np.asarray(ids[:, :-1])[np.asarray(mask)].tolist() == list(range(size - 1))
+def test_in_all_stretches_every_token_but_the_first_is_a_target_once(size):
+    stream = jnp.arange(size)
+    count = text.stretches(stream, 4)
+    ids, mask = (np.asarray(x) for x in text.stretch(stream, jnp.arange(count + 1), 4))
+    assert mask[count].sum() == 0, "beyond the end there is nothing"
+    assert ids[:, 1:][mask].tolist() == list(range(1, size))
+    assert ids[:, :-1][mask].tolist() == list(range(size - 1))

@@ -122,10 +122,12 @@ def perplexity(decoder: Decoder, params: Params, stream: Array, length: int, row
 
     Our reading: the stream is cut every `length` tokens and nothing is seen across a cut.
     """
-    ids, mask = text.in_order(stream, length)
-    count = -(-ids.shape[0] // rows)
-    fill = count * rows - ids.shape[0]
-    ids, mask = (jnp.pad(x, ((0, fill), (0, 0))).reshape(count, rows, -1) for x in (ids, mask))
-    sums = jax.lax.map(lambda x: jnp.where(x[1], token_losses(decoder, params, x[0]), 0.0).sum(), (ids, mask))
-    mean = sums.sum() / mask.sum()
+    count = -(-text.stretches(stream, length) // rows)
+
+    def losses(index: Array) -> Array:
+        ids, mask = text.stretch(stream, index, length)
+        return jnp.where(mask, token_losses(decoder, params, ids), 0.0).sum()
+
+    sums = jax.lax.map(losses, jnp.arange(count * rows).reshape(count, rows))
+    mean = sums.sum() / max(stream.shape[0] - 1, 1)
     return {"validation/perplexity": jnp.exp(mean), "validation/bits_per_token": mean / math.log(2.0)}

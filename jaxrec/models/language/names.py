@@ -27,9 +27,13 @@ class Stored:
         shape = (*self.shape[:-1], *columns)
         return shape[::-1] if self.transposed else shape
 
+    def cut(self, tensor: np.ndarray) -> np.ndarray:
+        """The parameter as it lies in the file, a view of the whole tensor."""
+        return tensor if self.columns is None else tensor[..., slice(*self.columns)]
+
     def view(self, tensor: np.ndarray) -> np.ndarray:
-        """The parameter, as a view of the whole tensor."""
-        part = tensor if self.columns is None else tensor[..., slice(*self.columns)]
+        """The parameter in our layout, a view of the whole tensor."""
+        part = self.cut(tensor)
         return part.T if self.transposed else part
 
 

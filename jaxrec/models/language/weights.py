@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxrec.models.language import names
 from jaxrec.models.language.checkpoint_files import DTYPES, Tensor, tensors
@@ -72,19 +76,39 @@ def load(folder: Path | str, config: DecoderConfig, wanted: Wanted) -> Iterator[
 
 
 def _place(stored: names.Stored, tensor: Tensor, path: str, leaf: jax.ShapeDtypeStruct) -> jax.Array:
-    shape = stored.param_shape
-    lead = len(leaf.shape) - len(shape)
+    """Each device gets its part as it lies in the file; transposing, casting and copying for seeds happen there."""
+    shape, lead = stored.param_shape, len(leaf.shape) - len(stored.param_shape)
     if lead < 0 or leaf.shape[lead:] != shape:
         raise JaxrecError(f"parameter {path} is of shape {list(leaf.shape)} here and {list(shape)} in the checkpoint")
+    wanted = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
 
     def part(index: tuple[slice, ...]) -> np.ndarray:
         # Mapped anew for each part, so that the pages are let go before the next one is cut.
-        cut = stored.view(tensor.map())[index[lead:]].astype(leaf.dtype, order="C")
-        copies = tuple(len(range(*i.indices(n))) for i, n in zip(index, leaf.shape[:lead], strict=False))
-        return np.broadcast_to(cut, (*copies, *cut.shape)) if lead else cut
+        cut = stored.cut(tensor.map())[index]
+        return np.array(cut, np.float32 if cut.dtype == np.float64 else cut.dtype)
 
-    sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.make_array_from_callback(leaf.shape, sharding, part)
+    lying = shape[::-1] if stored.transposed else shape
+    array = jax.make_array_from_callback(lying, _lying(wanted, stored.transposed, lead, len(leaf.shape)), part)
+    if array.shape == leaf.shape and array.dtype == leaf.dtype and not stored.transposed:
+        return array
+    return _finished(wanted)(array, stored.transposed, leaf.shape, leaf.dtype)
+
+
+def _lying(wanted: jax.sharding.Sharding, transposed: bool, lead: int, rank: int) -> jax.sharding.Sharding:
+    """The sharding of a parameter as it lies in the file, seeds left out."""
+    if not isinstance(wanted, NamedSharding):
+        return wanted
+    axes = (*wanted.spec, *[None] * (rank - len(wanted.spec)))[lead:]
+    return NamedSharding(wanted.mesh, P(*(axes[::-1] if transposed else axes)))
+
+
+@lru_cache
+def _finished(wanted: jax.sharding.Sharding) -> Callable[..., jax.Array]:
+    def finish(array: jax.Array, transposed: bool, shape: tuple[int, ...], dtype: np.dtype) -> jax.Array:
+        array = (array.T if transposed else array).astype(dtype)
+        return jnp.broadcast_to(array.reshape((1,) * (len(shape) - array.ndim) + array.shape), shape)
+
+    return jax.jit(finish, static_argnums=(1, 2, 3), out_shardings=wanted)
 
 
 def save(folder: Path | str, config: DecoderConfig, leaf_of: Callable[[str], np.ndarray]) -> None:
