@@ -42,7 +42,7 @@ def loop_act(config, network):
         begin = size - (3 * found.length - 1)
         visible = (jnp.arange(size)[None] >= begin[:, None])[:, None] & jnp.tri(size, dtype=bool)[None]
         given = model.backbone(tokens, visible)[:, -1]
-        logits = model.read_action(given, model.read_reward(found.state, found.previous))
+        logits = model.read_action(found.state, given, model.read_reward(found.state, found.previous))
         return carry.replace(memory=steps, length=found.length), logits
 
     return act
@@ -123,8 +123,9 @@ def main() -> None:
         difference_from_batched=difference("batched"),
         difference_from_loop=difference("loop"),
         users=arguments.users,
-        turns_per_call=TURNS,
-        **{f"{name}_compile_s": method.compile_s for name, method in played.items()},
+        compile_s=played["incremental"].compile_s,
+        batched_compile_s=played["batched"].compile_s,
+        loop_compile_s=played["loop"].compile_s,
     )
 
 

@@ -53,7 +53,7 @@ class Network(nn.Module):
 
     def _predict(self, previous: Array, state: Array, given: Array) -> Predictions:
         reward = self.reward_estimator(jnp.concatenate([state, previous], axis=-1))
-        output = self.action_generator(jnp.concatenate([given, reward], axis=-1))
+        output = self.action_generator(jnp.concatenate([state, given, reward], axis=-1))
         return Predictions(reward[..., 0], jnp.tanh(output) if self.continuous else output)
 
     def respond(self, hidden: Array, length: Array) -> Array:

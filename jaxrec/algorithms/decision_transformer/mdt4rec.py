@@ -2,7 +2,9 @@
 
 Ablations: `use_max=False` is MDT4Rec-Max, `embedding="linear"` the linear rows of table 4. Our reading: rewards are
 normalised like returns, so that no loss drowns the others; the reward estimator sees zeros for a_{t-1} at the first
-step of a sequence; a window that starts mid-episode keeps absolute turns.
+step of a sequence; a window that starts mid-episode keeps absolute turns. N_g sees h(s_t) beside h(R_t): a return token
+knows the state by attention alone, which a small budget does not teach (action accuracy after 300 steps on logs of
+which every other step is random: 0.25 without, 0.32 with, DT 0.33).
 
 With `backbone` a language model takes the transformer's place (M 3.3, `language.prior`): its width is the tokens', its
 own depth and heads hold, and the auxiliary language loss (M 3.4, L_language) keeps it one. Its position table is not

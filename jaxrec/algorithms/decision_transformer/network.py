@@ -56,9 +56,9 @@ class Network(nn.Module):
         """N_e: h(s_t) and h(a_{t-1}) (zeros at a sequence's first step), each [..., D] -> r^_t [...]."""
         return self.reward_estimator(jnp.concatenate([state, previous], axis=-1))[..., 0]
 
-    def read_action(self, given: Array, reward: Array) -> Array:
-        """N_g: h(R_t) [..., D] and r^_t [...] -> logits, or an action in (-1, 1)."""
-        output = self.action_generator(jnp.concatenate([given, reward[..., None]], axis=-1))
+    def read_action(self, state: Array, given: Array, reward: Array) -> Array:
+        """N_g: h(s_t) and h(R_t), each [..., D], and r^_t [...] -> logits, or an action in (-1, 1)."""
+        output = self.action_generator(jnp.concatenate([state, given, reward[..., None]], axis=-1))
         return jnp.tanh(output) if self.continuous else output
 
     def read(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Predictions:
@@ -70,7 +70,7 @@ class Network(nn.Module):
             max_return=self.read_max_return(state) if self.use_max else None,
             bin_logits=self.read_bins(state),
             reward=reward,
-            action=self.read_action(given, reward),
+            action=self.read_action(state, given, reward),
         )
 
     def __call__(self, windows: Windows, deterministic: bool = True) -> Predictions:

@@ -45,7 +45,7 @@ def policy(network: Network, config: ConfigDict, spec: Spec) -> Policy:
         memory, found = search.find(model, carry.memory, last_action, observation)
         token = model.tokens.returns(draw_return(model, found, key, config), observation.turn)
         memory, given = search.respond(model, memory, found, token)
-        output = model.read_action(given, model.read_reward(found.state, found.previous))
+        output = model.read_action(found.state, given, model.read_reward(found.state, found.previous))
         return Carry(memory, output if spec.action_size else carry.action, found.length), output
 
     def diagnostics(carry: Carry) -> dict[str, Array]:

@@ -13,13 +13,13 @@ from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, p
 
 LOG2, LOG4 = np.log(2.0), np.log(4.0)
 GOLDEN = {
-    "loss/action": 1.9420109,
-    "loss/max_return": 0.0073036667,
-    "loss/return_bins": 0.041471463,
-    "loss/reward": 2.1473472,
-    "loss/total": 4.138133,
-    "optimizer/gradient_norm": 10.222949,
-    "prediction/action_accuracy": 0.090909094,
+    "loss/action": 2.130253,
+    "loss/max_return": 0.004539996,
+    "loss/return_bins": 0.04653601,
+    "loss/reward": 5.747715,
+    "loss/total": 7.929043,
+    "optimizer/gradient_norm": 36.66281,
+    "prediction/action_accuracy": 0.4545455,
 }
 
 
