@@ -20,13 +20,9 @@ LOGS = {
 # row -> (method, what differs from the main job's)
 PARTS = {
     "shortest_or_whole": ("mdt4rec", {"delta": 9}),  # the search has two lengths to choose from
-    "any_length": ("mdt4rec", {"delta": 1}),
     "median": ("mdt4rec", {"expectile": 0.5}),  # the mean return instead of the highest in support
     "kappa_0": ("mdt4rec", {"kappa": 0.0}),  # asks for returns as they were logged
-    "kappa_40": ("mdt4rec", {"kappa": 40.0}),
-    "return_mean": ("mdt4rec", {"return_draw": "mean"}),
     "linear": ("mdt4rec", {"embedding": "linear"}),
-    "no_reward": ("mdt4rec", {"reward_weight": 0.0}),  # the reward head stays, untrained by its own loss
     "long": ("mdt4rec", {}),  # three times the steps
     "dt_long": ("dt", {}),
 }
