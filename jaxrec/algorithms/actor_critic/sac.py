@@ -20,9 +20,9 @@ from jaxrec.types import Algorithm, Array, Params, Spec
 def defaults() -> ConfigDict:
     config = continuous.defaults()
     config.optimizer.groups.actor.learning_rate = 3e-4
-    config.optimizer.groups.temperature = ConfigDict({"pattern": "temperature/", "learning_rate": 3e-4})
+    config.optimizer.groups.temperature = ConfigDict({"pattern": "temperature/", "learning_rate": 1e-3})
     config.target_entropy = -1.0  # nats per number of the action
-    config.temperature = 0.1  # the first, beside rewards scaled to at most 1
+    config.temperature = 0.01  # the first: times some 20 nats of entropy, beside rewards scaled to at most 1
     config.log_std_range = (-5.0, 2.0)  # of the Gaussian before tanh
     return config
 
