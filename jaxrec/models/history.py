@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.types import Array, Observation
+from jaxrec.types import Array, JaxrecError, Observation
 
 
 @struct.dataclass
@@ -20,6 +20,14 @@ class History:
     item: Array
     feedback: Array
     length: Array
+
+
+def check_window(option: str, window: int, max_turn: int) -> None:
+    """Raises JaxrecError where the option asks for a window that no episode could fill, or for none."""
+    if not 1 <= window <= max_turn:
+        raise JaxrecError(
+            f"{option} is {window} but no episode is longer than {max_turn} turns: set it between 1 and {max_turn}"
+        )
 
 
 def empty(num_users: int, window: int) -> History:

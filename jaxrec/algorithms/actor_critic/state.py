@@ -35,6 +35,8 @@ def build(config: ConfigDict, spec: Spec) -> StateEncoder:
         config.encoder, num_items=spec.num_items, width=config.width, feedback_scale=1.0 / reward_scale(spec)
     )
     windowed = sees_history(spec)
+    if windowed:
+        histories.check_window("algorithm.window", config.window, spec.max_turn)
 
     def empty(num_users: int) -> Any:
         return histories.empty(num_users, config.window) if windowed else ()

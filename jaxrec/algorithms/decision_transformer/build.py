@@ -10,6 +10,7 @@ from jaxrec.algorithms.decision_transformer.tokens import Tokens
 from jaxrec.algorithms.language import prior
 from jaxrec.data.views import Windows
 from jaxrec.models import encoders
+from jaxrec.models import history as histories
 from jaxrec.models.transformer import Transformer
 from jaxrec.types import Array, JaxrecError, Spec
 
@@ -22,13 +23,9 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError(f"algorithm.embedding is {config.embedding!r}: choose one of {sorted(EMBEDDING_LAYERS)}")
     if config.width % config.num_heads:
         raise JaxrecError(f"algorithm.width {config.width} does not split into {config.num_heads} heads: change either")
-    if not 1 <= config.context_length <= spec.max_turn:
-        raise JaxrecError(
-            f"algorithm.context_length is {config.context_length} but no episode is longer than {spec.max_turn} turns:"
-            f" set it between 1 and {spec.max_turn}"
-        )
-    if config.state_window < 1:
-        raise JaxrecError(f"algorithm.state_window is {config.state_window}: set it to 1 or more")
+    histories.check_window("algorithm.context_length", config.context_length, spec.max_turn)
+    if sees_history(spec):
+        histories.check_window("algorithm.state_window", config.state_window, spec.max_turn)
 
 
 def sees_history(spec: Spec) -> bool:
