@@ -46,7 +46,7 @@ def test_a_real_checkpoint_equals_its_golden_logits(data_root):
     np.testing.assert_allclose(logits, golden["logits"], atol=1e-4)
 
 
-@pytest.fixture(scope="module", params=["gpt2", "mistral"])
+@pytest.fixture(scope="module", params=["mistral"])
 def backbone(request, folders):
     module, variables = load(folders / request.param)
     return module, variables, jax.random.normal(jax.random.key(1), (USERS, TOKENS, checkpoints.WIDTH))
