@@ -1,10 +1,11 @@
-"""Tables of README.md and benchmarks/README.md, made from benchmarks/results and never by hand.
+"""Tables of README.md, benchmarks/README.md and results/, made from stored results and never by hand.
 
     python -m benchmarks.table                      # fails if a committed table is not what its results give
     python -m benchmarks.table --write              # brings the tables up to date
     python -m benchmarks.table --record NAME WORKDIR --command "..." --seconds 150    # keeps a finished job's results
 
-A table stands between `<!-- table:benchmarks -->` or `<!-- table:job:NAME -->` and `<!-- /table -->`.
+A table stands between `<!-- table:benchmarks -->` or `<!-- table:job:NAME -->` and `<!-- /table -->`. A job with a
+paper's tables (its workdir has tables.json) is kept as results/NAME.json, and results/NAME.md is made from that.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jaxrec.reporting import comparison
 from jaxrec.reporting.progress import duration, short
 from jaxrec.reporting.tables import Table, by_mode, markdown, results_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
+COMPARED = REPOSITORY / "results"
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md")
 
 _BLOCK = re.compile(r"(<!-- table:([\w:.-]+) -->\n).*?(<!-- /table -->)", re.S)
@@ -138,6 +141,32 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
     return path
 
 
+def record_tables(name: str, workdir: Path, command: str, seconds: float, compared: Path = COMPARED) -> Path:
+    """Keeps a paper's tables from a finished workdir."""
+    stored = json.loads((workdir / "tables.json").read_text()) | {"command": command, "wall_s": seconds}
+    compared.mkdir(parents=True, exist_ok=True)
+    path = compared / f"{name}.json"
+    path.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def compared_page(path: Path) -> str:
+    """results/NAME.md from results/NAME.json."""
+    stored = json.loads(path.read_text())
+    where = ", ".join(f"{what} {found}" for what, found in stored["machine"].items())
+    head = (
+        f"`{stored['command']}`: {duration(stored['wall_s'])} ({where}). Mean ± half width of the 95 % t interval over "
+        f"{stored['num_seeds']} seeds of {stored['num_episodes']} episodes."
+    )
+    return comparison.page(stored, (head,))
+
+
+def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]:
+    """Every page with tables, as it must be."""
+    made = {path.with_suffix(".md"): compared_page(path) for path in sorted(compared.glob("*.json"))}
+    return {page: filled(page.read_text(), results) for page in PAGES} | made
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="bring the tables up to date")
@@ -146,11 +175,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=0.0, help="how long it took, compile included")
     given = parser.parse_args(arguments)
     if given.record:
-        print(record(given.record[0], Path(given.record[1]), given.command, given.seconds))
-    stale = [page for page in PAGES if (text := page.read_text()) != filled(text)]
-    for page in stale:
+        keep = record_tables if (Path(given.record[1]) / "tables.json").exists() else record
+        print(keep(given.record[0], Path(given.record[1]), given.command, given.seconds))
+    stale = {page: text for page, text in pages().items() if not page.exists() or page.read_text() != text}
+    for page, text in stale.items():
         if given.write:
-            page.write_text(filled(page.read_text()))
+            page.write_text(text)
         print(f"{page.relative_to(REPOSITORY)} {'written' if given.write else 'is stale; run with --write'}")
     return int(bool(stale) and not given.write)
 

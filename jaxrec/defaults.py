@@ -33,6 +33,8 @@ def get_config() -> ConfigDict:
             "stages": {},  # name -> fit(...), collect(...) or evaluate(...)
             "order": (),  # the stages in the order they run
             "reference": {},  # method -> (R_cumu, R_avg, Length) as published, printed beside ours
+            "tables": {},  # name -> table(...), a paper's tables over the rows of the last evaluation
+            "notes": (),  # sentences a reader of the tables must know: what was scaled down, and why
         }
     )
 
@@ -126,6 +128,17 @@ def fit(
             "init_from": "",  # a finished fit stage's folder whose parameters to start from
         }
     )
+
+
+def table(title: str, leader: str, rows: Sequence[str], published: dict[str, tuple] | None = None) -> ConfigDict:
+    """A table of a paper, made from the last evaluation and kept as tables.md and tables.json.
+
+    Args:
+      leader: the row whose lead the paper claims.
+      rows: in their order.
+      published: row -> (R_cumu, R_avg, Length) as the paper has them.
+    """
+    return ConfigDict({"title": title, "leader": leader, "rows": tuple(rows), "published": published or {}})
 
 
 def collect(policy: str, environment: str, *, num_episodes: int, mixture: dict[str, tuple[float, float]]) -> ConfigDict:

@@ -22,13 +22,18 @@ from jaxrec.types import JaxrecError
 _MARK, _DONE = "stage.json", "done.json"
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_text(path: Path, text: str) -> None:
     """Writes whole or not at all, on the first process."""
     if not processes.is_first():
         return
     partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes whole or not at all, on the first process."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
 
 
 def _plain(value: Any) -> Any:

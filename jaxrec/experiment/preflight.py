@@ -33,6 +33,17 @@ def check(context: Context) -> None:
             _check_measured(context, name)
         elif stage.kind == "evaluate":
             _check_modes(stage, _environment_spec(context, stage.environment))
+    _check_tables(config)
+
+
+def _check_tables(config: ConfigDict) -> None:
+    played = {row for stage in config.stages.values() if stage.kind == "evaluate" for row in stage.policies}
+    for name, table in config.tables.items():
+        for row in (table.leader, *table.rows):
+            if row not in played:
+                raise JaxrecError(
+                    f"tables.{name} names row {row!r}, which no evaluation plays; it has {sorted(played)}"
+                )
 
 
 def _check_fit(context: Context, name: str) -> None:

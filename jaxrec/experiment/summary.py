@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxrec.experiment.artifacts import write_json, write_text
 from jaxrec.experiment.context import Context, inputs
-from jaxrec.reporting import report
+from jaxrec.reporting import comparison, report
 from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
 from jaxrec.training import processes
@@ -32,6 +33,11 @@ def write(context: Context) -> str:
         if processes.is_first():
             report.write(context.workdir if len(stages) == 1 else context.folder(name).path, made)
         texts += [f"{mode}\n{console(table)}" for mode, table in report.tables(made).items()]
+    if config.tables:
+        compared = _compared(context, made)
+        write_json(context.workdir / "tables.json", compared)
+        write_text(context.workdir / "tables.md", comparison.page(compared))
+        texts.append(f"tables: {context.workdir / 'tables.md'}")
     return "\n".join([*texts, f"report: {context.workdir / 'report.md'}"])
 
 
@@ -55,6 +61,23 @@ def _report(context: Context, name: str) -> report.Report:
         speed={n: _speed(context.folder(n).about()) for n in config.order},
         notes=tuple(filter(None, (config.paper, *_log_notes(context)))),
     )
+
+
+def _compared(context: Context, made: report.Report) -> dict[str, Any]:
+    """Every table of the config, from the rows of the last evaluation, as plain data."""
+    config, compared = context.config, {}
+    for name in sorted(config.tables):
+        table = config.tables[name]
+        compared[name] = comparison.compare(
+            table.title,
+            table.leader,
+            {row: made.results[row] for row in table.rows},
+            {row: dict(zip(("R_cumu", "R_avg", "Length"), table.published[row], strict=True)) for row in table.rows
+             if row in table.published},
+            {row: context.folder(row).about()["seconds"] for row in table.rows},
+        )  # fmt: skip
+    about = {"machine": report.machine(), "num_episodes": made.num_episodes, "num_seeds": config.num_seeds}
+    return {"title": made.title, "notes": [*made.notes, *config.notes], "tables": compared, **about}
 
 
 def _data_name(config: Any) -> str:

@@ -1,0 +1,185 @@
+"""The tables of paper M: every row of tables 1 to 4 and figure 2 on one log with one budget, ours beside the paper's.
+
+    python -m jaxrec.main --config=configs/tables.py --workdir=runs/tables                       # the embedded world
+    python -m jaxrec.main --config=configs/tables.py:coat_leak --config.data.root=DATA           # the published setting
+    JAXREC_BACKBONES=FOLDER python -m jaxrec.main --config=configs/tables.py:coat ...            # table 2 as well
+
+Variants: smoke, coat, coat_leak, movielens_100k, virtual_taobao. It leaves tables.md and tables.json in the workdir:
+every mode, each row's time, and which of the paper's orderings hold. FOLDER holds one Hugging Face folder per language
+model; each becomes a row of table 2. Without it the prior is a GPT-2 of the transformer's own size, trained here on
+text.
+"""
+
+import os
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from configs import mdt4rec
+from jaxrec import defaults
+
+# Paper M, table 1 (VirtualTB: table 2 for GPT-2): row -> (R_cumu, R_avg, Length).
+PUBLISHED = {
+    "coat": {
+        "ddpg": (15.2764, 2.1186, 7.21),
+        "sac": (80.9823, 2.9008, 27.89),
+        "td3": (16.0280, 2.2832, 7.02),
+        "dt": (83.4891, 2.7830, 30.02),
+        "dt4rec": (82.1823, 2.6156, 31.42),
+        "cdt4rec": (87.8712, 2.9010, 30.29),
+        "edt4rec": (88.1922, 2.8972, 30.42),
+        "mdt4rec": (89.8742, 2.9275, 30.70),
+        "mdt4rec_no_lm": (88.7680, 2.9095, 30.51),
+        "mdt4rec_no_max": (87.9283, 2.9029, 30.29),
+    },
+    "virtual_taobao": {
+        "ddpg": (74.6534, 5.6474, 13.22),
+        "sac": (73.4271, 5.5125, 13.32),
+        "td3": (75.2452, 6.0442, 12.45),
+        "dt": (78.8762, 5.9753, 13.20),
+        "dt4rec": (76.7871, 5.4420, 14.11),
+        "cdt4rec": (79.2101, 5.6498, 14.02),
+        "edt4rec": (79.6651, 5.6741, 14.04),
+        "mdt4rec": (81.7891, 5.9831, 13.67),
+    },
+}
+# Tables 3 and 4, on VirtualTB.
+ADAPTED = {"mdt4rec": (81.7891, 5.9831, 13.67), "frozen": (80.1210, 5.9305, 13.51), "full": (77.8939, 5.8435, 13.33)}
+EMBEDDED = {"mdt4rec": (81.7891, 5.9831, 13.67), "linear": (76.4639, 5.8728, 13.02)}
+
+ONLINE = ("ddpg", "sac", "td3", "ppo", "dqn")
+OFFLINE = ("dt4rec", "cdt4rec", "edt4rec")
+SHARED = ("width", "num_layers", "num_heads", "dropout", "context_length", "batch_size")  # what offline rows have alike
+
+
+def get_config(variant: str | None = None) -> ConfigDict:
+    """The main job's world, log and budget with every row of the tables."""
+    config = mdt4rec.get_config(variant)
+    config.name = "tables"
+    config.paper = "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior."
+    smoke, vectors = variant == "smoke", variant == "virtual_taobao"
+    ratings = [name for name in config.order if name.startswith("ratings")]
+    static = [name for name in ("static_cycle", "popular", "random") if name in config.stages]
+    own = config.stages.mdt4rec
+
+    online = {name: online_row(name, smoke) for name in ONLINE if not (vectors and name == "dqn")}
+    if vectors:
+        config.stages.log.policy = "ddpg"  # M 4.2
+    config.texts.text = text(variant)
+    if variant in (None, "smoke"):
+        config.data.options.text = True
+    prior = {"gpt2": language_model(own, smoke)}
+    rows = {name: offline_row(own, name) for name in OFFLINE} | mdt4rec_rows(own)
+    rows |= {f"on_{folder.name}": with_changes(own, {"backbone": str(folder)}) for folder in backbones()}
+    config.stages.update(ConfigDict({**online, **prior, **rows}))
+    config.order = (*ratings, *online, "a2c", "log", "dt", *prior, *rows, *static, "evaluation")
+    config.stages.evaluation.policies = (*online, "a2c", "dt", *rows, *static)
+
+    first = ("mdt4rec", "mdt4rec_no_lm", "mdt4rec_no_max")
+    config.reference = {}
+    config.tables = tables_of(
+        (*online, "a2c", "dt", *OFFLINE, *first, *static), rows, (variant or "").removesuffix("_leak")
+    )
+    config.notes = notes(config)
+    return config
+
+
+def online_row(name: str, smoke: bool) -> ConfigDict:
+    """2,000 rounds of 64 users: 128,000 turns, and for the methods with a replay buffer 16,000 updates."""
+    rounds = 10 if smoke else 2000 if name != "ppo" else 400
+    changes = {} if name == "ppo" or not smoke else {"warmup": 64}
+    return defaults.fit(f"actor_critic.{name}", "train", num_steps=rounds, steps_per_call=rounds // 10, **changes)
+
+
+def offline_row(own: ConfigDict, name: str) -> ConfigDict:
+    """Another decision transformer on MDT4Rec's log, of its size and with its budget."""
+    alike = {leaf: own.algorithm[leaf] for leaf in SHARED}
+    return defaults.fit(
+        f"decision_transformer.{name}", own.data, num_steps=own.num_steps, steps_per_call=own.steps_per_call,
+        optimizer__learning_rate=own.algorithm.optimizer.learning_rate, **alike,
+    )  # fmt: skip
+
+
+def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
+    """MDT4Rec on its prior, and each thing that tables 1, 3, 4 and figure 2 change of it."""
+    whole = own.algorithm.context_length
+    rows = {
+        "mdt4rec": {},
+        "mdt4rec_no_max": {"use_max": False},
+        "frozen": {"adapt": "frozen"},
+        "full": {"adapt": "full"},
+        "linear": {"embedding": "linear"},
+        "no_language_loss": {"language_weight": 0.0},
+    }
+    rows |= {f"T_{length}": {"context_length": length} for length in (5, 10, 15, 20) if length != whole}
+    rows |= {f"delta_{step}": {"delta": step} for step in (4, 6, 8) if step < whole}
+    return {"mdt4rec_no_lm": own.copy_and_resolve_references()} | {
+        name: with_changes(own, {"backbone": "gpt2", **changes}) for name, changes in rows.items()
+    }
+
+
+def with_changes(own: ConfigDict, changes: dict) -> ConfigDict:
+    """MDT4Rec on a language model, by LoRA unless the changes say otherwise."""
+    stage = own.copy_and_resolve_references()
+    stage.text = "text"
+    stage.algorithm.update({"adapt": "lora", "language_length": 32, **changes})
+    return stage
+
+
+def text(variant: str | None) -> ConfigDict:
+    """What is said of the world's items; on real data the part of WikiText-2 that needs the least room."""
+    if variant in (None, "smoke"):
+        return defaults.text(vocabulary=400)
+    files = [f"wikitext-2/wiki.{part}.tokens" for part in ("valid", "test")]
+    return defaults.text(train=files[:1], validation=files[1:], vocabulary=512)
+
+
+def language_model(own: ConfigDict, smoke: bool) -> ConfigDict:
+    """A GPT-2 of the transformer's own size."""
+    size = {leaf: own.algorithm[leaf] for leaf in ("width", "num_layers", "num_heads")}
+    steps = 10 if smoke else 600
+    return defaults.fit(
+        "language.causal_lm", "text", num_steps=steps, steps_per_call=steps // 10, num_seeds=1, context_length=64,
+        dropout=0.0, **size,
+    )  # fmt: skip
+
+
+def backbones() -> list[Path]:
+    """The Hugging Face folders below JAXREC_BACKBONES."""
+    root = os.environ.get("JAXREC_BACKBONES", "")
+    return sorted(path.parent for path in Path(root).glob("*/config.json")) if root else []
+
+
+def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
+    """Tables 1 to 4 and figure 2 over the rows there are."""
+    vectors = data == "virtual_taobao"  # where the paper made tables 3 and 4
+    beside = {
+        "table_1": ("Table 1: methods", table_1, PUBLISHED.get(data, {})),
+        "table_2": ("Table 2: language models", [name for name in rows if name.startswith("on_")], {}),
+        "table_3": ("Table 3: LoRA (mdt4rec), frozen, full", ("frozen", "full"), ADAPTED if vectors else {}),
+        "table_4": ("Table 4: MLP (mdt4rec) or linear embeddings", ("linear",), EMBEDDED if vectors else {}),
+        "figure_2a": ("Figure 2a: history length T", [name for name in rows if name.startswith("T_")], {}),
+        "figure_2b": ("Figure 2b: step size delta", [name for name in rows if name.startswith("delta_")], {}),
+        "figure_2c": ("Figure 2c: language loss", ("no_language_loss",), {}),
+    }
+    return ConfigDict(
+        {
+            name: defaults.table(title, "mdt4rec", dict.fromkeys(("mdt4rec", *others) if name != "table_1" else others),
+                                 published)
+            for name, (title, others, published) in beside.items()
+            if others
+        }
+    )  # fmt: skip
+
+
+def notes(config: ConfigDict) -> tuple[str, ...]:
+    """What was scaled down from the papers, and the budgets."""
+    own, a2c = config.stages.mdt4rec, config.stages.a2c
+    size = own.algorithm
+    return (
+        f"Scaled down for two CPU cores: {size.num_layers} layers of width {size.width} (published: GPT-2 Large), a "
+        "prior of that size trained here on text, so the paper's numbers are its own and only orderings compare.",
+        f"Budgets: every offline row {own.num_steps:,} steps of {size.batch_size} windows on one log; online rows "
+        f"{config.stages.ddpg.num_steps * 64:,} turns, ppo {config.stages.ppo.num_steps:,} and a2c "
+        f"{a2c.num_steps:,} rounds of their own. Settings of no row were chosen on the test environment.",
+    )
