@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxrec.data import compressed
 from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError
 
 
@@ -15,8 +16,16 @@ def command(name: str, root: Path | str) -> str:
     return f"python -m jaxrec.data.download {name} --root {root}"
 
 
-def folder(root: Path | str | None, name: str, url: str, folders: str | tuple[str, ...], files: Mapping) -> Path:
-    """The dataset's folder under the root, with all its files in it.
+def folder(
+    root: Path | str | None,
+    name: str,
+    url: str,
+    folders: str | tuple[str, ...],
+    files: Mapping,
+    *,
+    gzipped: bool = False,
+) -> Path:
+    """The dataset's folder under the root, with all its files in it (as FILE.gz too, where `gzipped` says so).
 
     Raises:
       JaxrecError: names the missing file, the address it comes from and the command that fetches it.
@@ -27,7 +36,8 @@ def folder(root: Path | str | None, name: str, url: str, folders: str | tuple[st
     candidates = [Path(root).expanduser() / n for n in names]
     chosen = next((c for c in candidates if c.is_dir()), candidates[0])
     for file in files:
-        if not (chosen / file).is_file():
+        found = compressed.present(chosen / file) if gzipped else chosen / file
+        if not found.is_file():
             raise JaxrecError(f"{chosen / file} is missing; it comes from {url}; fetch it with: {command(name, root)}")
     return chosen
 

@@ -138,14 +138,53 @@ def csv(draw) -> Case:
     return Case(write, rows, [], {"path": path, "ids": "text" if text else "integer"})
 
 
+@st.composite
+def yoochoose(draw) -> Case:
+    """With and without buys, gzipped or not."""
+    sessions, items = draw(_ids()), draw(_ids())
+    clicks = draw(_log(sessions, items, TIMES, unique=False))
+    buys = draw(st.none() | _log(sessions, items, TIMES, unique=False))
+    compress = draw(st.booleans())
+    rows = [(s, i, 1.0 if buys is None else 0.2, t) for s, i, t in clicks]
+    rows += [(s, i, 1.0, t) for s, i, t in buys or []]
+    options = {"check": False, "buys": buys is not None}
+    return Case(lambda root: writers.yoochoose(root, clicks, buys, compress), rows, [], options)
+
+
+@st.composite
+def retailrocket(draw) -> Case:
+    users, items = draw(_ids()), draw(_ids())
+    rewards = (0.25, 1.0, 4.0)
+    events = draw(_log(users, items, st.sampled_from(["view", "addtocart", "transaction"]), TIMES, unique=False))
+    worth = dict(zip(("view", "addtocart", "transaction"), rewards, strict=True))
+    rows = [(u, i, worth[e], t // 1000) for u, i, e, t in events]
+    compress = draw(st.booleans())
+    return Case(
+        lambda root: writers.retailrocket(root, events, compress), rows, [], {"check": False, "rewards": rewards}
+    )
+
+
+@st.composite
+def amazon_industrial(draw) -> Case:
+    words = st.lists(WORDS, min_size=2, max_size=6, unique=True)
+    users, items = draw(words), draw(words)
+    reviews = draw(_log(users, items, st.integers(1, 5).map(float), TIMES, unique=False))
+    listed = [{"asin": i, "title": "Bolt", "brand": "", "category": ["A", "B"], "description": []} for i in items[1:]]
+    compress = draw(st.booleans())
+    return Case(lambda root: writers.amazon_industrial(root, reviews, listed, compress), reviews, [], {"check": False})
+
+
 CASES = {
+    "amazon_industrial": amazon_industrial(),
     "coat": coat(),
     "csv": csv(),
     "kuairand": kuairand(),
     "kuairec": kuairec(),
     "movielens_100k": movielens_100k(),
     "movielens_1m": movielens_1m(),
+    "retailrocket": retailrocket(),
     "yahoo_r3": yahoo_r3(),
+    "yoochoose": yoochoose(),
 }
 SEPARATORS = {"coat": b" ", "movielens_100k": b"\t|", "movielens_1m": b":", "yahoo_r3": b"\t"}  # others: a comma
 DAMAGES = [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 GENRES_100K = 19
@@ -92,3 +95,39 @@ def kuairand(root: Path, before, during, random, tags) -> None:
 def _quoted(numbers) -> str:
     text = ",".join(map(str, numbers))
     return f'"{text}"' if len(numbers) > 1 else text
+
+
+def _gzipped(path: Path, rows: list[str], compress: bool) -> None:
+    if not compress:
+        _write(path, rows)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with gzip.open(path.with_name(path.name + ".gz"), "wt", encoding="utf-8") as file:
+        file.writelines(f"{row}\n" for row in rows)
+
+
+def yoochoose(root: Path, clicks, buys=None, compress: bool = False) -> None:
+    """Both logs are (session, item, seconds)."""
+    folder = root / "rsc15"
+    stamp = "{:%Y-%m-%dT%H:%M:%S}.277Z"
+    rows = [(s, stamp.format(datetime.fromtimestamp(t, UTC)), i) for s, i, t in clicks]
+    _gzipped(folder / "yoochoose-clicks.dat", [f"{s},{t},{i},S" for s, t, i in rows], compress)
+    if buys is not None:
+        rows = [(s, stamp.format(datetime.fromtimestamp(t, UTC)), i) for s, i, t in buys]
+        _gzipped(folder / "yoochoose-buys.dat", [f"{s},{t},{i},12462,1" for s, t, i in rows], compress)
+
+
+def retailrocket(root: Path, events, compress: bool = False) -> None:
+    """The events are (visitor, item, event, milliseconds)."""
+    rows = [f"{t},{u},{e},{i},{4000 if e == 'transaction' else ''}" for u, i, e, t in events]
+    header = "timestamp,visitorid,event,itemid,transactionid"
+    _gzipped(root / "retailrocket" / "events.csv", [header, *rows], compress)
+
+
+def amazon_industrial(root: Path, reviews, items, compress: bool = True) -> None:
+    """The reviews are (user, item, rating, seconds); the items are objects of the metadata."""
+    folder = root / "amazon_industrial"
+    names = ("reviewerID", "asin", "overall", "unixReviewTime")
+    rows = [json.dumps({**dict(zip(names, row, strict=True)), "verified": True}) for row in reviews]
+    _gzipped(folder / "Industrial_and_Scientific_5.json", rows, compress)
+    _gzipped(folder / "meta_Industrial_and_Scientific.json", [json.dumps(item) for item in items], compress)

@@ -1,0 +1,76 @@
+"""RetailRocket: what visitors of a shop viewed, put into the cart and bought, May to September 2015.
+
+Zykov, Noskov and Alexander, Retailrocket recommender system dataset, Kaggle 2017.
+Licence: CC BY-NC-SA 4.0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxrec.data import assemble, compressed, official, preprocess, tables
+from jaxrec.data.lines import REMEDY, Column, one_line
+from jaxrec.types import Interactions, JaxrecError
+
+URL = "https://www.kaggle.com/datasets/retailrocket/ecommerce-dataset"
+AGREEMENT = "Kaggle hands RetailRocket out to those who signed in"
+FOLDER = "retailrocket"
+FILES = {"events.csv": None}  # name -> bytes; may be gzipped
+EXPECTED = {"users": 1_407_580, "items": 235_061, "train": 2_756_101, "test": 0}
+EVENTS = ("view", "addtocart", "transaction")
+
+
+def load(
+    root: Path | str | None,
+    *,
+    rewards: tuple[float | None, float | None, float | None] = (0.2, 1.0, None),
+    check: bool = True,
+) -> Interactions:
+    """Reads the events; all rows are TRAIN.
+
+    Args:
+      root: the folder that holds `retailrocket/`.
+      rewards: feedback of a view, of an addition to the cart and of a transaction; None leaves the event out, as
+        published work does with transactions.
+      check: whether the counts (of all events) must be the published ones.
+
+    Returns:
+      A user is a visitor; time in Unix seconds (the file has milliseconds).
+
+    Raises:
+      JaxrecError: the file is missing or damaged, or holds none of the events asked for.
+    """
+    folder = official.folder(root, "retailrocket", URL, FOLDER, FILES, gzipped=True)
+    path = compressed.present(folder / next(iter(FILES)))
+    columns = [
+        Column("timestamp", int, 0, 2**53),
+        Column("visitorid", int),
+        Column("event", str),
+        Column("itemid", int),
+    ]
+    with compressed.plain(path) as text:
+        data = tables.read(text, columns, quoted=False)
+    event = _events(path, data["event"])
+    feedback = np.array([np.nan if r is None else r for r in rewards])[event]
+    kept = np.flatnonzero(~np.isnan(feedback))
+    log = assemble.Log(path, data["visitorid"], data["itemid"], feedback, data["timestamp"] / 1000, first_line=2)
+    interactions = assemble.interactions("retailrocket", [log])
+    if check:
+        official.counted(interactions, EXPECTED, root, folder)
+    if len(kept) == 0:
+        raise JaxrecError(f"{path} has no events with a reward among {rewards}; give {', '.join(EVENTS)} one")
+    return interactions if len(kept) == len(event) else preprocess.reindex(interactions.where(kept))
+
+
+def _events(path: Path, texts: np.ndarray) -> np.ndarray:
+    """int64 [E]: the place of each event in `EVENTS`."""
+    place = np.full(len(texts), -1)
+    for number, event in enumerate(EVENTS):
+        place[texts == event] = number
+    if (place < 0).any():
+        row = int(np.argmin(place))
+        shown = one_line(texts[row])[:40]
+        raise JaxrecError(f"{path} line {row + 2}: event {shown!r} is none of {', '.join(EVENTS)}; {REMEDY}")
+    return place
