@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrec.models.language import cpu_attention
 from jaxrec.models.language.config import DecoderConfig, Rotary
 
 Array = jax.Array
@@ -55,6 +56,16 @@ def _attend(
     last = place[keys.shape[1] - queries.shape[1] :]
     if rates is not None:
         queries, keys = rotate(queries, last, rates), rotate(keys, place, rates)
+    if jax.default_backend() == "cpu" and queries.dtype == jnp.float32:
+        distance = (last[:, None] - place[None])[None]
+        mask = distance >= 0 if mask is None else mask
+        mask = mask & (distance < window) if window else mask
+        return cpu_attention.attend(queries, keys, values, mask)
+    return _fused(window, queries, keys, values, mask)
+
+
+def _fused(window: int, queries: Array, keys: Array, values: Array, mask: Array | None) -> Array:
+    """The same, without rotation, by the fused kernel where there is one."""
     implementation = _implementation(queries)
     if mask is None:
         local = (window - 1, 0) if window else None
@@ -62,7 +73,8 @@ def _attend(
             queries, keys, values, is_causal=True, local_window_size=local, implementation=implementation
         )
     if window:
-        mask = mask & (last[:, None] - place[None] < window)[None]
+        place = jnp.arange(keys.shape[1])
+        mask = mask & (place[keys.shape[1] - queries.shape[1] :, None] - place[None] < window)[None]
     return jax.nn.dot_product_attention(queries, keys, values, mask=mask[:, None], implementation=implementation)
 
 
