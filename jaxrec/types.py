@@ -103,6 +103,22 @@ class Trajectories:
 
 
 @struct.dataclass
+class Sequences:
+    """Items in the order in which each session or user met them, padded at the end.
+
+    Attributes:
+      item: int32 [N, T]; the items after the first are what next-item models predict. feedback: float32 [N, T].
+      mask: bool [N, T], True on real items (a prefix of each row).
+      user: int32 [N], whose row it is; rows of one user are in order of time.
+    """
+
+    item: Array
+    feedback: Array
+    mask: Array
+    user: Array
+
+
+@struct.dataclass
 class Steps:
     """What a rollout records, time first: [T, B]. `carry` is the policy's carry after it absorbed the observation."""
 

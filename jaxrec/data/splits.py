@@ -53,19 +53,54 @@ def leave_last(interactions: Interactions, *, test: int = 1, validation: int = 0
     return _assign(interactions, order, split)
 
 
+def by_user(interactions: Interactions, *, test: float = 0.1, validation: float = 0.1, seed: int = 0) -> Interactions:
+    """Users (or sessions, where each is a user) drawn at random, each with all its TRAIN rows: the fractions are of
+    those users. Raises: JaxrecError where the fractions leave none to train on."""
+    rows = np.flatnonzero(interactions.split == TRAIN)
+    users = np.unique(interactions.user[rows])
+    order = np.random.default_rng(seed).permutation(users)
+    drawn = np.full(interactions.num_users, TRAIN)
+    drawn[order] = _parts(interactions, len(order), test, validation, "users")
+    return _assign(interactions, rows, drawn[interactions.user[rows]])
+
+
+def last_session(interactions: Interactions, session: np.ndarray, *, validation: bool = False) -> Interactions:
+    """Of each user the TRAIN rows of the last session are TEST, and those of the one before VALIDATION if asked for.
+
+    Args:
+      session: int [E], `sessions.number(interactions)`.
+
+    Users with too few sessions to leave one stay TRAIN altogether. Raises: JaxrecError where that holds for all.
+    """
+    rows = np.flatnonzero(interactions.split == TRAIN)
+    found, place = np.unique(session[rows], return_inverse=True)
+    owner = np.zeros(len(found), np.int64)
+    owner[place] = interactions.user[rows]
+    count = np.bincount(owner, minlength=interactions.num_users)
+    from_last = (np.cumsum(count)[owner] - np.arange(len(found)))[place]  # 1 in a user's last session
+    held = 1 + validation
+    split = np.where(from_last == 1, TEST, np.where(from_last <= held, VALIDATION, TRAIN))
+    split = np.where(count[interactions.user[rows]] > held, split, TRAIN)
+    if not (split != TRAIN).any():
+        raise JaxrecError(f"no user of {interactions.name} has more than {held} sessions; split by user instead")
+    return _assign(interactions, rows, split)
+
+
 def _cut(interactions: Interactions, order: np.ndarray, test: float, validation: float) -> Interactions:
     """The last rows in this order are TEST, those before them VALIDATION."""
+    return _assign(interactions, order, _parts(interactions, len(order), test, validation, "training rows"))
+
+
+def _parts(interactions: Interactions, size: int, test: float, validation: float, what: str) -> np.ndarray:
+    """The splits of `size` things in order, int [size]: first TRAIN, then VALIDATION, TEST at the end."""
     if not (0 <= test < 1 and 0 <= validation < 1 and test + validation < 1):
         raise JaxrecError(
             f"fractions from 0 to below 1 in all are expected; found test={test}, validation={validation}"
         )
-    num_test, num_validation = round(test * len(order)), round(validation * len(order))
-    if num_test + num_validation >= len(order):
-        raise JaxrecError(f"{interactions.name} has {len(order)} training rows, too few to leave one; ask for less")
-    split = np.full(len(order), TRAIN)
-    split[len(order) - num_test :] = TEST
-    split[len(order) - num_test - num_validation : len(order) - num_test] = VALIDATION
-    return _assign(interactions, order, split)
+    num_test, num_validation = round(test * size), round(validation * size)
+    if num_test + num_validation >= size:
+        raise JaxrecError(f"{interactions.name} has {size} {what}, too few to leave one; ask for less")
+    return np.repeat([TRAIN, VALIDATION, TEST], [size - num_test - num_validation, num_validation, num_test])
 
 
 def _assign(interactions: Interactions, rows: np.ndarray, split: np.ndarray) -> Interactions:
