@@ -1,0 +1,96 @@
+"""The chunked loss against the dense one, and the sampled one against both."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxrec.losses import catalogue
+
+
+def problem(rows=11, num_items=37, width=5, seed=0):
+    keys = jax.random.split(jax.random.key(seed), 5)
+    hidden = 2 * jax.random.normal(keys[0], (rows, width))
+    table = jax.random.normal(keys[1], (num_items, width))
+    bias = jax.random.normal(keys[2], (num_items,))
+    label = jax.random.randint(keys[3], (rows,), 0, num_items)
+    weight = jnp.where(jnp.arange(rows) % 4 == 3, 0.0, jax.random.uniform(keys[4], (rows,)) + 0.1)
+    return hidden, table, bias, label, weight
+
+
+def dense(hidden, table, bias, label, weight):
+    log_prob = jax.nn.log_softmax(hidden @ table.T + bias[None])
+    return -(log_prob[jnp.arange(len(label)), label] * weight).sum() / weight.sum()
+
+
+@pytest.mark.parametrize("rows", [1, 4, 11])
+def test_value_and_gradients_equal_the_dense_ones_however_rows_are_cut(rows, monkeypatch):
+    monkeypatch.setattr(catalogue, "rows_per_chunk", lambda num_items: rows)
+    arguments = problem()
+    value, gradients = jax.jit(jax.value_and_grad(catalogue.cross_entropy, argnums=(0, 1, 2)))(*arguments)
+    expected, expected_gradients = jax.value_and_grad(dense, argnums=(0, 1, 2))(*arguments)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    for gradient, other in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient, other, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(catalogue.cross_entropy(*arguments), expected, rtol=1e-5)
+
+
+def test_scaled_and_vmapped_over_seeds_and_without_bias(monkeypatch):
+    monkeypatch.setattr(catalogue, "rows_per_chunk", lambda num_items: 4)
+    hidden, table, _, label, weight = problem()
+    zero = jnp.zeros(37)
+    tables = jnp.stack([table, 2 * table])
+
+    def tripled(loss, bias):
+        return jax.vmap(jax.grad(lambda t: 3.0 * loss(hidden, t, bias, label, weight)))(tables)
+
+    np.testing.assert_allclose(tripled(catalogue.cross_entropy, None), tripled(dense, zero), rtol=1e-5, atol=1e-6)
+
+
+def test_padding_does_not_count_whatever_it_holds():
+    hidden, table, bias, label, weight = problem()
+    spoiled = jnp.where(weight[:, None] == 0, jnp.inf, hidden)
+    step = jax.value_and_grad(catalogue.cross_entropy, argnums=(0, 1))
+    value, (gradient, of_table) = step(hidden, table, bias, label, weight)
+    spoiled_value, gradients = step(spoiled, table, bias, label, weight)
+    assert spoiled_value == value and (gradients[0] == gradient).all() and (gradients[1] == of_table).all()
+    assert (gradient[weight == 0] == 0).all() and (gradient[weight > 0] != 0).any()
+    assert catalogue.cross_entropy(hidden, table, bias, label, jnp.zeros(11)) == 0
+
+
+def test_large_logits_stay_finite():
+    hidden, table, bias, label, weight = problem()
+    value, gradient = jax.value_and_grad(catalogue.cross_entropy)(1e4 * hidden, table, bias, label, weight)
+    assert np.isfinite(value) and np.isfinite(gradient).all()
+
+
+def test_no_array_of_rows_by_items_is_made():
+    rows, num_items = 4096, 30_000
+    shapes = [(rows, 8), (num_items, 8), (num_items,), (rows,), (rows,)]
+    kinds = [jnp.float32] * 3 + [jnp.int32, jnp.float32]
+    arguments = [jax.ShapeDtypeStruct(s, k) for s, k in zip(shapes, kinds, strict=True)]
+    for loss, fits in ((catalogue.cross_entropy, True), (dense, False)):
+        compiled = jax.jit(jax.value_and_grad(loss, argnums=(0, 1))).lower(*arguments).compile()
+        assert (compiled.memory_analysis().temp_size_in_bytes < rows * num_items) == fits
+
+
+def test_the_sample_that_is_the_whole_catalogue_gives_the_whole_softmax():
+    hidden, table, bias, label, weight = problem()
+    everything = jnp.arange(37)
+    value = catalogue.sampled_cross_entropy(hidden, table, bias, label, weight, everything, jnp.zeros(37))
+    np.testing.assert_allclose(value, dense(hidden, table, bias, label, weight), rtol=1e-5)
+
+
+def test_the_correction_makes_a_skewed_sample_agree_with_the_whole_softmax():
+    hidden, table, bias, label, weight = problem(num_items=12)
+    probability = jnp.arange(1, 13) / 78
+    negatives = jax.random.choice(jax.random.key(1), 12, (40_000,), p=probability)
+    log_expected = jnp.log(40_000 * probability)
+    expected = dense(hidden, table, bias, label, weight)
+    corrected = catalogue.sampled_cross_entropy(hidden, table, bias, label, weight, negatives, log_expected)
+    plain = catalogue.sampled_cross_entropy(
+        hidden, table, bias, label, weight, negatives, jnp.full(12, jnp.log(40_000 / 12))
+    )
+    assert abs(corrected - expected) < 0.02 < abs(plain - expected)
