@@ -60,3 +60,12 @@ def roll(values: Array, newest: Array) -> Array:
 def valid(length: Array, window: int) -> Array:
     """bool [B, W]: the last `length` places of each row."""
     return jax.lax.broadcasted_iota(jnp.int32, (1, window), 1) >= window - length[:, None]
+
+
+def earlier(values: Array, steps: int) -> Array:
+    """[..., W, D] in which each place holds what lay `steps` places before it; zero where nothing did."""
+    window = values.shape[-2]
+    if steps == 0:
+        return values
+    kept = values[..., : max(window - steps, 0), :]
+    return jnp.pad(kept, [(0, 0)] * (values.ndim - 2) + [(min(steps, window), 0), (0, 0)])

@@ -30,7 +30,7 @@ def test_history_keeps_the_newest_and_forgets_at_turn_zero():
     np.testing.assert_array_equal(state.feedback[1], [1.5, 1.5, 2.0])
 
 
-@pytest.mark.parametrize("name", ["average", "gru", "sasrec"])
+@pytest.mark.parametrize("name", ["average", "caser", "gru", "nextitnet", "sasrec"])
 def test_encoders_ignore_padding_and_read_order_and_feedback(name):
     encoder = encoders.make(name, num_items=9, width=8, feedback_scale=5.0)
     item, feedback = jnp.array([[1, 2, 3]]), jnp.array([[5.0, 1.0, 3.0]])

@@ -1,6 +1,9 @@
 """State encoders, one per file, newest pair last.
 
-`encoder(item int32 [..., W], feedback float32 [..., W], mask bool [..., W]) -> state [..., D]`.
+`encoder(item int32 [..., W], feedback float32 [..., W], mask bool [..., W]) -> state [..., D]`, the state after the
+pair in the last place: what simulators and policies ask for, on windows padded on the left.
+`encoder(..., every=True) -> states [..., W, D]`, the state after each place from what lies at or before it: what
+next-item models train on. Masked places, on either side, count for nothing; what comes out of one is meaningless.
 """
 
 from __future__ import annotations

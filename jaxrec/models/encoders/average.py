@@ -15,7 +15,9 @@ class Encoder(nn.Module):
     feedback_scale: float = 1.0
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array) -> jax.Array:
+    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
         pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
-        total = jnp.where(mask[..., None], pairs, 0.0).sum(-2)
-        return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+        pairs = jnp.where(mask[..., None], pairs, 0.0)
+        if every:
+            return pairs.cumsum(-2) / jnp.maximum(mask.cumsum(-1)[..., None], 1)
+        return pairs.sum(-2) / jnp.maximum(mask.sum(-1, keepdims=True), 1)

@@ -15,18 +15,23 @@ class Encoder(nn.Module):
     feedback_scale: float = 1.0
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array) -> jax.Array:
+    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
         pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
         unroll = min(item.shape[-1], 8)
-        scan = nn.scan(_masked_step, variable_broadcast="params", split_rngs={"params": False}, unroll=unroll)
+
+        def step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]):
+            state = _masked_step(cell, state, inputs)
+            return state, state if every else None
+
+        scan = nn.scan(step, variable_broadcast="params", split_rngs={"params": False}, unroll=unroll)
         inputs = (jnp.moveaxis(pairs, -2, 0), jnp.moveaxis(mask, -1, 0))
         # Not flax's orthogonal default: its QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
         cell = nn.GRUCell(self.width, recurrent_kernel_init=nn.initializers.lecun_normal(), name="cell")
-        state, _ = scan(cell, jnp.zeros_like(pairs[..., 0, :]), inputs)
-        return state
+        state, states = scan(cell, jnp.zeros_like(pairs[..., 0, :]), inputs)
+        return jnp.moveaxis(states, 0, -2) if every else state
 
 
-def _masked_step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+def _masked_step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> jax.Array:
     pair, real = inputs
     advanced, _ = cell(state, pair)
-    return jnp.where(real[..., None], advanced, state), None
+    return jnp.where(real[..., None], advanced, state)

@@ -1,4 +1,4 @@
-"""SASRec over the window (Kang and McAuley, 2018): the newest pair attends to the pairs before it."""
+"""SASRec over the window (Kang and McAuley, 2018): each pair attends to the pairs before it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jaxrec.models.transformer import Block, attend
 class Encoder(nn.Module):
     """Positions are counted back from the newest pair, so padding on the left changes nothing.
 
-    Only the newest pair's output is read, so the last block computes one query per window.
+    Where only the newest pair's output is read, the last block computes one query per window.
     """
 
     num_items: int
@@ -24,12 +24,24 @@ class Encoder(nn.Module):
     num_heads: int = 1
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array) -> jax.Array:
+    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
         window = item.shape[-1]
         pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
         position = self.param("position", nn.initializers.normal(0.02), (window, self.width), jnp.float32)
         hidden = pairs.reshape(-1, window, self.width) + position[None, ::-1]
         blocks = [Block(self.width, self.num_heads, self.num_layers) for _ in range(self.num_layers)]
         norm = nn.LayerNorm(epsilon=1e-5)
-        state, _ = caches.encode_suffixes(blocks, attend, norm, hidden, mask.reshape(-1, window), lengths=(window,))
+        mask = mask.reshape(-1, window)
+        if every:
+            hidden = _every(blocks, norm, hidden, mask)
+            return hidden.reshape(*item.shape, self.width)
+        state, _ = caches.encode_suffixes(blocks, attend, norm, hidden, mask, lengths=(window,))
         return state.reshape(*item.shape[:-1], self.width)
+
+
+def _every(blocks: list[Block], norm: nn.Module, hidden: jax.Array, mask: jax.Array) -> jax.Array:
+    """All outputs [B, W, D]; a place sees the real places up to itself."""
+    visible = mask[:, None, :] & jnp.tri(mask.shape[1], dtype=bool)[None]
+    for block in blocks:
+        hidden = block(hidden, visible)
+    return norm(hidden)
