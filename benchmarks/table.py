@@ -164,7 +164,8 @@ def compared_page(path: Path) -> str:
 def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]:
     """Every page with tables, as it must be."""
     made = {path.with_suffix(".md"): compared_page(path) for path in sorted(compared.glob("*.json"))}
-    return {page: filled(page.read_text(), results) for page in PAGES} | made
+    written = [page for page in (*PAGES, *sorted(compared.glob("*.md"))) if page not in made]
+    return {page: filled(page.read_text(), results) for page in written} | made
 
 
 def main(arguments: list[str] | None = None) -> int:
