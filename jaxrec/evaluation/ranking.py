@@ -1,0 +1,70 @@
+"""Full-ranking evaluation of next-item models: every item after a sequence's first is a target, ranked among all items.
+
+Items of equal score rank in the order of their index, as `jax.lax.top_k` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jaxrec.evaluation import ranking_metrics
+from jaxrec.evaluation.ranking_metrics import Ranking
+from jaxrec.types import Array, JaxrecError, Params, Sequences
+
+_SCORES = 8 << 20  # float32 numbers held at once
+
+
+def make(
+    states: Callable[[Params, Array, Array, Array], Array],
+    scores: Callable[[Params, Array], Array],
+    *,
+    num_items: int,
+    ks: Sequence[int] = (5, 10, 20),
+    batch_size: int | None = None,
+) -> Callable[..., Ranking]:
+    """`count(params, sequences, past=None) -> Ranking`, jitted; add the rankings of several buckets.
+
+    Args:
+      states: (params, item [B, T], feedback, mask) -> [B, T, D], the state after each item from those up to it.
+      scores: (params, states [R, D]) -> [R, A].
+      batch_size: sequences at once; by default as many as keep their scores within 32 MB.
+
+    `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`).
+
+    Raises:
+      JaxrecError: a k that is no rank.
+    """
+    if not ks or min(ks) < 1:
+        raise JaxrecError(f"ranks to cut lists at are whole numbers from 1 upward; found {tuple(ks)}")
+    longest = min(max(ks), num_items)
+
+    def batch(params: Params, item: Array, feedback: Array, mask: Array, past: Array) -> Ranking:
+        hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1])
+        scored = scores(params, hidden.reshape(-1, hidden.shape[-1]))
+        top = jax.lax.top_k(scored, longest)[1].reshape(*hidden.shape[:2], longest)
+        return ranking_metrics.count(top, item[:, 1:], mask[:, 1:], past, ks=ks, num_items=num_items)
+
+    @jax.jit
+    def count(params: Params, sequences: Sequences, past: Array | None = None) -> Ranking:
+        rows, length = sequences.item.shape
+        past = jnp.full((rows, 1), -1) if past is None else past
+        size = min(batch_size or max(_SCORES // (length * num_items), 1), rows)
+        size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
+        arrays = (sequences.item, sequences.feedback, sequences.mask, past)
+        batches = tuple(_cut(x, size) for x in arrays)
+        start = jax.tree.map(
+            lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch, params, *(x[0] for x in batches))
+        )
+        return jax.lax.scan(lambda total, rows: (total + batch(params, *rows), None), start, batches)[0]
+
+    return count
+
+
+def _cut(values: Array, size: int) -> Array:
+    """[N, ...] -> [C, size, ...], filled up with zeros (masked rows)."""
+    count = -(-len(values) // size)
+    padded = jnp.pad(values, [(0, count * size - len(values))] + [(0, 0)] * (values.ndim - 1))
+    return padded.reshape(count, size, *values.shape[1:])
