@@ -191,13 +191,22 @@ class Policy(NamedTuple):
     diagnostics: Callable[[Any], Mapping[str, Array]] | None = None
 
 
+class Ranker(NamedTuple):
+    """How a next-item model ranks: `states(params, item [B, T], feedback, mask) -> [B, T, D]`, each from the items up
+    to it, and `scores(params, states [R, D]) -> [R, A]`. In two parts, so that nobody need hold scores [B, T, A].
+    """
+
+    states: Callable[[Params, Array, Array, Array], Array]
+    scores: Callable[[Params, Array], Array]
+
+
 class Algorithm(NamedTuple):
     """What `algorithms/<family>/<name>.py: make(config, spec)` returns.
 
     A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts)
     -> params`: `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the
     training environment. `evaluator(params, data) -> {"mode/metric": scalar}` measures on data what is not played in
-    an environment. `export(params, folder)` writes one seed's parameters as other programs read them.
+    an environment, `ranker` is what full rankings are measured by. `export(params, folder)` writes one seed's parameters as other programs read them.
     """
 
     learner: Learner | None
@@ -207,3 +216,4 @@ class Algorithm(NamedTuple):
     estimate: Callable[..., Params] | None = None
     evaluator: Callable[[Params, Any], Mapping[str, Array]] | None = None
     export: Callable[[Params, Path], None] | None = None
+    ranker: Ranker | None = None

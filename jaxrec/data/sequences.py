@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import struct
 
 from jaxrec.data import sessions
-from jaxrec.types import Interactions, JaxrecError, Sequences
+from jaxrec.types import TRAIN, Array, Interactions, JaxrecError, Sequences
+
+
+@struct.dataclass
+class NextItem:
+    """What next-item models learn from and are measured on.
+
+    Attributes:
+      train, test: rows of one length T. past: int32 [N, P], what each test row's user has in train, padded with -1.
+      popularity: int32 [A], rows of the item in train.
+    """
+
+    train: Sequences
+    test: Sequences
+    past: Array
+    popularity: Array
+
+
+def next_item(interactions: Interactions, *, length: int, test: int, session: np.ndarray | None = None) -> NextItem:
+    """TRAIN rows to learn from and those of the split `test` to be measured on, as `build` makes them."""
+    rows = {"length": length, "session": session}
+    held = build(interactions, split=test, **rows)
+    seen = interactions.item[interactions.split == TRAIN]
+    return NextItem(
+        train=build(interactions, split=TRAIN, **rows),
+        test=held,
+        past=past(interactions, held, split=TRAIN),
+        popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
+    )
+
+
+def batches(batch_size: int) -> Callable[[NextItem, Array], Sequences]:
+    """A view of rows drawn uniformly: `view(data, key) -> Sequences` [B, T]."""
+
+    def view(data: NextItem, key: Array) -> Sequences:
+        row = jax.random.randint(key, (batch_size,), 0, data.train.item.shape[0])
+        return jax.tree.map(lambda x: jnp.take(x, row, axis=0), data.train)
+
+    return view
 
 
 def build(

@@ -9,10 +9,11 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxrec import algorithms
+from jaxrec.data.sequences import NextItem
 from jaxrec.data.text import Text
 from jaxrec.environments import feedback_matrix
 from jaxrec.training import loop
-from jaxrec.types import Interactions, JaxrecError, Observation, Spec, Trajectories
+from jaxrec.types import Interactions, JaxrecError, Observation, Sequences, Spec, Trajectories
 
 USERS, ITEMS, TURNS, VOCABULARY = 5, 7, 6, 11
 EVERY = [(family, name) for family in algorithms.families() for name in algorithms.names(family)]
@@ -56,6 +57,13 @@ def trajectories() -> Trajectories:
     return jax.tree.map(jnp.asarray, Trajectories(seen, action, reward, mask))
 
 
+def sequences() -> NextItem:
+    """Four rows of items, the last one short."""
+    episodes = trajectories()
+    rows = Sequences(episodes.action, episodes.reward, episodes.mask, jnp.arange(4))
+    return NextItem(rows, rows, jnp.full((4, 1), -1), jnp.ones(ITEMS, jnp.int32))
+
+
 @pytest.fixture(scope="module")
 def world():
     """(log, data by family, spec)."""
@@ -67,7 +75,8 @@ def world():
     spec = Spec(USERS, ITEMS, TURNS, environment=env, vocabulary=VOCABULARY, **bounds)
     columns = {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
     tokens = (np.arange(60) % VOCABULARY).astype(np.int32)
-    data = {"user_models": columns, "actor_critic": env_params, "language": Text(tokens, tokens[:20])}
+    text = Text(tokens, tokens[:20])
+    data = {"user_models": columns, "actor_critic": env_params, "language": text, "self_supervised": sequences()}
     return rows, data, spec
 
 
