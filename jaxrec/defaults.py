@@ -30,6 +30,7 @@ def get_config() -> ConfigDict:
             "checkpoint_seconds": 30.0,  # at least this long between checkpoints
             "environments": {},  # name -> environment(...)
             "texts": {},  # name -> text(...)
+            "sequences": {},  # name -> sequences(...)
             "stages": {},  # name -> fit(...), collect(...) or evaluate(...)
             "order": (),  # the stages in the order they run
             "reference": {},  # method -> (R_cumu, R_avg, Length) as published, printed beside ours
@@ -93,6 +94,53 @@ def text(
     )
 
 
+def sequences(
+    *,
+    length: int = 10,
+    split: str = "user",
+    test: float = 0.1,
+    validation: float = 0.1,
+    min_item: int = 1,
+    min_session: int = 3,
+    min_sessions: int = 1,
+    num_users: int = 0,
+    session_minutes: float = 0.0,
+    held_out: str = "test",
+    ks: Sequence[int] = (5, 10, 20),
+    head: float = 0.1,
+) -> ConfigDict:
+    """The log as sequences for next-item models.
+
+    Args:
+      length: items a model sees; sequences keep the most recent length + 1.
+      split: 'user', whole users (or sessions, where each is a user) drawn at random (T 4.5.1), or 'last_session' of
+        each user as test (T 5.4.1).
+      test, validation: shares of the users; by last session, whether validation is above 0 is what counts.
+      min_item, min_session, min_sessions: rows of an item, then rows of a session, then sessions of a user.
+      num_users: drawn at random after the filters; 0 takes all.
+      session_minutes: a longer pause ends a session; 0 makes each user one.
+      held_out: what models are measured on, 'test' or 'validation'.
+      ks: where ranked lists are cut.
+      head: share of the items that counts as popular; CV_nov is over the rest.
+    """
+    return ConfigDict(
+        {
+            "length": length,
+            "split": split,
+            "test": test,
+            "validation": validation,
+            "min_item": min_item,
+            "min_session": min_session,
+            "min_sessions": min_sessions,
+            "num_users": num_users,
+            "session_minutes": session_minutes,
+            "held_out": held_out,
+            "ks": tuple(ks),
+            "head": head,
+        }
+    )
+
+
 def fit(
     name: str,
     data: str,
@@ -107,7 +155,7 @@ def fit(
     """A stage that trains an algorithm.
 
     Args:
-      data: 'interactions', an environment's name (online), a collect stage's (offline) or a text's.
+      data: 'interactions', an environment's name (online), a collect stage's (offline), a text's or sequences'.
       num_steps: steps of the loop, each an update or a round of several (`num_updates`, epochs), steps_per_call of them
         per dispatch. 0 leaves the parameters as they start.
       rows: of the interactions: 'train', 'test' or 'all'.
@@ -162,7 +210,7 @@ def evaluate(
     policies: Sequence[str], environment: str, *, modes: Sequence[str] = ("FB", "NX_0", "NX_10"), **overrides
 ) -> ConfigDict:
     """A stage that plays fitted policies in an environment, all seeds, and writes the table and plots; or, where a text
-    is named as the environment, measures fitted language models on it (without modes)."""
+    or sequences are named as the environment, measures fitted models on them (without modes)."""
     config = ConfigDict(
         {
             "kind": "evaluate",

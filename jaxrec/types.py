@@ -206,7 +206,8 @@ class Algorithm(NamedTuple):
     A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts)
     -> params`: `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the
     training environment. `evaluator(params, data) -> {"mode/metric": scalar}` measures on data what is not played in
-    an environment, `ranker` is what full rankings are measured by. `export(params, folder)` writes one seed's parameters as other programs read them.
+    an environment; `ranker` is how next-item models rank. `export(params, folder)` writes one seed's parameters as
+    other programs read them.
     """
 
     learner: Learner | None

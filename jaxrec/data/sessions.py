@@ -54,7 +54,7 @@ def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> Int
 
 
 def frequent(
-    interactions: Interactions, *, gap: int = 3600, item: int = 3, length: int = 3, sessions: int = 5
+    interactions: Interactions, *, gap: int | None = 3600, item: int = 3, length: int = 3, sessions: int = 5
 ) -> Interactions:
     """Items with `item` rows, then sessions with `length` rows, then users with `sessions` sessions: one pass each.
 

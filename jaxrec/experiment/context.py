@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from jaxrec.data.sequences import NextItem
 from jaxrec.data.text import Text
 from jaxrec.experiment import problem
 from jaxrec.experiment.artifacts import StageFolder, digest, load_arrays
@@ -51,6 +52,7 @@ class Context:
         self._fitted: dict[str, Fitted] = {}
         self._logs: dict[str, Logs] = {}
         self._texts: dict[str, tuple[Text, Tokenizer]] = {}
+        self._sequences: dict[str, tuple[NextItem, Spec]] = {}
 
     @cached_property
     def mesh(self) -> Mesh:
@@ -83,7 +85,7 @@ class Context:
         return lambda users: np.asarray(score(params, users))
 
     def stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
-        """(data, spec) a fit stage trains on: the log, an environment's params, collected trajectories or a text; where
+        """(data, spec) a fit stage trains on: the log, an environment's params, trajectories, a text, sequences; where
         a text comes with them, {'log': data, 'text': Text}."""
         data, spec = self._stage_data(config)
         if not config.text:
@@ -96,6 +98,12 @@ class Context:
         if name not in self._texts:
             self._texts[name] = problem.load_text(self.config, self.config.texts[name], lambda: self.interactions)
         return self._texts[name]
+
+    def sequences(self, name: str) -> tuple[NextItem, Spec]:
+        """config.sequences[name], of the log."""
+        if name not in self._sequences:
+            self._sequences[name] = problem.load_sequences(self.config, self.config.sequences[name], self.interactions)
+        return self._sequences[name]
 
     def algorithm_config(self, stage: ConfigDict) -> ConfigDict:
         """A fit stage's algorithm options; a backbone that names a stage becomes the folder which that exported."""
@@ -110,6 +118,8 @@ class Context:
         if config.data in self.config.texts:
             text, tokenizer = self.text(config.data)
             return text, Spec(num_users=1, num_items=0, max_turn=1, vocabulary=tokenizer.vocabulary)
+        if config.data in self.config.sequences:
+            return self.sequences(config.data)
         if config.data == "interactions":
             chosen = problem.rows(self.interactions, config.rows)
             return problem.interaction_arrays(chosen), problem.spec_of_interactions(chosen)
@@ -174,8 +184,9 @@ class Context:
             config = self.config.environments[name]
             models = {split: self.fingerprint(stage) for split, stage in user_models(config).items()}
             return digest({"config": config.to_dict(), "user_models": models})
-        if name in self.config.texts:
-            return digest(self.config.texts[name].to_dict())
+        for named in (self.config.texts, self.config.sequences):
+            if name in named:
+                return digest(named[name].to_dict())
         return self.fingerprint(name)
 
 
@@ -192,7 +203,7 @@ def backbone_stage(config: ConfigDict, stage: ConfigDict) -> str:
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
-    """The stages, environments and texts a stage names, in no particular order."""
+    """The stages, environments, texts and sequences a stage names, in no particular order."""
     stage = config.stages[name]
     named = [stage[leaf] for leaf in ("data", "environment", "policy", "text") if leaf in stage]
     named += [*stage.get("policies", ()), backbone_stage(config, stage)]
@@ -212,7 +223,7 @@ def check_stages(config: ConfigDict) -> None:
                 f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}"
             )
         for input_ in inputs(config, name):
-            if input_ in config.texts:
+            if input_ in config.texts or input_ in config.sequences:
                 needed = []
             elif input_ in config.environments:
                 needed = list(user_models(config.environments[input_]).values())
@@ -221,7 +232,8 @@ def check_stages(config: ConfigDict) -> None:
             else:
                 raise JaxrecError(
                     f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) "
-                    f"nor an environment ({sorted(config.environments)}) nor a text ({sorted(config.texts)})"
+                    f"nor an environment ({sorted(config.environments)}) nor a text ({sorted(config.texts)}) "
+                    f"nor sequences ({sorted(config.sequences)})"
                 )
             for missing in (stage for stage in needed if stage not in done):
                 raise JaxrecError(f"stage {name!r} needs {missing!r}, which does not run before it; mend config.order")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
+from ml_collections import ConfigDict
 
-from jaxrec.evaluation import simulation
+from jaxrec.data.sequences import NextItem
+from jaxrec.evaluation import ranking, ranking_metrics, simulation
 from jaxrec.experiment.artifacts import write_json
 from jaxrec.experiment.context import Context
 from jaxrec.experiment.problem import rows
 from jaxrec.reporting.progress import Progress
-from jaxrec.types import Interactions
+from jaxrec.types import Algorithm, Array, Interactions, Params, Spec
 
 
 def catalogue(interactions: Interactions) -> simulation.Catalogue:
@@ -31,7 +34,7 @@ def catalogue(interactions: Interactions) -> simulation.Catalogue:
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     """Plays stage `name`'s policies; leaves results.json: policy -> metric -> one value per seed."""
     config, results, seconds = context.config.stages[name], {}, {}
-    if config.environment in context.config.texts:
+    if config.environment in context.config.texts or config.environment in context.config.sequences:
         return measure(context, name)
     environment, env_params = context.environment(config.environment)
     discrete = not context.fitted(config.policies[0]).spec.action_size
@@ -64,13 +67,28 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
 
 
 def measure(context: Context, name: str) -> dict[str, Any]:
-    """Measures stage `name`'s language models on its text; leaves results.json as `run` does."""
+    """Measures stage `name`'s models on its text or sequences; leaves results.json as `run` does."""
     config, results, seconds = context.config.stages[name], {}, {}
-    data, _ = context.text(config.environment)
+    ranked = config.environment in context.config.sequences
+    wanted = context.config.sequences.get(config.environment)
+    data, spec = (context.sequences if ranked else context.text)(config.environment)
     for policy_name in config.policies:
         fitted, began = context.fitted(policy_name), time.monotonic()
-        found = jax.jit(jax.vmap(fitted.algorithm.evaluator, (0, None)))(fitted.params, data)
+        evaluator = ranks(fitted.algorithm, spec, wanted) if ranked else fitted.algorithm.evaluator
+        found = jax.jit(jax.vmap(evaluator, (0, None)))(fitted.params, data)
         results[policy_name] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
         seconds[policy_name] = time.monotonic() - began
     write_json(context.folder(name).path / "results.json", results)
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
+
+
+def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Params, NextItem], dict[str, Array]]:
+    """(params, data) -> {"ranking/metric": scalar}, over every target of the held-out sequences."""
+    count = ranking.make(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
+
+    def evaluator(params: Params, data: NextItem) -> dict[str, Array]:
+        tail = ranking_metrics.tail(data.popularity, config.head)
+        found = ranking_metrics.summary(count(params, data.test, data.past), ks=config.ks, tail=tail, past=True)
+        return {f"ranking/{metric}": value for metric, value in found.items()}
+
+    return evaluator

@@ -31,6 +31,8 @@ def check(context: Context) -> None:
             _check_fit(context, name)
         elif stage.kind == "evaluate" and stage.environment in config.texts:
             _check_measured(context, name)
+        elif stage.kind == "evaluate" and stage.environment in config.sequences:
+            _check_ranked(context, name)
         elif stage.kind == "evaluate":
             _check_modes(stage, _environment_spec(context, stage.environment))
     _check_tables(config)
@@ -66,7 +68,7 @@ def _check_fit(context: Context, name: str) -> None:
 def _fit_spec(context: Context, stage: ConfigDict) -> Spec:
     """The facts of a fit stage's data before any stage has run."""
     config = context.config
-    if stage.data in config.texts:
+    if stage.data in config.texts or stage.data in config.sequences:
         return context.stage_data(stage)[1]
     if stage.data == "interactions":
         spec = problem.spec_of_interactions(problem.rows(context.interactions, stage.rows))
@@ -82,6 +84,21 @@ def _check_measured(context: Context, name: str) -> None:
     for policy in context.config.stages[name].policies:
         if not context.config.stages[policy].algorithm.name.startswith("language."):
             raise JaxrecError(f"stage {name!r}: {policy!r} is no language model, so it is not measured on a text")
+
+
+def _check_ranked(context: Context, name: str) -> None:
+    """Every policy ranks, and learned from the sequences that it is measured on."""
+    stage = context.config.stages[name]
+    for policy in stage.policies:
+        fitted = context.config.stages[policy]
+        if fitted.data != stage.environment:
+            raise JaxrecError(f"stage {name!r}: {policy!r} learns from {fitted.data!r}, not from {stage.environment!r}")
+        algorithm = problem.make_algorithm(context.algorithm_config(fitted), _fit_spec(context, fitted))
+        if algorithm.ranker is None:
+            raise JaxrecError(f"stage {name!r}: {policy!r} is no next-item model, so it ranks no sequences")
+    ks = context.config.sequences[stage.environment].ks
+    if min(ks, default=0) < 1:
+        raise JaxrecError(f"sequences.{stage.environment}.ks {tuple(ks)} must be whole numbers from 1 upward")
 
 
 def _environment_spec(context: Context, name: str) -> Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.types import TEST, TRAIN, Algorithm, Interactions, JaxrecError, Spec, Trajectories
+from jaxrec.types import TEST, TRAIN, VALIDATION, Algorithm, Interactions, JaxrecError, Spec, Trajectories
 
 if TYPE_CHECKING:
+    from jaxrec.data.sequences import NextItem
     from jaxrec.data.text import Text
     from jaxrec.models.language.tokenizer import Tokenizer
 
@@ -59,6 +61,34 @@ def load_text(config: ConfigDict, text: ConfigDict, interactions: Callable[[], I
     else:
         found = tokenizer.load(Path(config.data.root) / text.tokenizer)
     return Text(found.stream(train), found.stream(validation)), found
+
+
+def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) -> tuple[NextItem, Spec]:
+    """The log, filtered, split and built as a config's sequences say.
+
+    Raises:
+      JaxrecError: an unknown choice, or filters and splits that leave nothing.
+    """
+    from jaxrec.data import sequences, sessions, splits
+
+    choices = {"split": ("user", "last_session"), "held_out": ("test", "validation")}
+    for leaf, known in choices.items():
+        if wanted[leaf] not in known:
+            raise JaxrecError(f"sequences.{leaf} {wanted[leaf]!r} is unknown; choose one of {', '.join(known)}")
+    log = dataclasses.replace(log, split=np.zeros_like(log.split))  # all TRAIN: ours are split whole, not by row
+    gap = round(60 * wanted.session_minutes) or None
+    log = sessions.frequent(log, gap=gap, item=wanted.min_item, length=wanted.min_session, sessions=wanted.min_sessions)
+    if wanted.num_users:
+        log = sessions.sample_users(log, wanted.num_users, seed=config.seed)
+    session = sessions.number(log, gap)
+    if wanted.split == "user":
+        log = splits.by_user(log, test=wanted.test, validation=wanted.validation, seed=config.seed)
+    else:
+        log = splits.last_session(log, session, validation=wanted.validation > 0)
+    held_out = TEST if wanted.held_out == "test" else VALIDATION
+    data = sequences.next_item(log, length=wanted.length + 1, test=held_out, session=session)
+    bounds = (float(log.feedback.min()), float(log.feedback.max()))
+    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds)
 
 
 def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:

@@ -1,0 +1,58 @@
+"""The next-item job end to end: sequences of the log, models fitted on them, one full ranking of all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from configs import next_item
+from jaxrec import experiment
+from jaxrec.types import JaxrecError
+
+
+def test_every_model_is_ranked_and_nothing_runs_twice(tmp_path):
+    table = experiment.run(next_item.get_config("smoke"), tmp_path)
+    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    assert set(results) == {"gru4rec", "sasrec"}
+    for metrics in results.values():
+        kinds = ("HR", "NDCG", "CV_div", "CV_nov", "R", "UP", "HR_ser", "NDCG_ser")
+        assert set(metrics) == {f"ranking/{kind}@{k}" for kind in kinds for k in (5, 10, 20)}
+        assert all(len(values) == 2 for values in metrics.values())
+        assert 0 < metrics["ranking/HR@20"][0] <= 1 and 0 < metrics["ranking/CV_div@20"][1] <= 1
+    assert "HR@20" in table and "sasrec" in table
+    mark = (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns
+    assert experiment.run(next_item.get_config("smoke"), tmp_path) == table
+    assert (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns == mark
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sequences.sequences.split", "rows", "sequences.split 'rows' is unknown; choose one of user, last_session"),
+        ("sequences.sequences.min_session", 9999, "leave nothing"),
+        ("sequences.sequences.ks", (0,), r"ks \(0,\) must be whole numbers"),
+        ("stages.sasrec.algorithm.encoder", "lstm", "state encoder 'lstm' does not exist"),
+        ("stages.evaluation.environment", "nothing", "nor sequences"),
+    ],
+)
+def test_mistakes_are_seen_before_anything_is_trained(tmp_path, path, value, message):
+    config = next_item.get_config("smoke")
+    *nodes, leaf = path.split(".")
+    node = config
+    for name in nodes:
+        node = node[name]
+    node[leaf] = value
+    with pytest.raises(JaxrecError, match=message):
+        experiment.run(config, tmp_path)
+    assert not (tmp_path / "gru4rec").exists()
+
+
+def test_the_last_session_of_users_and_sessions_by_pauses(tmp_path):
+    from jaxrec.experiment.context import Context
+
+    config = next_item.get_config("smoke")
+    config.sequences.sequences.update({"split": "last_session", "session_minutes": 600.0, "min_session": 2})
+    data, spec = Context(config, tmp_path).sequences("sequences")
+    assert len(set(data.test.user.tolist())) == len(data.test.user), "one test session a user"
+    assert (data.past >= 0).any() and spec.max_turn == data.train.item.shape[1] == 5
