@@ -59,7 +59,7 @@ def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
-    config.sequences.sequences = defaults.sequences(length=4, test=0.25, validation=0.0)
+    config.sequences.sequences = defaults.sequences(length=10, test=0.25, validation=0.0, ks=(10,))
     stages(config, ("gru4rec", "sasrec"), num_steps=4, steps_per_call=2, width=8, batch_size=8)
 
 

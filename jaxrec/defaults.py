@@ -112,7 +112,7 @@ def sequences(
     """The log as sequences for next-item models.
 
     Args:
-      length: items a model sees; sequences keep the most recent length + 1.
+      length: items a model sees; longer sessions are cut to learn from, and ranked item by item from the last ones.
       split: 'user', whole users (or sessions, where each is a user) drawn at random (T 4.5.1), or 'last_session' of
         each user as test (T 5.4.1).
       test, validation: shares of the users; by last session, whether validation is above 0 is what counts.

@@ -18,25 +18,29 @@ class NextItem:
     """What next-item models learn from and are measured on.
 
     Attributes:
-      train, test: rows of one length T. past: int32 [N, P], what each test row's user has in train, padded with -1.
+      train: rows of one length T, long sessions cut. test: whole sessions in buckets of similar length.
+      past: one per bucket, int32 [N, P], what each test row's user has in train, padded with -1.
       popularity: int32 [A], rows of the item in train.
     """
 
     train: Sequences
-    test: Sequences
-    past: Array
+    test: tuple[Sequences, ...]
+    past: tuple[Array, ...]
     popularity: Array
 
 
 def next_item(interactions: Interactions, *, length: int, test: int, session: np.ndarray | None = None) -> NextItem:
-    """TRAIN rows to learn from and those of the split `test` to be measured on, as `build` makes them."""
-    rows = {"length": length, "session": session}
-    held = build(interactions, split=test, **rows)
+    """TRAIN rows to learn from, in rows of `length`, and those of the split `test` to be measured on."""
+    held = build(interactions, split=test, session=session)
+    bounds = [length]
+    while bounds[-1] < held.item.shape[1]:
+        bounds.append(min(2 * bounds[-1], held.item.shape[1]))
+    buckets = tuple(bucketed(held, bounds))
     seen = interactions.item[interactions.split == TRAIN]
     return NextItem(
-        train=build(interactions, split=TRAIN, **rows),
-        test=held,
-        past=past(interactions, held, split=TRAIN),
+        train=build(interactions, length=length, long="cut", split=TRAIN, session=session),
+        test=buckets,
+        past=tuple(past(interactions, bucket, split=TRAIN) for bucket in buckets),
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
     )
 
@@ -55,14 +59,17 @@ def build(
     interactions: Interactions,
     *,
     length: int | None = None,
+    long: str = "recent",
     split: int | None = None,
     session: np.ndarray | None = None,
     min_length: int = 2,
 ) -> Sequences:
-    """One row per session, in the order of users and time.
+    """One row per session, in the order of users and time; several where long sessions are cut.
 
     Args:
-      length: T, of longer sessions the most recent items are kept (T 5.4.2); None is the longest there is.
+      length: T; None is the longest session there is.
+      long: of sessions longer than T, 'recent' keeps the last T items (T 5.4.2), 'cut' makes rows that overlap in one
+        item, so that every item but the first is once predicted, from what its row holds.
       split: the rows of which split; None takes all.
       session: int [E], the session of each row (`sessions.number`); None: each user is one.
       min_length: shorter sessions are left out; with one item there is nothing to predict.
@@ -75,40 +82,47 @@ def build(
     """
     if length is not None and length < 2:
         raise JaxrecError(f"sequences of length {length} hold nothing to predict; ask for at least 2")
-    order = sessions.chronological(interactions)
-    if split is not None:
-        order = order[interactions.split[order] == split]
-    user = interactions.user[order]
-    number = user if session is None else session[order]
-    if session is not None and (np.diff(number) < 0).any():  # sessions that overlap in time
-        again = np.lexsort((number, user))
-        order, user, number = order[again], user[again], number[again]
-    starts = np.flatnonzero(np.diff(number, prepend=-1) != 0)
-    counts = np.diff(starts, append=len(order))
-    kept = counts >= max(min_length, 1)
+    order, first, count = _ordered(interactions, split, session)
+    kept = count >= max(min_length, 1)
     if not kept.any():
         raise JaxrecError(f"no session of {interactions.name} has {min_length} rows; lower min_length or the filters")
-    width = int(counts.max()) if length is None else length
-    # The place of each row counted from the first that is kept of its session.
-    skipped = np.maximum(counts - width, 0)
-    place = np.arange(len(order)) - np.repeat(starts + skipped, counts)
-    rows = np.repeat(np.cumsum(kept) - 1, counts)
-    chosen = np.flatnonzero(np.repeat(kept, counts) & (place >= 0))
-    where = rows[chosen] * width + place[chosen]
-    shape = (int(kept.sum()), width)
-    source = order[chosen]
+    first, count = first[kept], count[kept]
+    width = int(count.max()) if length is None else length
+    if long == "cut":
+        first, count = _pieces(first, count, width)
+    else:
+        first, count = first + np.maximum(count - width, 0), np.minimum(count, width)
+    mask = np.arange(width)[None] < count[:, None]
+    source = order[np.minimum(first[:, None] + np.arange(width)[None], len(order) - 1)]
     return Sequences(
-        item=_padded(interactions.item[source], where, shape),
-        feedback=_padded(interactions.feedback[source], where, shape),
-        mask=np.arange(width)[None] < np.minimum(counts[kept], width)[:, None],
-        user=user[starts[kept]],
+        item=np.where(mask, interactions.item[source], 0),
+        feedback=np.where(mask, interactions.feedback[source], np.float32(0)),
+        mask=mask,
+        user=interactions.user[order[first]],
     )
 
 
-def _padded(values: np.ndarray, where: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    padded = np.zeros(shape[0] * shape[1], values.dtype)
-    padded[where] = values
-    return padded.reshape(shape)
+def _ordered(
+    interactions: Interactions, split: int | None, session: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows by user, session and time, and of each session its first place in that order and its rows."""
+    order = sessions.chronological(interactions)
+    if split is not None:
+        order = order[interactions.split[order] == split]
+    number = (interactions.user if session is None else session)[order]
+    if (np.diff(number) < 0).any():  # sessions of a user that overlap in time
+        again = np.lexsort((number, interactions.user[order]))
+        order, number = order[again], number[again]
+    first = np.flatnonzero(np.diff(number, prepend=-1) != 0)
+    return order, first, np.diff(first, append=len(order))
+
+
+def _pieces(first: np.ndarray, count: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """First places and rows of the pieces of at most `width` rows, each of which begins where the one before ends."""
+    pieces = np.maximum(-(-(count - 1) // (width - 1)), 1)
+    piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    skipped = piece * (width - 1)
+    return np.repeat(first, pieces) + skipped, np.minimum(np.repeat(count, pieces) - skipped, width)
 
 
 def bucketed(sequences: Sequences, lengths: Sequence[int]) -> list[Sequences]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import time
 from collections.abc import Callable
 from typing import Any
@@ -88,7 +90,8 @@ def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Par
 
     def evaluator(params: Params, data: NextItem) -> dict[str, Array]:
         tail = ranking_metrics.tail(data.popularity, config.head)
-        found = ranking_metrics.summary(count(params, data.test, data.past), ks=config.ks, tail=tail, past=True)
+        parts = [count(params, *bucket) for bucket in zip(data.test, data.past, strict=True)]
+        found = ranking_metrics.summary(functools.reduce(operator.add, parts), ks=config.ks, tail=tail, past=True)
         return {f"ranking/{metric}": value for metric, value in found.items()}
 
     return evaluator

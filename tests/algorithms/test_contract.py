@@ -61,7 +61,7 @@ def sequences() -> NextItem:
     """Four rows of items, the last one short."""
     episodes = trajectories()
     rows = Sequences(episodes.action, episodes.reward, episodes.mask, jnp.arange(4))
-    return NextItem(rows, rows, jnp.full((4, 1), -1), jnp.ones(ITEMS, jnp.int32))
+    return NextItem(rows, (rows,), (jnp.full((4, 1), -1),), jnp.ones(ITEMS, jnp.int32))
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,34 @@ def test_sequences_are_the_most_recent_items_of_each_session(seed, gap, length):
     assert (built.item.dtype, built.feedback.dtype, built.mask.dtype) == (np.int32, np.float32, bool)
 
 
+@pytest.mark.parametrize("length", [2, 3, 5])
+def test_cut_sessions_predict_every_item_but_the_first_once(length):
+    data = random_log(1)
+    session = sessions.number(data, 1800)
+    built = sequences.build(data, length=length, long="cut", session=session)
+    found = [
+        (int(u), *map(float, (row[t], row[t + 1])))
+        for u, row, mask in zip(built.user, built.feedback, built.mask, strict=True)
+        for t in range(mask.sum() - 1)
+    ]
+    expected = [
+        (u, *data.feedback[[a, b]].tolist())
+        for u, rows in by_hand(data, 1800)
+        for a, b in zip(rows, rows[1:], strict=False)
+    ]
+    assert found == expected and (built.mask.sum(1) >= 2).all()
+
+
+def test_next_item_data_holds_whole_test_sessions_in_buckets():
+    data = splits.last_session(random_log(2), sessions.number(random_log(2), 1200))
+    session = sessions.number(data, 1200)
+    made = sequences.next_item(data, length=3, test=TEST, session=session)
+    whole = sequences.build(data, split=TEST, session=session)
+    assert sum(b.mask.sum() for b in made.test) == whole.mask.sum() and made.train.item.shape[1] == 3
+    assert [len(p) for p in made.past] == [len(b.user) for b in made.test]
+    assert made.popularity.sum() == (data.split == TRAIN).sum()
+
+
 def test_rows_of_one_second_keep_the_order_of_the_file_and_late_rows_are_sorted():
     built = sequences.build(table([(0, 3, 5), (1, 1, 0), (0, 2, 5), (0, 1, 4), (1, 0, 9)]))
     assert built.item.tolist() == [[1, 3, 2], [1, 0, 0]] and built.mask.tolist() == [[True] * 3, [True, True, False]]

@@ -53,7 +53,13 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return {"encoder": variables["params"], "output": {"table": table, "bias": jnp.zeros(spec.num_items)}}
 
     def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
-        return encoder.apply({"params": params["encoder"]}, item, feedback, mask, every=True)
+        """After the first `length` items each state is that of the last `length` ones, in a window of their own."""
+        variables, rows = {"params": params["encoder"]}, (item, feedback, mask)
+        first = encoder.apply(variables, *(_to_length(x[:, :length], length) for x in rows), every=True)
+        if item.shape[1] <= length:
+            return first[:, : item.shape[1]]
+        place = jnp.arange(item.shape[1] - length)[:, None] + 1 + jnp.arange(length)[None]
+        return jnp.concatenate([first, encoder.apply(variables, *(x[:, place] for x in rows))], axis=1)
 
     def scores(params: Params, states: Array) -> Array:
         return states @ params["output"]["table"].T + params["output"]["bias"][None]
@@ -80,6 +86,11 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer))
     source = sources.logged(sequences.batches(config.batch_size))
     return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
+
+
+def _to_length(values: Array, length: int) -> Array:
+    """[B, T] filled up with zeros at the end."""
+    return jnp.pad(values, ((0, 0), (0, length - values.shape[1])))
 
 
 def _one(hidden: Array, label: Array, mask: Array, key: Array) -> tuple[Array, Array, Array]:

@@ -27,7 +27,7 @@ def chain() -> NextItem:
     mask = np.arange(LENGTH)[None] < (2 + np.arange(24) % 5)[:, None]
     rows = Sequences(item * mask, np.ones((24, LENGTH), np.float32), mask, np.arange(24, dtype=np.int32))
     popularity = np.bincount(item[mask], minlength=ITEMS)
-    return jax.tree.map(jnp.asarray, NextItem(rows, rows, np.full((24, 1), -1, np.int32), popularity))
+    return jax.tree.map(jnp.asarray, NextItem(rows, (rows,), (np.full((24, 1), -1, np.int32),), popularity))
 
 
 def made(**overrides):
@@ -39,7 +39,7 @@ def made(**overrides):
 
 def measured(algorithm, params):
     count = ranking.make(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
-    return ranking_metrics.summary(count(params, chain().test), ks=(1, 3))
+    return ranking_metrics.summary(count(params, chain().test[0]), ks=(1, 3))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,19 @@ def test_the_scorer_scores_a_history_as_the_evaluation_does(fitted):
         history = History(padded, jnp.ones((1, 5)), jnp.array([length]))
         scores = jax.jit(algorithm.scorer)(params, history)
         assert scores.shape == (1, ITEMS) and int(scores.argmax()) == (5 * int(items[-1]) + 3) % ITEMS
+
+
+def test_items_of_long_sessions_are_ranked_from_the_last_ones(fitted):
+    """A session twice as long as those of training: state t is that of its last five items alone."""
+    algorithm, params = fitted
+    item = jax.random.randint(jax.random.key(3), (2, 9), 0, ITEMS)
+    ones, mask = jnp.ones((2, 9)), jnp.ones((2, 9), bool)
+    states = jax.jit(algorithm.ranker.states)
+    long = states(params, item, ones, mask)
+    for last in (2, 4, 6, 8):
+        start = max(last - 4, 0)
+        short = states(params, *(x[:, start : last + 1] for x in (item, ones, mask)))[:, -1]
+        np.testing.assert_allclose(long[:, last], short, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{"targets": "one"}, {"num_negatives": 8}], ids=["one target", "sampled"])
