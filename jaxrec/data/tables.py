@@ -72,6 +72,29 @@ def read(
     return arrays
 
 
+def read_where(
+    path: Path, columns: Sequence[Column], *, column: str, low: int, high: int, separator: str
+) -> dict[str, np.ndarray]:
+    """The rows of a text table without header whose `column` lies in [low, high), read in a stream: for files that do
+    not fit in memory. Raises: JaxrecError as `read` does, also for what is wrong in the other rows; or no such rows."""
+    layout = _Layout(columns, [c.name for c in columns], separator, header=False, quoted=False)
+    schema = {c.name: _DTYPES[c.kind] for c in columns}
+    existing(path)
+    try:
+        rows = pl.scan_csv(path, has_header=False, separator=separator, quote_char=None, schema=schema)
+        wanted = pl.col(column).is_between(low, high, closed="left")
+        faulty = pl.any_horizontal(pl.all().is_null())
+        frame = rows.filter(wanted | faulty).collect(engine="streaming")
+    except _UNREADABLE as error:
+        raise _fault(path, layout, error) from None
+    arrays = {c.name: _checked(frame[c.name], c) for c in columns}
+    if any(a is None for a in arrays.values()):
+        raise _fault(path, layout)
+    if frame.is_empty():
+        raise JaxrecError(f"{path} has no rows with {column} from {low} to {high}; choose another range")
+    return arrays
+
+
 def read_parquet(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
     """The same for a Parquet file, whose columns may be of any type that converts without loss. Raises: JaxrecError."""
     _check_header(path, columns, names(path, parquet=True))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from jaxrec.data import datasets
@@ -174,19 +175,44 @@ def amazon_industrial(draw) -> Case:
     return Case(lambda root: writers.amazon_industrial(root, reviews, listed, compress), reviews, [], {"check": False})
 
 
+@st.composite
+def lfm_1b(draw) -> Case:
+    """Rows inside and outside the time asked for; tracks or albums as items."""
+    users, albums, tracks = draw(_ids()), draw(_ids()), draw(_ids())
+    events = draw(_log(users, albums, st.sampled_from(tracks), st.integers(90, 120), unique=False))
+    by = draw(st.sampled_from(["album", "track"]))
+    rows = [(u, a if by == "album" else t, 1.0, s) for u, a, t, s in events if 100 <= s < 115]
+    assume(len({r[0] for r in rows}) > 1 and len({r[1] for r in rows}) > 1)
+    options = {"item": by, "start": 100, "stop": 115}
+    return Case(lambda root: writers.lfm_1b(root, events), rows, [], options)
+
+
 CASES = {
     "amazon_industrial": amazon_industrial(),
     "coat": coat(),
     "csv": csv(),
     "kuairand": kuairand(),
     "kuairec": kuairec(),
+    "lfm_1b": lfm_1b(),
     "movielens_100k": movielens_100k(),
     "movielens_1m": movielens_1m(),
     "retailrocket": retailrocket(),
     "yahoo_r3": yahoo_r3(),
     "yoochoose": yoochoose(),
 }
-SEPARATORS = {"coat": b" ", "movielens_100k": b"\t|", "movielens_1m": b":", "yahoo_r3": b"\t"}  # others: a comma
+SEPARATORS = {  # others: a comma
+    "coat": b" ",
+    "lfm_1b": b"\t",
+    "movielens_100k": b"\t|",
+    "movielens_1m": b":",
+    "yahoo_r3": b"\t",
+}
+    "coat": b" ",
+    "lfm_1b": b"\t",
+    "movielens_100k": b"\t|",
+    "movielens_1m": b":",
+    "yahoo_r3": b"\t",
+}  # others: a comma
 DAMAGES = [
     b"",
     b"x",

@@ -131,3 +131,9 @@ def amazon_industrial(root: Path, reviews, items, compress: bool = True) -> None
     rows = [json.dumps({**dict(zip(names, row, strict=True)), "verified": True}) for row in reviews]
     _gzipped(folder / "Industrial_and_Scientific_5.json", rows, compress)
     _gzipped(folder / "meta_Industrial_and_Scientific.json", [json.dumps(item) for item in items], compress)
+
+
+def lfm_1b(root: Path, events) -> None:
+    """The events are (user, album, track, seconds)."""
+    rows = [f"{user}\t2\t{album}\t{track}\t{time}" for user, album, track, time in events]
+    _write(root / "LFM-1b" / "LFM-1b_LEs.txt", rows)
