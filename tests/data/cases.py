@@ -207,12 +207,6 @@ SEPARATORS = {  # others: a comma
     "movielens_1m": b":",
     "yahoo_r3": b"\t",
 }
-    "coat": b" ",
-    "lfm_1b": b"\t",
-    "movielens_100k": b"\t|",
-    "movielens_1m": b":",
-    "yahoo_r3": b"\t",
-}  # others: a comma
 DAMAGES = [
     b"",
     b"x",
