@@ -159,7 +159,8 @@ def fit(
             settle()
             step += length
             pending = (step, metrics)
-            stopping, due = processes.any_wants(stop_requested(), time.monotonic() - saved_at >= checkpoint_seconds)
+            late = time.monotonic() - saved_at >= checkpoint_seconds
+            stopping, due = processes.any_wants(stop_requested(), late, after=carry)
             if checkpoints and (stopping or due) and step < num_steps:
                 settle()
                 checkpoints.save(step, carry)

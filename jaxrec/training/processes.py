@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -19,10 +21,15 @@ def wait_for_all(place: str) -> None:
         multihost_utils.sync_global_devices(place)
 
 
-def any_wants(*wishes: bool) -> list[bool]:
-    """Of each wish, whether any process has it: what a clock or a signal decides must be decided for all."""
+def any_wants(*wishes: bool, after: Any = ()) -> list[bool]:
+    """Of each wish, whether any process has it: what a clock or a signal decides must be decided for all.
+
+    `after` are the arrays that are being computed: a CPU runs programs side by side, and their messages would mix.
+    """
     if jax.process_count() == 1:
         return list(wishes)
+    if jax.default_backend() == "cpu":
+        jax.block_until_ready(after)
     from jax.experimental import multihost_utils
 
     return np.asarray(multihost_utils.process_allgather(np.asarray(wishes))).any(axis=0).tolist()
