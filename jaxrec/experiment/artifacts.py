@@ -87,7 +87,9 @@ class StageFolder:
         if processes.is_first():
             self._prepare()
         processes.wait_for_all(f"open {self.path.name}")
-        return (self.path / _DONE).exists()
+        done = (self.path / _DONE).exists()
+        processes.wait_for_all(f"opened {self.path.name}")  # or a quick process finishes before a slow one has looked
+        return done
 
     def _prepare(self) -> None:
         mark = self.path / _MARK
