@@ -12,16 +12,15 @@ where that has none. On a shared machine `taskset -c 0` gives both one core, whi
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 
 import jax
 
-from benchmarks.timing import report
+from benchmarks.peers import connect
+from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.decision_transformer import build, dt
 from jaxrec.types import Spec
 
@@ -53,11 +52,6 @@ def ours(config):
 
 def peer(config, interpreter: str, compiled: bool):
     """The same of the PyTorch peer; None where it cannot be imported."""
-    if subprocess.run([interpreter, "-c", "import torch, transformers"], capture_output=True).returncode:
-        return None
-    process = subprocess.Popen(
-        [interpreter, "-m", "benchmarks.peers.torch_dt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
     names = ("width", "num_layers", "num_heads", "dropout", "context_length", "batch_size")
     settings = {name: config[name] for name in names} | {
         "max_turn": SPEC.max_turn,
@@ -67,14 +61,7 @@ def peer(config, interpreter: str, compiled: bool):
         "device": "cpu" if jax.default_backend() == "cpu" else "cuda",
         "compile": compiled,
     }
-    process.stdin.write(json.dumps(settings) + "\n")
-
-    def run() -> float:
-        process.stdin.write(f"{STEPS}\n")
-        process.stdin.flush()
-        return json.loads(process.stdout.readline())
-
-    return run
+    return connect("torch_dt", interpreter, settings, STEPS, "torch, transformers")
 
 
 def main() -> None:
@@ -88,12 +75,7 @@ def main() -> None:
     mine, compile_s = ours(config)
     other = peer(config, arguments.peer_python, arguments.peer_compile)
     runs = {"jaxrec": mine} | ({"torch": other} if other else {})
-    for run in runs.values():
-        run()
-    times = {name: [] for name in runs}
-    for _ in range(arguments.rounds):
-        for name, run in runs.items():
-            times[name].append(run() / STEPS)
+    times = in_turn(runs, arguments.rounds, STEPS)
     fields = {f"{name}_step_s": statistics.median(values) for name, values in times.items()}
     if other:
         ratios = [t / j for t, j in zip(times["torch"], times["jaxrec"], strict=True)]

@@ -15,10 +15,8 @@ is reported too.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 
@@ -27,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.timing import report
+from benchmarks.peers import connect
+from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.language.causal_lm import token_losses
 from jaxrec.models.language.config import DecoderConfig, Rotary
 from jaxrec.models.language.decoder import Decoder
@@ -100,25 +99,12 @@ def ours(arguments: argparse.Namespace, adapt: str):
 
 def peer(arguments: argparse.Namespace):
     """The same of the PyTorch peer; None where it cannot be imported."""
-    python = arguments.peer_python
-    if subprocess.run([python, "-c", "import torch, transformers, peft"], capture_output=True).returncode:
-        return None
-    process = subprocess.Popen(
-        [python, "-m", "benchmarks.peers.torch_lora"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
     names = ("width", "layers", "heads", "length", "batch", "vocabulary", "dropout", "dtype")
     settings = {name: getattr(arguments, name) for name in names} | {
         "threads": len(os.sched_getaffinity(0)),
         "device": "cpu" if jax.default_backend() == "cpu" else "cuda",
     }
-    process.stdin.write(json.dumps(settings) + "\n")
-
-    def run() -> float:
-        process.stdin.write(f"{STEPS}\n")
-        process.stdin.flush()
-        return json.loads(process.stdout.readline())
-
-    return run
+    return connect("torch_lora", arguments.peer_python, settings, STEPS, "torch, transformers, peft")
 
 
 def arguments() -> argparse.Namespace:
@@ -141,12 +127,7 @@ def main() -> None:
     runs = {adapt: run for adapt, (run, _, _) in found.items()}
     if other := peer(asked):
         runs["torch"] = other
-    for run in runs.values():
-        run()
-    times = {name: [] for name in runs}
-    for _ in range(asked.rounds):
-        for name, run in runs.items():
-            times[name].append(run() / STEPS)
+    times = in_turn(runs, asked.rounds, STEPS)
     fields = {f"{name}_step_s": statistics.median(values) for name, values in times.items()}
     for adapt in ("lora", "frozen"):
         ratios = [part / full for part, full in zip(times[adapt], times["full"], strict=True)]

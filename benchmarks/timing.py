@@ -14,7 +14,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,18 @@ def measure(fn: Callable[..., Any], *args: Any, repeats: int = 10, warmup: int =
     times = [_timed(fn, args) for _ in range(repeats)]
     median = statistics.median(times)
     return {"median_s": median, "min_s": min(times), "max_s": max(times), "compile_s": max(first - median, 0.0)}
+
+
+def in_turn(runs: Mapping[str, Callable[[], float]], rounds: int, steps: int) -> dict[str, list[float]]:
+    """Seconds per step of each run, which takes so many steps per call: one after the other, round by round, so that
+    what else the machine does meets all alike; a first call of each is not counted."""
+    for run in runs.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(run() / steps)
+    return times
 
 
 def _processor() -> str:

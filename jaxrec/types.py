@@ -151,6 +151,11 @@ class Spec:
     features: Any = dataclasses.field(default=None, compare=False, repr=False)
     vocabulary: int = 0  # token ids of the text that comes with the data; 0 = no text
 
+    @property
+    def sees_history(self) -> bool:
+        """The window of items is the state, but where the environment has features of its own and no items."""
+        return not (self.observation_size and self.action_size)
+
 
 class Learner(NamedTuple):
     """`init(key) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics; `load`, where set,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import torch
 from torch import nn
 from transformers import GPT2Config, GPT2Model
+
+from benchmarks.peers import serve
 
 
 class NoPositions(nn.Module):
@@ -83,13 +84,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
-    for line in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(int(line)):
-            step()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        print(json.dumps(time.perf_counter() - start), flush=True)
+    serve(sys.stdin, step, torch.cuda.synchronize if device == "cuda" else lambda: None)
 
 
 if __name__ == "__main__":

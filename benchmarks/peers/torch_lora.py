@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
+
+from benchmarks.peers import serve
 
 
 def build(settings: dict) -> torch.nn.Module:
@@ -54,13 +55,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(trainable, 1.0)
         optimizer.step()
 
-    for line in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(int(line)):
-            step()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        print(json.dumps(time.perf_counter() - start), flush=True)
+    serve(sys.stdin, step, torch.cuda.synchronize if device == "cuda" else lambda: None)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """The causal transformer behind every trajectory model: GPT-2's pre-norm blocks without a position table.
 
 Positions are the caller's business (a timestep embedding, added before), so that a pre-trained language model can stand
-behind the same call. Other decoders offer the same methods: `__call__`, `suffixes` and `extend`, and, for the
-incremental search, `start_caches`, `grow`, `finish` and `follow`.
+behind the same call; what both offer stands in `backbone`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxrec.models import caches, start_caches
+from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 
@@ -21,9 +22,7 @@ Array = jax.Array
 class Block(nn.Module):
     """One pre-norm block, cut where attention happens so that callers may choose who attends to whom.
 
-    `queries` and `context` are per token, `merge` adds the attended values and the feed-forward part. Kernels start
-    from a normal of sqrt(2 / (5 D)) (Nguyen and Salazar, 2019), which is GPT-2's 0.02 at its width of 768 and does not
-    silence attention at ours; those that write into the residual stream smaller by `sqrt(2 * num_layers)` (GPT-2).
+    `queries` and `context` are per token, `merge` adds the attended values and the feed-forward part.
     """
 
     width: int
@@ -33,9 +32,8 @@ class Block(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     def setup(self):
-        deviation = (0.4 / self.width) ** 0.5
-        small = nn.initializers.normal(deviation)
-        residual = nn.initializers.normal(deviation / (2 * self.num_layers) ** 0.5)
+        small = nn.initializers.normal(kernel_deviation(self.width))
+        residual = nn.initializers.normal(residual_deviation(self.width, self.num_layers))
         self.attention_norm = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)
         self.query = Dense(self.width, kernel_init=small, dtype=self.dtype)
         self.key = Dense(self.width, kernel_init=small, dtype=self.dtype)
@@ -77,13 +75,8 @@ def attend(queries: Array, keys: Array, values: Array, mask: Array | None) -> Ar
     return jax.nn.dot_product_attention(queries, keys, values, mask=mask[:, None])
 
 
-class Transformer(nn.Module):
-    """`backbone(embeddings [B, L, D], attention_mask [B|1, L, L] | None) -> hidden [B, L, D]`, normed at the end.
-
-    A mask says exactly who sees whom (causality included) and None means causal. A token that sees nobody gets a
-    finite, meaningless output. Dropout falls on the embeddings and on what blocks add to the residual stream;
-    attention weights are not dropped, because the fused kernels cannot.
-    """
+class Transformer(Backbone):
+    """The decoder from scratch; see `Backbone` for what it offers."""
 
     width: int
     num_layers: int
@@ -98,52 +91,9 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)
         self.embedding_dropout = Dropout(self.dropout)
 
-    def __call__(self, embeddings: Array, attention_mask: Array | None = None, deterministic: bool = True) -> Array:
-        hidden = self.embedding_dropout(embeddings.astype(self.dtype), deterministic)
-        for block in self.blocks:
-            hidden = block(hidden, attention_mask, deterministic)
-        return self.norm(hidden)
+    def attention(self) -> Callable[..., Array]:
+        return attend
 
-    def suffixes(
-        self, embeddings: Array, valid: Array, *, lengths: tuple[int, ...], num_last: int = 1
-    ) -> tuple[Array, caches.Suffixes]:
-        """Encodes many suffixes of each row at once; see `caches.encode_suffixes`. Hidden is [B, K, num_last, D]."""
-        module, variables = self.unbind()
-
-        def encode(embeddings: Array, valid: Array) -> tuple[Array, caches.Suffixes]:
-            bound = module.bind(variables)
-            return caches.encode_suffixes(
-                bound.blocks, attend, bound.norm, embeddings, valid, lengths=lengths, num_last=num_last
-            )
-
-        return caches.in_row_chunks(encode, (embeddings.astype(self.dtype), valid), sum(lengths))
-
-    def extend(self, cache: caches.Cache, embeddings: Array) -> tuple[Array, caches.Cache]:
-        """Appends tokens [B, L, D] to cached rows: hidden [B, L, D] and the longer cache."""
-        return caches.extend(self.blocks, attend, self.norm, cache, embeddings.astype(self.dtype))
-
-    def start_caches(self, num_rows: int, num_starts: int, block_size: int) -> start_caches.StartCaches:
-        """Empty caches for `grow`."""
-        return start_caches.empty(
-            num_rows,
-            num_starts,
-            block_size,
-            num_layers=self.num_layers,
-            num_heads=self.num_heads,
-            head_size=self.width // self.num_heads,
-            dtype=self.dtype,
-        )
-
-    def grow(
-        self, caches: start_caches.StartCaches, embeddings: Array, mask: Array, clock: Array, *, read: Array
-    ) -> tuple[Array, start_caches.Unfinished, start_caches.StartCaches]:
-        """Appends a block of tokens to every start's cache; see `start_caches.grow`."""
-        return start_caches.grow(self.blocks, self.norm, caches, embeddings.astype(self.dtype), mask, clock, read=read)
-
-    def finish(self, unfinished: start_caches.Unfinished, start: Array) -> Array:
-        """The output [B, D] of the token before the newest, from one start; see `start_caches.finish`."""
-        return start_caches.finish(self.blocks, self.norm, unfinished, start)
-
-    def follow(self, caches: start_caches.StartCaches, embedding: Array, mask: Array, start: Array) -> Array:
-        """The output [B, D] of one more token after one start's cache; see `start_caches.follow`."""
-        return start_caches.follow(self.blocks, self.norm, caches, embedding.astype(self.dtype), mask, start)
+    def key_sizes(self) -> dict[str, int]:
+        head_size = self.width // self.num_heads
+        return {"num_layers": self.num_layers, "num_heads": self.num_heads, "head_size": head_size}

@@ -34,7 +34,7 @@ def build(config: ConfigDict, spec: Spec) -> StateEncoder:
     encoder = encoders.make(
         config.encoder, num_items=spec.num_items, width=config.width, feedback_scale=1.0 / reward_scale(spec)
     )
-    windowed = sees_history(spec)
+    windowed = spec.sees_history
     if windowed:
         histories.check_window("algorithm.window", config.window, spec.max_turn)
 
@@ -56,11 +56,6 @@ def build(config: ConfigDict, spec: Spec) -> StateEncoder:
 def reward_scale(spec: Spec) -> float:
     """What rewards are multiplied by, so that the largest is 1 in size."""
     return 1.0 / (max(abs(bound) for bound in spec.reward_range) or 1.0)
-
-
-def sees_history(spec: Spec) -> bool:
-    """The window of items is the state, but where the environment has features of its own and no items (VirtualTB)."""
-    return not (spec.observation_size and spec.action_size)
 
 
 def push(history: Any, observation: Observation) -> Any:

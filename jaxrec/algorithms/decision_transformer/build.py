@@ -1,6 +1,8 @@
-"""From config and spec to the parts both decision transformers are made of."""
+"""From config and spec to the parts every decision transformer is made of."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -8,11 +10,12 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer.tokens import Tokens
 from jaxrec.algorithms.language import prior
+from jaxrec.data import views
 from jaxrec.data.views import Windows
 from jaxrec.models import encoders
 from jaxrec.models import history as histories
 from jaxrec.models.transformer import Transformer
-from jaxrec.types import Array, JaxrecError, Spec
+from jaxrec.types import Array, JaxrecError, Params, Spec, Trajectories
 
 EMBEDDING_LAYERS = {"linear": 1, "mlp": 2}
 
@@ -24,20 +27,15 @@ def check(config: ConfigDict, spec: Spec) -> None:
     if config.width % config.num_heads:
         raise JaxrecError(f"algorithm.width {config.width} does not split into {config.num_heads} heads: change either")
     histories.check_window("algorithm.context_length", config.context_length, spec.max_turn)
-    if sees_history(spec):
+    if spec.sees_history:
         histories.check_window("algorithm.state_window", config.state_window, spec.max_turn)
-
-
-def sees_history(spec: Spec) -> bool:
-    """The window of items is the state, except where there are features and no items (VirtualTB)."""
-    return not (spec.observation_size and spec.action_size)
 
 
 def tokens(config: ConfigDict, spec: Spec) -> Tokens:
     """Embeddings of states, returns and actions."""
     scale = max(abs(bound) for bound in spec.reward_range) or 1.0
     encoder = None
-    if sees_history(spec):
+    if spec.sees_history:
         encoder = encoders.make(
             config.state_encoder, num_items=spec.num_items, width=config.width, feedback_scale=scale
         )
@@ -58,6 +56,23 @@ def backbone(config: ConfigDict) -> nn.Module:
     return Transformer(config.width, config.num_layers, config.num_heads, config.dropout)
 
 
+def initial(network: nn.Module, config: ConfigDict, spec: Spec) -> Callable[[Array], Params]:
+    """`init_params` of a network that reads windows."""
+    return lambda key: network.init(key, blank(config, spec))["params"]
+
+
+def windows(config: ConfigDict) -> Callable[[Trajectories, Array], Windows]:
+    """The view of the log that every decision transformer learns from."""
+    return views.windows(
+        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
+    )
+
+
+def num_outputs(spec: Spec) -> int:
+    """Logits of items, or the numbers of a continuous action."""
+    return spec.action_size or spec.num_items
+
+
 def blank(config: ConfigDict, spec: Spec) -> Windows:
     """Zeros of a batch of one, to initialise parameters with."""
     step = (1, config.context_length)
@@ -73,6 +88,14 @@ def blank(config: ConfigDict, spec: Spec) -> Windows:
         reward=jnp.zeros(step),
         return_to_go=jnp.zeros(step),
         mask=jnp.ones(step, bool),
+    )
+
+
+def normalised(batch: Windows, spec: Spec) -> Windows:
+    """Returns and rewards over their logged ranges."""
+    return batch.replace(
+        return_to_go=normalise(batch.return_to_go, spec.return_range),
+        reward=normalise(batch.reward, spec.reward_range),
     )
 
 

@@ -2,8 +2,9 @@
 
 A causal mechanism estimates what the user in this state will pay, and the estimate feeds the action. Our reading, after
 M 3.4, which takes its objective from here: r^_t comes from h(s_t) and h(a_{t-1}), tokens stand in the order (s, R, a)
-so that it sees neither R_t nor a_t, and the action comes from h(R_t) and r^_t, its gradient reaching the estimator too.
-One transformer reads the interleaved tokens. Acting, a return is asked for as in DT.
+so that it sees neither R_t nor a_t, and the action comes from h(s_t), h(R_t) and r^_t, its gradient reaching the
+estimator too (h(s_t) for MDT4Rec's reason). One transformer reads the interleaved tokens. Acting, a return is asked for
+as in DT.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import build, dt, objectives
-from jaxrec.algorithms.decision_transformer.mdt4rec import normalised
 from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
 from jaxrec.data import views
@@ -76,24 +76,17 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     build.check(config, spec)
     network = make_network(config, spec)
 
-    def init_params(key: Array) -> Params:
-        return network.init(key, build.blank(config, spec))["params"]
-
     def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
         del target_params
-        return losses(network, config, params, normalised(batch, spec), key)
+        return losses(network, config, params, build.normalised(batch, spec), key)
 
-    view = views.windows(
-        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
-    )
-    tx = optimizers.make(config.optimizer)
-    return Algorithm(learner.from_loss(init_params, loss_fn, tx), sources.logged(view), policy(network, config, spec))
+    learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))
+    return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
 
 
 def make_network(config: ConfigDict, spec: Spec) -> Network:
     """The network a config describes."""
-    outputs = spec.action_size or spec.num_items
-    return Network(build.tokens(config, spec), build.backbone(config), outputs, spec.action_size > 0)
+    return Network(build.tokens(config, spec), build.backbone(config), build.num_outputs(spec), spec.action_size > 0)
 
 
 def losses(network: Network, config: ConfigDict, params: Params, batch: views.Windows, key: Array | None = None):

@@ -81,23 +81,16 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     build.check(config, spec)
     network = make_network(config, spec)
 
-    def init_params(key: Array) -> Params:
-        return network.init(key, build.blank(config, spec))["params"]
-
     def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
         del target_params
         batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
         output = network.apply({"params": params}, batch, False, rngs={"dropout": key})
         return {"action": action_loss(output, batch)}, action_accuracy(output, batch)
 
-    view = views.windows(
-        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
-    )
-    tx = optimizers.make(config.optimizer)
-    return Algorithm(learner.from_loss(init_params, loss_fn, tx), sources.logged(view), policy(network, config, spec))
+    learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))
+    return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
 
 
 def make_network(config: ConfigDict, spec: Spec) -> Network:
     """The network a config describes."""
-    outputs = spec.action_size or spec.num_items
-    return Network(build.tokens(config, spec), build.backbone(config), outputs, spec.action_size > 0)
+    return Network(build.tokens(config, spec), build.backbone(config), build.num_outputs(spec), spec.action_size > 0)

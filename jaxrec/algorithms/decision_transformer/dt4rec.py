@@ -36,9 +36,6 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         raise JaxrecError(f"algorithm.prompt_vectors is {config.prompt_vectors}: set it to 2 or more")
     network = make_network(config, spec)
 
-    def init_params(key: Array) -> Params:
-        return network.init(key, build.blank(config, spec))["params"]
-
     def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
         del target_params
         batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
@@ -46,11 +43,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         wrong = jax.random.uniform(key_wrong, batch.return_to_go.shape)
         return losses(network, config, params, batch, wrong, key_dropout)
 
-    view = views.windows(
-        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
-    )
-    tx = optimizers.make(config.optimizer)
-    return Algorithm(learner.from_loss(init_params, loss_fn, tx), sources.logged(view), policy(network, config, spec))
+    learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))
+    return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
 
 
 def make_network(config: ConfigDict, spec: Spec) -> dt.Network:

@@ -88,23 +88,17 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     check(config, spec)
     network = make_network(config, spec)
 
-    def init_params(key: Array) -> Params:
-        return network.init(key, build.blank(config, spec))["params"]
-
     def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
         return losses(network, config, spec, params, target_params, normalised(batch, spec), key)
 
-    view = views.windows(
-        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
-    )
     learned = learner.from_loss(
-        init_params,
+        build.initial(network, config, spec),
         loss_fn,
         optimizers.make(config.optimizer),
         target_keys=("value",),
         target_update_rate=config.target_update_rate,
     )
-    return Algorithm(learned, sources.logged(view), policy(network, config, spec))
+    return Algorithm(learned, sources.logged(build.windows(config)), policy(network, config, spec))
 
 
 def check(config: ConfigDict, spec: Spec) -> None:
@@ -123,7 +117,7 @@ def make_network(config: ConfigDict, spec: Spec) -> Network:
     return Network(
         build.tokens(config, spec),
         build.backbone(config),
-        spec.action_size or spec.num_items,
+        build.num_outputs(spec),
         spec.action_size > 0,
         value=Value(build.tokens(config, spec).encoder, config.width, spec.max_turn),
         initial_temperature=config.initial_temperature,

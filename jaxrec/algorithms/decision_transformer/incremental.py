@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, window
+from jaxrec.algorithms.decision_transformer import window
 from jaxrec.algorithms.decision_transformer.network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, Search, decide, observe
 from jaxrec.models import start_caches
@@ -44,7 +44,7 @@ class Chosen:
 
 def incremental(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int, ...]) -> Search:
     """Keeps the caches of all start steps and grows them by three tokens at each turn."""
-    state_window = config.state_window if build.sees_history(spec) else None
+    state_window = config.state_window if spec.sees_history else None
     num_starts = config.context_length
 
     def init(num_users: int) -> Memory:

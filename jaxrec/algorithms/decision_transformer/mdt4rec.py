@@ -3,8 +3,7 @@
 Ablations: `use_max=False` is MDT4Rec-Max, `embedding="linear"` the linear rows of table 4. Our reading: rewards are
 normalised like returns, so that no loss drowns the others; the reward estimator sees zeros for a_{t-1} at the first
 step of a sequence; a window that starts mid-episode keeps absolute turns. N_g sees h(s_t) beside h(R_t): a return token
-knows the state by attention alone, which a small budget does not teach (action accuracy after 300 steps on logs of
-which every other step is random: 0.25 without, 0.32 with, DT 0.33).
+knows the state by attention alone, which a small budget does not teach.
 
 With `backbone` a language model takes the transformer's place (M 3.3, `language.prior`): its width is the tokens', its
 own depth and heads hold, and the auxiliary language loss (M 3.4, L_language) keeps it one. Its position table is not
@@ -73,21 +72,19 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     network = make_network(config, spec)
 
     def init_params(key: Array) -> Params:
-        params = network.init(key, build.blank(config, spec))["params"]
+        params = build.initial(network, config, spec)(key)
         return language.complete(network.backbone, config, params, key)
 
     def loss_fn(params: Params, target_params: Params, batch: Any, key: Array):
         del target_params
         windows, ids = language.parts(config, batch)
-        terms, metrics = losses(network, config, params, normalised(windows, spec), key)
+        terms, metrics = losses(network, config, params, build.normalised(windows, spec), key)
         return terms | language.loss(network.backbone, config, params, ids, key), metrics
 
-    view = views.windows(
-        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
-    )
-    tx = optimizers.make(config.optimizer)
-    learning = learner.from_loss(init_params, loss_fn, tx, frozen=prior.frozen(config), load=prior.from_files(config))
-    return Algorithm(learning, sources.logged(language.view(config, view)), policy(network, config, spec))
+    held = {"frozen": prior.frozen(config), "load": prior.from_files(config)}
+    learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), **held)
+    view = language.view(config, build.windows(config))
+    return Algorithm(learning, sources.logged(view), policy(network, config, spec))
 
 
 def check(config: ConfigDict, spec: Spec) -> None:
@@ -128,16 +125,8 @@ def make_network(config: ConfigDict, spec: Spec) -> Network:
     return Network(
         tokens=build.tokens(config, spec),
         backbone=build.backbone(config),
-        num_outputs=spec.action_size or spec.num_items,
+        num_outputs=build.num_outputs(spec),
         num_bins=config.num_bins,
         use_max=config.use_max,
         continuous=spec.action_size > 0,
-    )
-
-
-def normalised(batch: views.Windows, spec: Spec) -> views.Windows:
-    """Returns and rewards over their logged ranges."""
-    return batch.replace(
-        return_to_go=build.normalise(batch.return_to_go, spec.return_range),
-        reward=build.normalise(batch.reward, spec.reward_range),
     )

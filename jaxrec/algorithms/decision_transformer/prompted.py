@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, window
+from jaxrec.algorithms.decision_transformer import window
 from jaxrec.types import Array, Observation, Params, Policy, Spec
 
 
@@ -28,7 +28,7 @@ def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
     the last token) and `respond(hidden [B, 3, D], length int32 [B]) -> output`, which is given the last three outputs.
     """
     scale = 1.0 / max(spec.return_range[1] - spec.return_range[0], 1e-6)
-    state_window = config.state_window if build.sees_history(spec) else None
+    state_window = config.state_window if spec.sees_history else None
     return_place, state_place = network.places
 
     def init(params: Params, num_users: int) -> Carry:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, window
+from jaxrec.algorithms.decision_transformer import window
 from jaxrec.algorithms.decision_transformer.network import Network
 from jaxrec.types import Array, Observation, Spec
 
@@ -65,7 +65,7 @@ def best(max_return: Array, lengths: tuple[int, ...], available: Array) -> Array
 def batched(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int, ...]) -> Search:
     """Keeps the window's tokens and encodes every candidate anew at each turn."""
     del network
-    state_window = config.state_window if build.sees_history(spec) else None
+    state_window = config.state_window if spec.sees_history else None
 
     def init(num_users: int) -> window.Window:
         return window.empty(num_users, config.context_length, config.width, state_window)

@@ -1,4 +1,4 @@
-"""One decoder for the GPT-2 and Llama families, with the methods of `models.transformer.Transformer`.
+"""One decoder for the GPT-2 and Llama families, a `models.backbone.Backbone`.
 
 As a language model it reads token ids and gives logits. As a backbone it reads embeddings of any kind: GPT-2's position
 table is then not added (who brings embeddings brings their positions), while rotary models number the embeddings as
@@ -7,18 +7,20 @@ they stand in the sequence, because rotation is part of their attention and they
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxrec.models import caches, start_caches
+from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 from jaxrec.models.language import attention
 from jaxrec.models.language.config import DecoderConfig
 from jaxrec.models.lora import Adapters, LoRA
+from jaxrec.models.start_caches import StartCaches
 from jaxrec.types import JaxrecError
 
 Array = jax.Array
@@ -46,8 +48,8 @@ class Block(nn.Module):
 
     def setup(self):
         c = self.config
-        small = nn.initializers.normal(0.02)
-        residual = nn.initializers.normal(0.02 / (2 * c.num_layers) ** 0.5)
+        small = nn.initializers.normal(kernel_deviation(c.width))
+        residual = nn.initializers.normal(residual_deviation(c.width, c.num_layers))
         dense = partial(Dense, kernel_init=small, dtype=self.dtype)
         self.attention_norm, self.mlp_norm = _norm(c, self.dtype), _norm(c, self.dtype)
         self.query = dense(c.num_heads * c.head_size, use_bias=c.qkv_bias)
@@ -96,11 +98,12 @@ class Block(nn.Module):
         return self.merge(hidden, attended, deterministic)
 
 
-class Decoder(nn.Module):
-    """`decoder(embeddings [B, L, D], attention_mask [B|1, L, L] | None) -> hidden [B, L, D]`, normed at the end.
+class Decoder(Backbone):
+    """A language model's decoder; see `Backbone` for what it offers to trajectory models.
 
-    Masks and dropout as in `Transformer`. `language` is the language model itself; embedding table, positions and head
-    are parameters only where `language` (or `embed`) was called at initialisation.
+    `language` is the language model itself; embedding table, positions and head are parameters only where `language`
+    (or `embed`) was called at initialisation. The caches of the incremental search are rings over time, in which a
+    place does not say how far a token is: rotary positions and sliding windows cannot use them.
     """
 
     config: DecoderConfig
@@ -120,11 +123,17 @@ class Decoder(nn.Module):
         if not c.tied:
             self.head = Dense(c.vocab_size, nn.initializers.normal(0.02), self.dtype, use_bias=False)
 
-    def __call__(self, embeddings: Array, attention_mask: Array | None = None, deterministic: bool = True) -> Array:
-        hidden = self.embedding_dropout(embeddings.astype(self.dtype), deterministic)
-        for block in self.blocks:
-            hidden = block(hidden, attention_mask, deterministic)
-        return self.norm(hidden)
+    def attention(self) -> Callable[..., Array]:
+        return attention.make(self.config)
+
+    def key_sizes(self) -> dict[str, int]:
+        c = self.config
+        return {"num_layers": c.num_layers, "num_heads": c.num_kv_heads, "head_size": c.head_size}
+
+    def start_caches(self, num_rows: int, num_starts: int, block_size: int) -> StartCaches:
+        if self.config.rotary or self.config.window:
+            raise JaxrecError("rotary positions and sliding windows need search = 'batched', not 'incremental'")
+        return super().start_caches(num_rows, num_starts, block_size)
 
     def embed(self, ids: Array) -> Array:
         """Token ids int32 [B, L] to [B, L, D], with GPT-2's positions 0, 1, ... where the model has a table."""
@@ -144,48 +153,3 @@ class Decoder(nn.Module):
     def language(self, ids: Array, deterministic: bool = True) -> Array:
         """Next-token logits [B, L, V] of token ids int32 [B, L]."""
         return self.logits(self.encode(ids, deterministic))
-
-    def suffixes(
-        self, embeddings: Array, valid: Array, *, lengths: tuple[int, ...], num_last: int = 1
-    ) -> tuple[Array, caches.Suffixes]:
-        """Encodes many suffixes of each row at once, each as if alone; see `caches.encode_suffixes`."""
-        module, variables = self.unbind()
-        attend = attention.make(self.config)
-
-        def encode(embeddings: Array, valid: Array) -> tuple[Array, caches.Suffixes]:
-            bound = module.bind(variables)
-            return caches.encode_suffixes(
-                bound.blocks, attend, bound.norm, embeddings, valid, lengths=lengths, num_last=num_last
-            )
-
-        return caches.in_row_chunks(encode, (embeddings.astype(self.dtype), valid), sum(lengths))
-
-    def extend(self, cache: caches.Cache, embeddings: Array) -> tuple[Array, caches.Cache]:
-        """Appends tokens [B, L, D] to cached rows: hidden [B, L, D] and the longer cache."""
-        attend = attention.make(self.config)
-        return caches.extend(self.blocks, attend, self.norm, cache, embeddings.astype(self.dtype))
-
-    # One cache per start, for the incremental search. Without rotary positions only: those caches are rings over time,
-    # in which a place does not say how far a token is.
-
-    def start_caches(self, num_rows: int, num_starts: int, block_size: int) -> start_caches.StartCaches:
-        """Empty caches for `grow`."""
-        c = self.config
-        if c.rotary or c.window:
-            raise JaxrecError("rotary positions and sliding windows need search = 'batched', not 'incremental'")
-        sizes = {"num_layers": c.num_layers, "num_heads": c.num_kv_heads, "head_size": c.head_size}
-        return start_caches.empty(num_rows, num_starts, block_size, **sizes, dtype=self.dtype)
-
-    def grow(
-        self, caches: start_caches.StartCaches, embeddings: Array, mask: Array, clock: Array, *, read: Array
-    ) -> tuple[Array, start_caches.Unfinished, start_caches.StartCaches]:
-        """Appends a block of tokens to every start's cache; see `start_caches.grow`."""
-        return start_caches.grow(self.blocks, self.norm, caches, embeddings.astype(self.dtype), mask, clock, read=read)
-
-    def finish(self, unfinished: start_caches.Unfinished, start: Array) -> Array:
-        """The output [B, D] of the token before the newest, from one start; see `start_caches.finish`."""
-        return start_caches.finish(self.blocks, self.norm, unfinished, start)
-
-    def follow(self, caches: start_caches.StartCaches, embedding: Array, mask: Array, start: Array) -> Array:
-        """The output [B, D] of one more token after one start's cache; see `start_caches.follow`."""
-        return start_caches.follow(self.blocks, self.norm, caches, embedding.astype(self.dtype), mask, start)

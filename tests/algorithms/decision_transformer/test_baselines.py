@@ -42,7 +42,7 @@ def terms_of(module, spec, config, network):
 
         return evaluate
     if module is cdt4rec:
-        return lambda params, batch: cdt4rec.losses(network, config, params, cdt4rec.normalised(batch, spec))
+        return lambda params, batch: cdt4rec.losses(network, config, params, build.normalised(batch, spec))
     targets = lambda params: {"value": jax.tree.map(lambda x: 1.1 * x, params["value"])}  # noqa: E731
     return lambda params, batch: edt4rec.losses(
         network, config, spec, params, jax.lax.stop_gradient(targets(params)), edt4rec.normalised(batch, spec)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import dt, mdt4rec
+from jaxrec.algorithms.decision_transformer import build, dt, mdt4rec
 from jaxrec.data import views
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
@@ -58,7 +58,7 @@ def vectors():
     network = mdt4rec.make_network(config, VECTOR_SPEC)
     params = parameters(network, config, VECTOR_SPEC)
     batch = views.gather(random_log(VECTOR_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3)
-    return network, params, mdt4rec.normalised(batch, VECTOR_SPEC)
+    return network, params, build.normalised(batch, VECTOR_SPEC)
 
 
 def test_logged_numbers_reach_only_the_heads_they_may(vectors):
@@ -107,8 +107,8 @@ def test_padding_changes_neither_losses_nor_gradients():
     garbage = jax.tree.map(lambda x: x.at[:, 2:].set(jnp.ones((), x.dtype)), batch).replace(mask=batch.mask)
     loss = jax.jit(jax.value_and_grad(lambda p, b: sum(mdt4rec.losses(network, config, p, b)[0].values())))
     for clean, dirty in zip(
-        jax.tree.leaves(loss(params, mdt4rec.normalised(batch, ITEM_SPEC))),
-        jax.tree.leaves(loss(params, mdt4rec.normalised(garbage, ITEM_SPEC))),
+        jax.tree.leaves(loss(params, build.normalised(batch, ITEM_SPEC))),
+        jax.tree.leaves(loss(params, build.normalised(garbage, ITEM_SPEC))),
         strict=True,
     ):
         np.testing.assert_allclose(clean, dirty, atol=1e-6)
