@@ -4,8 +4,9 @@
     python -m benchmarks.table --write              # brings the tables up to date
     python -m benchmarks.table --record NAME WORKDIR --command "..." --seconds 150    # keeps a finished job's results
 
-A table stands between `<!-- table:benchmarks -->` or `<!-- table:job:NAME -->` and `<!-- /table -->`. A job with a
-paper's tables (its workdir has tables.json) is kept as results/NAME.json, and results/NAME.md is made from that.
+A table stands between `<!-- table:KIND -->` and `<!-- /table -->`. KIND is `benchmarks`, `job:NAME` or
+`lead:NAME:ROW/OTHER:...`: how far rows of that job are ahead of others. A job with a paper's tables (its workdir has
+tables.json) is kept as results/NAME.json, and results/NAME.md is made from that.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxrec.reporting import comparison
 from jaxrec.reporting.progress import duration, short
-from jaxrec.reporting.tables import Table, by_mode, markdown, results_table
+from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 COMPARED = REPOSITORY / "results"
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md")
 
-_BLOCK = re.compile(r"(<!-- table:([\w:.-]+) -->\n).*?(<!-- /table -->)", re.S)
+_BLOCK = re.compile(r"(<!-- table:([\w:./-]+) -->\n).*?(<!-- /table -->)", re.S)
 _MACHINE = ("device", "platform", "num_devices", "cpu_count", "load_1m", "jax", "python")
 _TIMES = ("median_s", "min_s", "max_s", "compile_s")
 
@@ -100,6 +103,24 @@ def job(path: Path) -> str:
     return "\n".join([head, *(f"*{m}*\n\n{markdown(results_table(v, reference=published.get(m)))}" for m, v in modes)])
 
 
+def lead(path: Path, pairs: Iterable[str]) -> str:
+    """For each 'ROW/OTHER': how far ROW is ahead in R_cumu, mode by mode, with Welch's 95 % interval over seeds."""
+    if not path.exists():
+        return "Not measured yet.\n"
+    results = json.loads(path.read_text())["results"]
+    modes = list(by_mode(results))
+    rows = []
+    for row, other in (pair.split("/") for pair in pairs):
+        cells = [_ahead(*(np.asarray(results[name][f"{mode}/R_cumu"]) for name in (row, other))) for mode in modes]
+        rows.append((row, other, *cells))
+    return markdown(Table(("R_cumu of", "ahead of", *modes), tuple(rows)), numbers=False)
+
+
+def _ahead(ours: np.ndarray, theirs: np.ndarray) -> str:
+    low, high = map(number, comparison.difference(ours, theirs))
+    return f"{number(ours.mean() - theirs.mean())} ({low} to {high})"
+
+
 def filled(page: str, results: Path = RESULTS) -> str:
     """The page with every marked table made anew."""
 
@@ -109,7 +130,10 @@ def filled(page: str, results: Path = RESULTS) -> str:
             return f"{block[1]}{benchmarks(lines(results))}{block[3]}"
         if kind == "job":
             return f"{block[1]}{job(results / 'jobs' / f'{name}.json')}{block[3]}"
-        raise ValueError(f"table:{block[2]} is neither table:benchmarks nor table:job:NAME")
+        if kind == "lead":
+            job_name, *pairs = name.split(":")
+            return f"{block[1]}{lead(results / 'jobs' / f'{job_name}.json', pairs)}{block[3]}"
+        raise ValueError(f"table:{block[2]} is neither table:benchmarks, table:job:NAME nor table:lead:NAME:ROW/OTHER")
 
     return _BLOCK.sub(make, page)
 

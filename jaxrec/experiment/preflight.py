@@ -23,6 +23,7 @@ def check(context: Context) -> None:
     """
     config = context.config
     check_stages(config)
+    _check_tables(config)
     for name in config.order:
         stage = config.stages[name]
         if stage.kind not in KINDS:
@@ -35,17 +36,20 @@ def check(context: Context) -> None:
             _check_ranked(context, name)
         elif stage.kind == "evaluate":
             _check_modes(stage, _environment_spec(context, stage.environment))
-    _check_tables(config)
 
 
 def _check_tables(config: ConfigDict) -> None:
-    played = {row for stage in config.stages.values() if stage.kind == "evaluate" for row in stage.policies}
+    """Every table is made from the last evaluation, and its leader is one of its rows."""
+    evaluations = [name for name in config.order if config.stages[name].kind == "evaluate"]
+    played = config.stages[evaluations[-1]].policies if evaluations else ()
     for name, table in config.tables.items():
-        for row in (table.leader, *table.rows):
+        for row in table.rows:
             if row not in played:
                 raise JaxrecError(
-                    f"tables.{name} names row {row!r}, which no evaluation plays; it has {sorted(played)}"
+                    f"tables.{name} names row {row!r}, which the last evaluation does not play; it has {sorted(played)}"
                 )
+        if table.leader not in table.rows:
+            raise JaxrecError(f"tables.{name}: leader {table.leader!r} is none of its rows {list(table.rows)}")
 
 
 def _check_fit(context: Context, name: str) -> None:

@@ -55,6 +55,17 @@ def test_a_page_is_filled_between_its_markers_only(tmp_path):
         table.filled("<!-- table:other -->\n<!-- /table -->", tmp_path)
 
 
+def test_a_lead_has_welchs_interval(tmp_path):
+    """Means 3 and 1, variances 1 and 1 over 3 seeds: errors 1/3 each, 4 degrees of freedom, t 2.7764, half 2.26696."""
+    (tmp_path / "jobs").mkdir()
+    results = {"a": {"FB/R_cumu": [2.0, 3.0, 4.0]}, "b": {"FB/R_cumu": [0.0, 1.0, 2.0]}}
+    (tmp_path / "jobs" / "x.json").write_text(json.dumps({"results": results}))
+    made = table.filled("<!-- table:lead:x:a/b:b/a -->\n<!-- /table -->", tmp_path)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines()[1:-1]]
+    assert rows[0] == ["R_cumu of", "ahead of", "FB"]
+    assert rows[2:] == [["a", "b", "2.000 (-0.2670 to 4.267)"], ["b", "a", "-2.000 (-4.267 to 0.2670)"]]
+
+
 def _workdir(folder):
     stages = {"dt": {"kind": "fit"}, "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]}}
     config = {"order": ["dt", "evaluation"], "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
