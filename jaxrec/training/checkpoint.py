@@ -137,7 +137,9 @@ class Checkpoints:
         with ocp.StandardCheckpointer() as checkpointer:
             stored = {name: leaf for name, leaf in expected.items() if leaf.size}
             leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
-        ordered = [leaves.get(name, np.zeros(leaf.shape, leaf.dtype)) for name, leaf in expected.items()]
+        empty = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in expected.items() if not leaf.size}
+        leaves |= {name: jax.device_put(leaf, expected[name].sharding) for name, leaf in empty.items()}
+        ordered = [leaves[name] for name in expected]
         return jax.tree.unflatten(jax.tree.structure(template), ordered)
 
     def _compare(self, step: int, expected: dict[str, Any]) -> None:

@@ -36,7 +36,9 @@ def seed_keys(seed: int, num_seeds: int) -> Array:
 def _start(learner: Learner, source: Source, data: Any, key: Array) -> tuple[Any, Any]:
     key_learner, key_source = jax.random.split(jax.random.fold_in(key, np.uint32(0xFFFFFFFF)))
     state = learner.init(key_learner)
-    return state, source.init(data, state.params, key_source)
+    carry = state, source.init(data, state.params, key_source)
+    # Steps return strongly typed leaves: a weak one here (`jnp.full((), 0.1)`) would compile the second block anew.
+    return jax.tree.map(lambda leaf: leaf.astype(leaf.dtype), carry)
 
 
 def _filled(learner: Learner, state: Any) -> Any:
@@ -61,11 +63,11 @@ def _step(
     return (state, source_state), metrics
 
 
-def make_block(learner: Learner, source: Source) -> Callable:
+def make_block(learner: Learner, source: Source, placed: Any = None) -> Callable:
     """`block(carry, data, keys, num_steps) -> (carry, metrics)`: carry and keys [S, ...], metrics
-    {name: [S, num_steps]}."""
+    {name: [S, num_steps]}. `placed` are the carry's shardings, coming and going: one program serves all blocks."""
 
-    @partial(jax.jit, static_argnums=3, donate_argnums=0)
+    @partial(jax.jit, static_argnums=3, donate_argnums=0, out_shardings=(placed, None))
     def block(carry: tuple, data: Any, keys: Array, num_steps: int) -> tuple[tuple, Mapping[str, Array]]:
         def one_seed(carry: tuple, key: Array) -> tuple[tuple, Mapping[str, Array]]:
             step = partial(_step, learner, source, data, key)
@@ -140,7 +142,7 @@ def fit(
             carry = jax.jit(init, out_shardings=placed, compiler_options=_RUN_ONCE)(first, keys)
             carry = (_filled(learner, carry[0]), carry[1])
         on_start(step)
-        block = make_block(learner, source)
+        block = make_block(learner, source, placed)
         pending, saved_at, saved_step = None, time.monotonic(), step
 
         def settle() -> None:
