@@ -150,6 +150,7 @@ def fit(
     rows: str = "train",
     num_seeds: int = 0,
     text: str = "",
+    vectors: str = "",
     **overrides: Any,
 ) -> ConfigDict:
     """A stage that trains an algorithm.
@@ -161,6 +162,7 @@ def fit(
       rows: of the interactions: 'train', 'test' or 'all'.
       num_seeds: 0 for the experiment's.
       text: a text that comes with the data, for a language loss.
+      vectors: a fit stage of a next-item model, whose item vectors (of seed 0) come with the data and stand still.
       overrides: of the algorithm's options.
     """
     return ConfigDict(
@@ -169,6 +171,7 @@ def fit(
             "algorithm": algorithm(name, **overrides),
             "data": data,
             "text": text,
+            "vectors": vectors,
             "rows": rows,
             "num_seeds": num_seeds,
             "num_steps": num_steps,

@@ -150,6 +150,9 @@ class Spec:
     # What is known of users and items beside their feedback: (float32 [N, F_u], float32 [A, F_i]), or None.
     features: Any = dataclasses.field(default=None, compare=False, repr=False)
     vocabulary: int = 0  # token ids of the text that comes with the data; 0 = no text
+    tail: Any = dataclasses.field(default=None, compare=False, repr=False)  # bool [A], the items that few know, or None
+    # float32 [A, E], what another model learned of the items and this one takes as given, or None.
+    vectors: Any = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def sees_history(self) -> bool:

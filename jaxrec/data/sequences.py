@@ -45,6 +45,14 @@ def next_item(interactions: Interactions, *, length: int, test: int, session: np
     )
 
 
+def tail(popularity: np.ndarray, head: float = 0.1) -> np.ndarray:
+    """bool [A]: the items outside the `head` most frequent share of the catalogue (T 4: the top tenth is popular)."""
+    order = np.argsort(-popularity, kind="stable")
+    outside = np.zeros(len(order), bool)
+    outside[order[round(head * len(order)) :]] = True
+    return outside
+
+
 def batches(batch_size: int) -> Callable[[NextItem, Array], Sequences]:
     """A view of rows drawn uniformly: `view(data, key) -> Sequences` [B, T]."""
 

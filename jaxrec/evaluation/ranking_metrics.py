@@ -4,7 +4,7 @@ HR@k        share of targets among the first k of their list
 NDCG@k      mean over targets of 1 / log2(1 + rank) if the rank (from 1) is at most k, else 0
 CV_div@k    distinct items recommended in any list / items there are
 CV_nov@k    distinct items of the tail recommended in any list / items in the tail (our reading of "percentage of less
-            popular items included"; the tail is what `tail` says)
+            popular items included"; the tail is what `data.sequences.tail` says)
 R@k         mean over sessions of the recommendations that repeat one made earlier in the session (T 4.20; our reading:
             recommendations in all its lists less distinct items)
 UP@k        mean over users of how many of the first k the user's past sessions do not hold (our reading: the mean over
@@ -100,12 +100,6 @@ def _repeats(top: Array, mask: Array) -> Array:
     """How many of the recommendations repeat one of the same row [B]."""
     ordered = jnp.sort(jnp.where(mask[..., None], top, -1).reshape(top.shape[0], -1), axis=1)
     return jnp.sum((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0))
-
-
-def tail(popularity: Array, head: float = 0.1) -> Array:
-    """bool [A]: the items outside the `head` most frequent share of the catalogue (T 4: the top tenth is popular)."""
-    order = jnp.argsort(-popularity, stable=True)
-    return jnp.zeros(popularity.shape, bool).at[order[round(head * len(order)) :]].set(True)
 
 
 def summary(ranking: Ranking, *, ks: Sequence[int], tail: Array | None = None, past: bool = False) -> dict[str, Array]:

@@ -21,7 +21,7 @@ from jaxrec.experiment.artifacts import StageFolder, digest, load_arrays
 from jaxrec.models.language.tokenizer import Tokenizer
 from jaxrec.training import sharding
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import Algorithm, Interactions, JaxrecError, Observation, Params, Spec, Trajectories
+from jaxrec.types import Algorithm, Array, Interactions, JaxrecError, Observation, Params, Spec, Trajectories
 
 EXPORT = "export"  # the folder inside a fit stage's for what other programs read
 
@@ -88,6 +88,8 @@ class Context:
         """(data, spec) a fit stage trains on: the log, an environment's params, trajectories, a text, sequences; where
         a text comes with them, {'log': data, 'text': Text}."""
         data, spec = self._stage_data(config)
+        if config.vectors:
+            spec = dataclasses.replace(spec, vectors=self.item_vectors(config.vectors))
         if not config.text:
             return data, spec
         text, tokenizer = self.text(config.text)
@@ -104,6 +106,19 @@ class Context:
         if name not in self._sequences:
             self._sequences[name] = problem.load_sequences(self.config, self.config.sequences[name], self.interactions)
         return self._sequences[name]
+
+    def item_vectors(self, stage: str) -> Array:
+        """float32 [A, E], what a fit stage learned of the items; zeros of that shape before it has run."""
+        config = self.config.stages[stage]
+        module = importlib.import_module(f"jaxrec.algorithms.{config.algorithm.name}")
+        if not hasattr(module, "item_vectors"):
+            raise JaxrecError(f"{config.algorithm.name} learns no item vectors; name a next-item model's stage")
+        if not (self.folder(stage).path / "params").exists():
+            _, spec = self.stage_data(config)
+            learner = problem.make_algorithm(self.algorithm_config(config), spec).learner
+            found = module.item_vectors(jax.eval_shape(learner.init, jax.random.key(0)).params)
+            return np.zeros(found.shape, found.dtype)
+        return np.asarray(module.item_vectors(self.fitted(stage).params)[0])
 
     def algorithm_config(self, stage: ConfigDict) -> ConfigDict:
         """A fit stage's algorithm options; a backbone that names a stage becomes the folder which that exported."""
@@ -205,7 +220,7 @@ def backbone_stage(config: ConfigDict, stage: ConfigDict) -> str:
 def inputs(config: ConfigDict, name: str) -> list[str]:
     """The stages, environments, texts and sequences a stage names, in no particular order."""
     stage = config.stages[name]
-    named = [stage[leaf] for leaf in ("data", "environment", "policy", "text") if leaf in stage]
+    named = [stage[leaf] for leaf in ("data", "environment", "policy", "text", "vectors") if leaf in stage]
     named += [*stage.get("policies", ()), backbone_stage(config, stage)]
     return [n for n in named if n and n != "interactions"]
 

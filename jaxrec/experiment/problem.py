@@ -88,7 +88,8 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     held_out = TEST if wanted.held_out == "test" else VALIDATION
     data = sequences.next_item(log, length=wanted.length + 1, test=held_out, session=session)
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
-    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds)
+    tail = sequences.tail(data.popularity, wanted.head)
+    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail)
 
 
 def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:

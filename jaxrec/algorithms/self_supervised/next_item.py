@@ -88,6 +88,11 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
 
 
+def item_vectors(params: Params) -> Array:
+    """[..., A, D], the items as the softmax knows them: what other systems take as given of an item's likeness."""
+    return params["output"]["table"]
+
+
 def _to_length(values: Array, length: int) -> Array:
     """[B, T] filled up with zeros at the end."""
     return jnp.pad(values, ((0, 0), (0, length - values.shape[1])))
