@@ -93,10 +93,11 @@ def job(path: Path) -> str:
         return "Not measured yet.\n"
     stored = json.loads(path.read_text())
     seeds = max(len(values) for metrics in stored["results"].values() for values in metrics.values())
+    episodes = f" of {stored['num_episodes']} episodes" if stored["num_episodes"] else ""
+    over = f"mean ± half width of the 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed"
     head = (
         f"`{stored['command']}`: {duration(stored['wall_s'])} on {_device(stored)} (jax {stored['jax']}, Python "
-        f"{stored['python']}); mean ± half width of the 95 % t interval over {seeds} seeds of "
-        f"{stored['num_episodes']} episodes.\n"
+        f"{stored['python']}); {over}{episodes}.\n"
     )
     published = by_mode(stored["reference"])
     modes = by_mode(stored["results"]).items()

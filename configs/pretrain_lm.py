@@ -6,8 +6,8 @@
 
 Variants: smoke, wikitext, wikitext_held_out. It ends with the validation perplexity beside the untrained model's and
 leaves `WORKDIR/gpt2/export`, a Hugging Face folder: name it as `backbone` of `mdt4rec` (configs/mdt4rec_prior.py).
-Measured on the items' text: perplexity 2.2 after 40 s of training, untrained 541 (two busy AMD EPYC cores). Your own
-text: `--config.texts.text.train='("a.txt",)' --config.texts.text.validation='("b.txt",)'`, below --config.data.root.
+Measured: results/pretrain_lm.md. Your own text, below --config.data.root:
+`--config.texts.text.train='("a.txt",)' --config.texts.text.validation='("b.txt",)'`.
 """
 
 from ml_collections import ConfigDict
@@ -68,10 +68,7 @@ def wikitext(config: ConfigDict) -> None:
 
 
 def wikitext_held_out(config: ConfigDict) -> None:
-    """Where the train file of WikiText-2 is missing: learned from its validation file, measured on its test file.
-
-    Measured after 200 steps (2 min 37 s on two busy AMD EPYC cores): perplexity 334 per token, untrained 50,236.
-    """
+    """Where the train file of WikiText-2 is missing: learned from its validation file, measured on its test file."""
     wikitext(config)
     config.texts.text = defaults.text(
         train=WIKITEXT["validation"], validation=("wikitext-2/wiki.test.tokens",), tokenizer="gpt2_tokenizer"
