@@ -1,0 +1,143 @@
+"""What every next-item model is made of: a sequence encoder, a softmax over the catalogue, its loss, and how it ranks.
+
+The loss is the cross-entropy of the next item over all items, at every place of a sequence in one pass (L_S of T 4.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.data import sequences
+from jaxrec.losses import catalogue
+from jaxrec.models import encoders
+from jaxrec.models.history import History
+from jaxrec.training import optimizers, sources
+from jaxrec.types import Algorithm, Array, JaxrecError, Learner, Params, Ranker, Spec
+
+
+def defaults() -> ConfigDict:
+    """The thesis' sizes; the rate is one of those it searched."""
+    optimizer = optimizers.defaults()
+    optimizer.learning_rate = 5e-3
+    return ConfigDict(
+        {
+            "encoder": "sasrec",  # a file in models/encoders
+            "width": 64,  # D, of items and states
+            "batch_size": 256,  # sequences per step
+            "targets": "all",  # every place of a sequence, or 'one', drawn anew at each step
+            "optimizer": optimizer,
+        }
+    )
+
+
+class Supervised(NamedTuple):
+    """`init(key) -> params` with the roles `encoder` and `output`; `states` and `scores` as in `types.Ranker`, of any
+    params that hold these two."""
+
+    init: Callable[[Array], Params]
+    states: Callable[[Params, Array, Array, Array], Array]
+    scores: Callable[[Params, Array], Array]
+
+
+def build(config: ConfigDict, spec: Spec) -> Supervised:
+    """For rows of `spec.max_turn` items, of which a state sees all but one; raises JaxrecError on bad settings."""
+    length = spec.max_turn - 1
+    if config.targets not in ("all", "one"):
+        raise JaxrecError(f"algorithm.targets {config.targets!r} is unknown; choose 'all' or 'one'")
+    if length < 1:
+        raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict: 2 are the least")
+    scale = max(abs(bound) for bound in spec.reward_range) or 1.0
+    encoder = encoders.make(config.encoder, num_items=spec.num_items, width=config.width, feedback_scale=scale)
+
+    def init(key: Array) -> Params:
+        key_encoder, key_output = jax.random.split(key)
+        item = jnp.zeros((1, length), jnp.int32)
+        variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, every=True)
+        table = jax.random.normal(key_output, (spec.num_items, config.width)) * config.width**-0.5
+        return {"encoder": variables["params"], "output": {"table": table, "bias": jnp.zeros(spec.num_items)}}
+
+    def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
+        """After the first `length` items each state is that of the last `length` ones, in a window of their own."""
+        variables, rows = {"params": params["encoder"]}, (item, feedback, mask)
+        first = encoder.apply(variables, *(_to_length(x[:, :length], length) for x in rows), every=True)
+        if item.shape[1] <= length:
+            return first[:, : item.shape[1]]
+        place = jnp.arange(item.shape[1] - length)[:, None] + 1 + jnp.arange(length)[None]
+        return jnp.concatenate([first, encoder.apply(variables, *(x[:, place] for x in rows))], axis=1)
+
+    def scores(params: Params, states: Array) -> Array:
+        return states @ params["output"]["table"].T + params["output"]["bias"][None]
+
+    return Supervised(init, states, scores)
+
+
+def loss(params: Params, hidden: Array, label: Array, weight: Array) -> Array:
+    """L_S, a scalar: the weighted mean cross-entropy of label [...] given hidden [..., D], the whole catalogue."""
+    return catalogue.cross_entropy(*rows(params, hidden, label, weight))
+
+
+def rows(params: Params, hidden: Array, label: Array, weight: Array) -> tuple[Array, ...]:
+    """The arguments of the losses in `losses.catalogue`: (hidden [R, D], table, bias, label [R], weight [R])."""
+    output, flat = params["output"], hidden.reshape(-1, hidden.shape[-1])
+    weight = weight.reshape(-1).astype(jnp.float32)
+    return flat, output["table"], output["bias"], label.reshape(-1), weight
+
+
+def algorithm(
+    config: ConfigDict,
+    model: Supervised,
+    learning: Learner,
+    network: Callable[[Params], Params] = lambda params: params,
+) -> Algorithm:
+    """Learns from `data.sequences.NextItem`, ranks by the supervised head of `network(params)`."""
+
+    def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
+        return model.states(network(params), item, feedback, mask)
+
+    def scores(params: Params, states: Array) -> Array:
+        return model.scores(network(params), states)
+
+    def scorer(params: Params, history: History) -> Array:
+        return scores(params, newest(states, params, history))
+
+    source = sources.logged(sequences.batches(config.batch_size))
+    return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
+
+
+def item_vectors(params: Params) -> Array:
+    """[..., A, D], the items as the softmax knows them: what other systems take as given of an item's likeness."""
+    return params["output"]["table"]
+
+
+def drawn_place(mask: Array, key: Array) -> Array:
+    """int32 [B, 1]: one of the real places of each row of the mask [B, T], uniformly."""
+    drawn = jnp.where(mask, jax.random.uniform(key, mask.shape), -1.0)
+    return jnp.argmax(drawn, 1, keepdims=True)
+
+
+def take(values: Array, place: Array) -> Array:
+    """[B, P, ...] of values [B, T, ...] at places [B, P]."""
+    return jnp.take_along_axis(values, place.reshape(*place.shape, *[1] * (values.ndim - 2)), axis=1)
+
+
+def newest(states: Callable[..., Array], params: Params, history: History) -> Array:
+    """[B, D], the state after the newest pair of histories as long as training's sequences.
+
+    A history is padded on the left, sequences at the end: the pairs move to the places they had in training.
+    """
+    window = history.item.shape[1]
+    place = jnp.arange(window)[None]
+    source = (place + window - history.length[:, None]) % window
+    item, feedback = (jnp.take_along_axis(x, source, axis=1) for x in (history.item, history.feedback))
+    hidden = states(params, item, feedback, place < history.length[:, None])
+    return take(hidden, jnp.maximum(history.length - 1, 0)[:, None])[:, 0]
+
+
+def _to_length(values: Array, length: int) -> Array:
+    """[B, T] filled up with zeros at the end."""
+    return jnp.pad(values, ((0, 0), (0, length - values.shape[1])))
