@@ -110,12 +110,15 @@ class Sequences:
       item: int32 [N, T]; the items after the first are what next-item models predict. feedback: float32 [N, T].
       mask: bool [N, T], True on real items (a prefix of each row).
       user: int32 [N], whose row it is; rows of one user are in order of time.
+      left: int32 [N], items of the session that come after the row, where long ones are cut; None: each row ends its
+        session.
     """
 
     item: Array
     feedback: Array
     mask: Array
     user: Array
+    left: Array | None = None
 
 
 @struct.dataclass

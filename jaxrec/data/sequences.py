@@ -96,10 +96,11 @@ def build(
         raise JaxrecError(f"no session of {interactions.name} has {min_length} rows; lower min_length or the filters")
     first, count = first[kept], count[kept]
     width = int(count.max()) if length is None else length
+    end = first + count
     if long == "cut":
-        first, count = _pieces(first, count, width)
+        first, count, end = _pieces(first, count, end, width)
     else:
-        first, count = first + np.maximum(count - width, 0), np.minimum(count, width)
+        first, count = np.maximum(end - width, first), np.minimum(count, width)
     mask = np.arange(width)[None] < count[:, None]
     source = order[np.minimum(first[:, None] + np.arange(width)[None], len(order) - 1)]
     return Sequences(
@@ -107,6 +108,7 @@ def build(
         feedback=np.where(mask, interactions.feedback[source], np.float32(0)),
         mask=mask,
         user=interactions.user[order[first]],
+        left=(end - first - count).astype(np.int32),
     )
 
 
@@ -125,12 +127,16 @@ def _ordered(
     return order, first, np.diff(first, append=len(order))
 
 
-def _pieces(first: np.ndarray, count: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """First places and rows of the pieces of at most `width` rows, each of which begins where the one before ends."""
+def _pieces(
+    first: np.ndarray, count: np.ndarray, end: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First places, rows and ends of session of the pieces of at most `width` rows, each of which begins where the one
+    before ends."""
     pieces = np.maximum(-(-(count - 1) // (width - 1)), 1)
     piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     skipped = piece * (width - 1)
-    return np.repeat(first, pieces) + skipped, np.minimum(np.repeat(count, pieces) - skipped, width)
+    kept = np.minimum(np.repeat(count, pieces) - skipped, width)
+    return np.repeat(first, pieces) + skipped, kept, np.repeat(end, pieces)
 
 
 def bucketed(sequences: Sequences, lengths: Sequence[int]) -> list[Sequences]:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 Array = jax.Array
 _CHUNK_LOGITS = 4 << 20  # float32 numbers; see `rows_per_chunk`
+_BLOCK = 64  # items; see `best`
 
 
 def cross_entropy(hidden: Array, table: Array, bias: Array | None, label: Array, weight: Array) -> Array:
@@ -47,7 +48,7 @@ def _weighted_sum(hidden: Array, table: Array, bias: Array, label: Array, weight
         loss, _ = _chunk(table, bias, *rows)
         return total + loss, None
 
-    return jax.lax.scan(add, jnp.zeros((), jnp.float32), _chunks(hidden, label, weight, table.shape[0]))[0]
+    return jax.lax.scan(add, jnp.zeros((), jnp.float32), _chunks(table.shape[0], hidden, label, weight))[0]
 
 
 def _chunk(table: Array, bias: Array, hidden: Array, label: Array, weight: Array) -> tuple[Array, Array]:
@@ -62,9 +63,9 @@ def _chunk(table: Array, bias: Array, hidden: Array, label: Array, weight: Array
     return jnp.sum(loss * weight), gradient
 
 
-def _chunks(hidden: Array, label: Array, weight: Array, num_items: int) -> tuple[Array, Array, Array]:
-    """Each [C, r, ...]; the last chunk is filled up with rows of weight 0."""
-    rows = hidden.shape[0]
+def _chunks(num_items: int, *per_row: Array) -> tuple[Array, ...]:
+    """Each [C, r, ...]; the last chunk is filled up with zeros (rows of weight 0)."""
+    rows = per_row[0].shape[0]
     size = min(rows_per_chunk(num_items), rows)
     count = -(-rows // size)
     size = -(-rows // count)
@@ -73,7 +74,7 @@ def _chunks(hidden: Array, label: Array, weight: Array, num_items: int) -> tuple
         padded = jnp.pad(x, [(0, count * size - rows)] + [(0, 0)] * (x.ndim - 1))
         return padded.reshape(count, size, *x.shape[1:])
 
-    return cut(hidden), cut(label), cut(weight)
+    return tuple(cut(x) for x in per_row)
 
 
 def _forward(hidden: Array, table: Array, bias: Array, label: Array, weight: Array):
@@ -90,7 +91,7 @@ def _forward(hidden: Array, table: Array, bias: Array, label: Array, weight: Arr
         jnp.zeros(table.shape[::-1], jnp.float32),  # transposed: the product of two matrices as they lie
         jnp.zeros(bias.shape, jnp.float32),
     )
-    chunks = _chunks(hidden, label, weight, table.shape[0])
+    chunks = _chunks(table.shape[0], hidden, label, weight)
     (total, table_gradient, bias_gradient), hidden_gradient = jax.lax.scan(add, start, chunks)
     hidden_gradient = hidden_gradient.reshape(-1, hidden.shape[1])[: hidden.shape[0]]
     gradients = (hidden_gradient, table_gradient.T, bias_gradient)
@@ -132,3 +133,29 @@ def sampled_cross_entropy(
     loss = jax.nn.logsumexp(jnp.concatenate([picked[:, None], others], 1), axis=1) - picked
     total = jnp.maximum(weight.sum(), jnp.finfo(weight.dtype).tiny)
     return jnp.sum(jnp.where(weight > 0, loss * weight, 0.0)) / total
+
+
+def best(hidden: Array, table: Array, bias: Array) -> Array:
+    """The highest item of hidden @ table.T + bias, int32 [R], the first of equals; a chunk of rows of it exists at once.
+
+    Args:
+      hidden: float [R, D]. table: float [A, D]. bias: float [A]. No gradient passes.
+
+    The maximum of each block of items is found first, and its place in the best block alone: on a CPU that takes half
+    the time of an argmax over all items, whose comparisons of pairs are not vectorised.
+    """
+    chex.assert_rank([hidden, table, bias], [2, 2, 1])
+    hidden, table, bias = jax.lax.stop_gradient((hidden, table, bias))
+    blocks = -(-table.shape[0] // _BLOCK)
+    missing = blocks * _BLOCK - table.shape[0]
+    table = jnp.pad(table, ((0, missing), (0, 0)))
+    bias = jnp.pad(bias, (0, missing), constant_values=-jnp.inf)
+
+    def of_rows(hidden: Array) -> Array:
+        values = (hidden @ table.T + bias[None]).reshape(-1, blocks, _BLOCK)
+        block = jnp.argmax(values.max(2), axis=1)
+        inside = jnp.take_along_axis(values, block[:, None, None], axis=1)[:, 0]
+        return block * _BLOCK + jnp.argmax(inside, axis=1)
+
+    (chunks,) = _chunks(table.shape[0], hidden)
+    return jax.lax.map(of_rows, chunks).reshape(-1)[: hidden.shape[0]].astype(jnp.int32)

@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxrec.types import Array, Batch, JaxrecError, Learner, Params
 
 Scalars = Mapping[str, Array]
-LossFn = Callable[[Params, Params, Batch, Array], tuple[Scalars, Scalars]]
+LossFn = Callable[..., tuple[Scalars, Scalars]]
 
 
 @struct.dataclass
@@ -61,6 +61,7 @@ def from_loss(
     target_update_rate: float = 1.0,
     target_update_every: int = 1,
     frozen: Sequence[str] = (),
+    schedules: Mapping[str, optax.Schedule] | None = None,
     load: Callable[[Mapping[str, jax.ShapeDtypeStruct]], Iterable[tuple[str, Array]]] | None = None,
 ) -> Learner:
     """A learner that descends the sum of `loss_fn`'s terms.
@@ -74,6 +75,7 @@ def from_loss(
       target_update_rate: share of the new parameters mixed into the copy at each update of the copy.
       target_update_every: steps between two updates of the copy (Fujimoto et al. 2018 delay it, Mnih et al. 2015 copy).
       frozen: path regexes of parameters that are neither differentiated nor updated.
+      schedules: name -> step -> scalar, for what changes as training goes on; `loss_fn` is handed each by its name.
       load: see `types.Learner`; what it fills may start as zeros.
     """
 
@@ -86,9 +88,10 @@ def from_loss(
 
     def update(state: LearnerState, batch: Batch, key: Array) -> tuple[LearnerState, Scalars]:
         trainable, held = partition(state.params, frozen)
+        now = {name: schedule(state.step) for name, schedule in (schedules or {}).items()}
 
         def total(trainable):
-            terms, metrics = loss_fn(join(trainable, held), state.target_params, batch, key)
+            terms, metrics = loss_fn(join(trainable, held), state.target_params, batch, key, **now)
             chex.assert_rank(list(terms.values()), 0)
             return sum(terms.values()), (terms, metrics)
 

@@ -110,7 +110,7 @@ def mixed_log():
 @pytest.mark.parametrize("module", [mdt4rec, dt, dt4rec, cdt4rec, edt4rec])
 def test_the_better_half_of_a_mixed_log_is_followed(module):
     """All must take item 1 at the start, where the log is undecided, and after a success."""
-    config = small(module.defaults(), num_layers=1, width=16, dropout=0.0, batch_size=16)
+    config = small(module.defaults(), num_layers=1, width=16, dropout=0.0, batch_size=16, state_encoder="average")
     config.optimizer.learning_rate = 1e-2
     algorithm = module.make(config, SPEC)
     log = mixed_log()
