@@ -27,6 +27,7 @@ def defaults() -> ConfigDict:
     return ConfigDict(
         {
             "encoder": "sasrec",  # a file in models/encoders
+            "encoder_options": ConfigDict(),  # fields of its Encoder: num_layers and num_heads of sasrec, for one
             "width": 64,  # D, of items and states
             "batch_size": 256,  # sequences per step
             "targets": "all",  # every place of a sequence, or 'one', drawn anew at each step
@@ -52,7 +53,8 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
     if length < 1:
         raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict: 2 are the least")
     scale = max(abs(bound) for bound in spec.reward_range) or 1.0
-    encoder = encoders.make(config.encoder, num_items=spec.num_items, width=config.width, feedback_scale=scale)
+    sizes = {"num_items": spec.num_items, "width": config.width, "feedback_scale": scale}
+    encoder = encoders.make(config.encoder, **sizes, **config.encoder_options)
 
     def init(key: Array) -> Params:
         key_encoder, key_output = jax.random.split(key)

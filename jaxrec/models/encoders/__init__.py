@@ -19,9 +19,18 @@ from jaxrec.types import JaxrecError
 
 
 def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> nn.Module:
-    """The encoder of the file `name`; feedback is divided by `feedback_scale`. Raises JaxrecError if unknown."""
+    """The encoder of the file `name`; feedback is divided by `feedback_scale`.
+
+    Raises:
+      JaxrecError: no such file, or it has no such option.
+    """
     if not importlib.util.find_spec(f"{__name__}.{name}"):
         known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "interactions"))
         raise JaxrecError(f"state encoder {name!r} does not exist: choose one of {known}")
     module = importlib.import_module(f"{__name__}.{name}")
-    return module.Encoder(num_items=num_items, width=width, feedback_scale=feedback_scale, **options)
+    fields = {"num_items": num_items, "width": width, "feedback_scale": feedback_scale}
+    own = sorted(set(module.Encoder.__dataclass_fields__) - {*fields, "parent", "name"})
+    for option in options:
+        if option not in own:
+            raise JaxrecError(f"state encoder {name!r} has no option {option!r}: choose one of {', '.join(own)}")
+    return module.Encoder(**fields, **options)
