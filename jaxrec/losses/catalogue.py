@@ -136,7 +136,7 @@ def sampled_cross_entropy(
 
 
 def best(hidden: Array, table: Array, bias: Array) -> Array:
-    """The highest item of hidden @ table.T + bias, int32 [R], the first of equals; a chunk of rows of it exists at once.
+    """The item with the highest hidden @ table.T + bias, int32 [R], the first of equals; held a chunk of rows at once.
 
     Args:
       hidden: float [R, D]. table: float [A, D]. bias: float [A]. No gradient passes.

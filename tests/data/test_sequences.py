@@ -72,6 +72,10 @@ def test_cut_sessions_predict_every_item_but_the_first_once(length):
         for a, b in zip(rows, rows[1:], strict=False)
     ]
     assert found == expected and (built.mask.sum(1) >= 2).all()
+    after = {row: len(rows) - 1 - t for _, rows in by_hand(data, 1800) for t, row in enumerate(rows)}
+    last = [int(row[mask][-1]) for row, mask in zip(built.feedback, built.mask, strict=True)]
+    assert built.left.tolist() == [after[row] for row in last] and (built.left.max() > 0)
+    assert not sequences.build(data, length=length, session=session).left.any()
 
 
 def test_next_item_data_holds_whole_test_sessions_in_buckets():

@@ -32,6 +32,20 @@ def test_one_sgd_step_by_hand():
     np.testing.assert_allclose(metrics["optimizer/gradient_norm"], np.hypot(2, 4), rtol=1e-6)
 
 
+def test_a_loss_is_handed_its_schedules_at_the_step_it_takes():
+    def loss(params, target_params, batch, key, *, share):
+        terms, _ = _loss(params, target_params, batch, key)
+        return {name: share * term for name, term in terms.items()}, {"train/share": share}
+
+    learner = from_loss(_init, loss, optax.sgd(0.1), schedules={"share": lambda step: jnp.where(step < 2, 0.0, 1.0)})
+    state = learner.init(jax.random.key(0))
+    for expected in (0.0, 0.0, 1.0):
+        assert state.params["actor"]["kernel"] == 2.0
+        state, metrics = learner.update(state, jnp.float32(0.5), jax.random.key(1))
+        assert metrics["train/share"] == expected
+    np.testing.assert_allclose(state.params["actor"]["kernel"], [1.8], rtol=1e-6)
+
+
 def test_frozen_parameters_have_no_gradient_and_no_optimizer_state():
     learner = from_loss(_init, _loss, optax.adam(0.1), frozen=("actor/",))
     state, _ = learner.update(learner.init(jax.random.key(0)), jnp.float32(1.0), jax.random.key(1))
