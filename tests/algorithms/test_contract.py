@@ -78,7 +78,8 @@ def world():
     config.update({"window": 2, "threshold": 0.5, "max_turn": TURNS})
     env, env_params = feedback_matrix.make(config, interactions=rows)
     bounds = {"reward_range": (1.0, 5.0), "return_range": (0.0, 5.0 * TURNS)}
-    spec = Spec(USERS, ITEMS, TURNS, environment=env, vocabulary=VOCABULARY, **bounds)
+    known = {"tail": np.arange(ITEMS) > 0, "vectors": np.eye(ITEMS, 3, dtype=np.float32) + 1.0}
+    spec = Spec(USERS, ITEMS, TURNS, environment=env, vocabulary=VOCABULARY, **bounds, **known)
     columns = {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
     tokens = (np.arange(60) % VOCABULARY).astype(np.int32)
     text = Text(tokens, tokens[:20])
