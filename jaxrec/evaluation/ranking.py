@@ -23,6 +23,7 @@ def make(
     *,
     num_items: int,
     ks: Sequence[int] = (5, 10, 20),
+    last: bool = False,
     batch_size: int | None = None,
 ) -> Callable[..., Ranking]:
     """`count(params, sequences, past=None) -> Ranking`, jitted; add the rankings of several buckets.
@@ -30,6 +31,7 @@ def make(
     Args:
       states: (params, item [B, T], feedback, mask) -> [B, T, D], the state after each item from those up to it.
       scores: (params, states [R, D]) -> [R, A].
+      last: rank the last item of each row alone (leave-one-out), not every item after the first.
       batch_size: sequences at once; by default as many as keep their scores within 32 MB.
 
     `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`).
@@ -43,15 +45,20 @@ def make(
 
     def batch(params: Params, item: Array, feedback: Array, mask: Array, past: Array) -> Ranking:
         hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1])
+        target, real = item[:, 1:], mask[:, 1:]
+        if last:
+            place = jnp.maximum(mask.sum(1, keepdims=True) - 2, 0)
+            hidden = jnp.take_along_axis(hidden, place[..., None], axis=1)
+            target, real = (jnp.take_along_axis(x, place, axis=1) for x in (target, real))
         scored = scores(params, hidden.reshape(-1, hidden.shape[-1]))
         top = jax.lax.top_k(scored, longest)[1].reshape(*hidden.shape[:2], longest)
-        return ranking_metrics.count(top, item[:, 1:], mask[:, 1:], past, ks=ks, num_items=num_items)
+        return ranking_metrics.count(top, target, real, past, ks=ks, num_items=num_items)
 
     @jax.jit
     def count(params: Params, sequences: Sequences, past: Array | None = None) -> Ranking:
         rows, length = sequences.item.shape
         past = jnp.full((rows, 1), -1) if past is None else past
-        size = min(batch_size or max(_SCORES // (length * num_items), 1), rows)
+        size = min(batch_size or max(_SCORES // ((1 if last else length) * num_items), 1), rows)
         size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
         arrays = (sequences.item, sequences.feedback, sequences.mask, past)
         batches = tuple(_cut(x, size) for x in arrays)

@@ -123,6 +123,16 @@ def test_buckets_add_up_and_nothing_counted_is_zero():
     assert set(map(float, ranking_metrics.summary(nothing, ks=(2,)).values())) == {0.0}
 
 
+def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
+    """Rows of 3, 2 and 1 items; each is followed by what its row of a table scores."""
+    item = jnp.array([[1, 2, 3], [2, 0, 9], [3, 9, 9]])
+    sequences = Sequences(item, jnp.ones((3, 3)), jnp.tri(3, dtype=bool)[::-1], jnp.arange(3))
+    table = jnp.array([[0.0, 0, 0, 0], [9, 9, 9, 9], [0, 1, 2, 3], [0, 0, 0, 0]])
+    look_up = lambda params, item, feedback, mask: params[item]  # noqa: E731
+    found = ranking.make(look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)(table, sequences)
+    assert int(found.targets) == 2 and int(found.hit[0]) == 1  # after 2 comes 3, the best; after 2 comes 0, the worst
+
+
 def test_ranks_below_one_are_refused():
     with pytest.raises(JaxrecError, match=r"from 1 upward; found \(0, 5\)"):
         ranking.make(None, None, num_items=4, ks=(0, 5))

@@ -1,0 +1,115 @@
+"""How long does SASRec take to train and to rank, beside RecBole's?
+
+A generated log: users with 60 random items each; 3,000 items, length 50, width 64, 2 layers, batch 256, no dropout,
+Adam, cross-entropy over all items. `train`: one loss per sequence, as RecBole has it, from its own loader there and
+from ours here; beside it the step with a loss at every place of each sequence, which is what jaxrec does by default.
+`evaluate`: every user's last item ranked among all, hit rate and NDCG at 5, 10 and 20; beside it the ranking of every
+place of every user, for which RecBole runs its encoder once per place. The two packages take turns.
+
+    python -m benchmarks.next_item [--peer-python PYTHON] [--rounds 7] [--out FILE]
+
+PYTHON is an interpreter with torch and recbole; without it this interpreter is tried, and the peer left out where that
+has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.peers import connect
+from benchmarks.timing import in_turn, report
+from jaxrec.algorithms.self_supervised import next_item
+from jaxrec.data.sequences import NextItem
+from jaxrec.evaluation import ranking
+from jaxrec.training.loop import make_block, seed_keys
+from jaxrec.types import Sequences, Spec
+
+SIZES = {"num_items": 3000, "length": 50, "width": 64, "num_layers": 2, "batch_size": 256, "users": 2000}
+KS = (5, 10, 20)
+STEPS = {"train": 10, "evaluate": 1}  # per round
+
+
+def data() -> NextItem:
+    """Rows of 51 items to train on and to rank."""
+    shape = (SIZES["users"], SIZES["length"] + 1)
+    item = np.random.default_rng(0).integers(0, SIZES["num_items"], shape).astype(np.int32)
+    rows = Sequences(item, np.ones(shape, np.float32), np.ones(shape, bool), np.arange(shape[0]))
+    popularity = np.bincount(item.reshape(-1), minlength=SIZES["num_items"]).astype(np.int32)
+    return jax.device_put(NextItem(rows, (rows,), (np.full((shape[0], 1), -1, np.int32),), popularity))
+
+
+def algorithm(targets: str):
+    config = next_item.defaults()
+    config.update(width=SIZES["width"], batch_size=SIZES["batch_size"], targets=targets)
+    config.encoder_options.num_layers = SIZES["num_layers"]
+    return next_item.make(config, Spec(SIZES["users"], SIZES["num_items"], SIZES["length"] + 1))
+
+
+def training(targets: str, log: NextItem):
+    """(seconds of a round of steps, as a function; compile seconds)."""
+    made = algorithm(targets)
+    keys, block = seed_keys(0, 1), make_block(made.learner, made.source)
+    carry = [(jax.jit(jax.vmap(made.learner.init))(keys), ())]
+
+    def run() -> float:
+        start = time.perf_counter()
+        carry[0], metrics = block(carry[0], log, keys, STEPS["train"])
+        jax.block_until_ready(metrics)
+        return time.perf_counter() - start
+
+    first = run()
+    return run, max(first - run(), 0.0)
+
+
+def ranking_all(last: bool, log: NextItem):
+    made = algorithm("all")
+    count = ranking.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
+    params = jax.jit(made.learner.init)(jax.random.key(0)).params
+
+    def run() -> float:
+        start = time.perf_counter()
+        jax.block_until_ready(count(params, log.test[0], jnp.asarray(log.past[0])))
+        return time.perf_counter() - start
+
+    first = run()
+    return run, max(first - run(), 0.0)
+
+
+def compare(work: str, arguments: argparse.Namespace, runs: dict) -> None:
+    """One JSON line; `runs` is name -> (function, compile seconds), the first of them the peer's equal."""
+    mine = next(iter(runs))
+    settings = {"work": work, "ks": list(KS), "threads": len(os.sched_getaffinity(0)), **SIZES}
+    timed = {name: run for name, (run, _) in runs.items()}
+    peer = connect("recbole_sasrec", arguments.peer_python, settings, STEPS[work], "torch, recbole")
+    times = in_turn(timed | ({"recbole": peer} if peer else {}), arguments.rounds, STEPS[work])
+    handled = SIZES["batch_size"] if work == "train" else SIZES["users"]
+    unit = "sequences" if work == "train" else "users"
+    fields = {f"{name}_{unit}_per_s": handled / statistics.median(values) for name, values in times.items()}
+    if peer:
+        ratio = lambda name: [a / b for a, b in zip(times["recbole"], times[name], strict=True)]  # noqa: E731
+        fields["speedup"] = statistics.median(ratio(mine))
+        if work == "evaluate":
+            fields["speedup_per_place"] = SIZES["length"] * statistics.median(ratio("every_place"))
+    report(f"next_item_{work}", **fields, compile_s=runs[mine][1], **SIZES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer-python", default=sys.executable)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--out")
+    arguments, log = parser.parse_args(), data()
+    compare("train", arguments, {"one_place": training("one", log), "every_place": training("all", log)})
+    compare("evaluate", arguments, {"last_place": ranking_all(True, log), "every_place": ranking_all(False, log)})
+
+
+if __name__ == "__main__":
+    main()
