@@ -33,6 +33,8 @@ def get_config() -> ConfigDict:
             "sequences": {},  # name -> sequences(...)
             "stages": {},  # name -> fit(...), collect(...) or evaluate(...)
             "order": (),  # the stages in the order they run
+            "inference": {},  # option -> number, asked at evaluation of the policies that have it; no fit depends on it
+            "sweeps": {},  # name -> sweep(...), such an option varied: what it trades for what
             "reference": {},  # method -> (R_cumu, R_avg, Length) as published, printed beside ours
             "tables": {},  # name -> table(...), a paper's tables over the rows of the last evaluation
             "notes": (),  # sentences a reader of the tables must know: what was scaled down, and why
@@ -190,6 +192,11 @@ def table(title: str, leader: str, rows: Sequence[str], published: dict[str, tup
       published: row -> (R_cumu, R_avg, Length) as the paper has them.
     """
     return ConfigDict({"title": title, "leader": leader, "rows": tuple(rows), "published": published or {}})
+
+
+def sweep(option: str, policies: Sequence[str], at: Sequence[float], title: str = "") -> ConfigDict:
+    """An option of `inference` set to one value after the other for policies of an evaluation on sequences."""
+    return ConfigDict({"option": option, "policies": tuple(policies), "at": tuple(at), "title": title})
 
 
 def collect(policy: str, environment: str, *, num_episodes: int, mixture: dict[str, tuple[float, float]]) -> ConfigDict:

@@ -191,6 +191,9 @@ class Context:
         """Of a stage's config and of all that it is made from."""
         config = self.config.stages[name].to_dict()
         shared = {leaf: self.config[leaf] for leaf in ("seed", "num_seeds")} | {"data": self.config.data.to_dict()}
+        if config["kind"] == "evaluate":  # what is asked of the policies, where anything is
+            asked = {leaf: self.config[leaf].to_dict() for leaf in ("inference", "sweeps")}
+            shared |= {leaf: value for leaf, value in asked.items() if value}
         used = {input_: self._input_fingerprint(input_) for input_ in inputs(self.config, name)}
         return digest({"config": config, "shared": shared, "inputs": used})
 

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking, ranking_metrics, simulation
+from jaxrec.experiment import inference
 from jaxrec.experiment.artifacts import write_json
 from jaxrec.experiment.context import Context
 from jaxrec.experiment.problem import rows
@@ -55,9 +56,10 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
                 num_episodes=config.num_episodes,
                 selection=config.selection,
             )
-            seeds = jax.tree.leaves(fitted.params)
+            params = inference.ask(fitted.params, context.config.inference)
+            seeds = jax.tree.leaves(params)
             one = bool(seeds) and seeds[0].shape[0] == 1  # a policy without seeds still meets every seed's users
-            params = jax.tree.map(lambda leaf: leaf[0], fitted.params) if one else fitted.params
+            params = jax.tree.map(lambda leaf: leaf[0], params) if one else params
             play = jax.jit(jax.vmap(evaluate, (None if one else 0, None, None, 0)))
             results[policy_name] = {
                 metric: np.asarray(values).tolist() for metric, values in play(params, env_params, items, keys).items()
@@ -69,18 +71,24 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
 
 
 def measure(context: Context, name: str) -> dict[str, Any]:
-    """Measures stage `name`'s models on its text or sequences; leaves results.json as `run` does."""
-    config, results, seconds = context.config.stages[name], {}, {}
+    """Measures stage `name`'s models on its text or sequences; leaves results.json as `run` does, and sweeps.json:
+    policy -> sweep -> [value, metric -> one number per seed]."""
+    config, results, seconds, swept = context.config.stages[name], {}, {}, {}
     ranked = config.environment in context.config.sequences
     wanted = context.config.sequences.get(config.environment)
     data, spec = (context.sequences if ranked else context.text)(config.environment)
     for policy_name in config.policies:
         fitted, began = context.fitted(policy_name), time.monotonic()
         evaluator = ranks(fitted.algorithm, spec, wanted) if ranked else fitted.algorithm.evaluator
-        found = jax.jit(jax.vmap(evaluator, (0, None)))(fitted.params, data)
-        results[policy_name] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
+        measured = jax.jit(jax.vmap(evaluator, (0, None)))
+        params = inference.ask(fitted.params, context.config.inference)
+        results[policy_name] = {
+            metric: np.asarray(values).tolist() for metric, values in measured(params, data).items()
+        }
+        swept[policy_name] = inference.sweep(context.config, policy_name, params, lambda p, m=measured: m(p, data))
         seconds[policy_name] = time.monotonic() - began
     write_json(context.folder(name).path / "results.json", results)
+    write_json(context.folder(name).path / "sweeps.json", {policy: found for policy, found in swept.items() if found})
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
 
 

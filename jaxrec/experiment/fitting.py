@@ -75,7 +75,7 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
         "seconds": seconds,
         "speed": f"{rate:.3g} steps/s of {num_seeds} seed{'s' * (num_seeds != 1)} at once, {size:,} parameters each",
         "num_seeds": num_seeds,
-        "spec": dataclasses.asdict(dataclasses.replace(spec, environment=None, features=None)),
+        "spec": dataclasses.asdict(dataclasses.replace(spec, environment=None, features=None, tail=None, vectors=None)),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from jaxrec.environments import modes
-from jaxrec.experiment import fitting, problem
+from jaxrec.experiment import fitting, inference, problem
 from jaxrec.experiment.context import Context, backbone_stage, check_stages, user_models
 from jaxrec.types import JaxrecError, Spec
 
@@ -28,6 +28,8 @@ def check(context: Context) -> None:
         stage = config.stages[name]
         if stage.kind not in KINDS:
             raise JaxrecError(f"stage {name!r} is of unknown kind {stage.kind!r}; choose one of {', '.join(KINDS)}")
+        if stage.kind == "evaluate":
+            inference.check(config, name)
         if stage.kind == "fit":
             _check_fit(context, name)
         elif stage.kind == "evaluate" and stage.environment in config.texts:

@@ -54,6 +54,7 @@ def _report(context: Context, name: str) -> report.Report:
         reference={method: _reference(row) for method, row in config.reference.items()},
         num_episodes=stage.num_episodes,
         curves=_curves(context, stage.policies),
+        sweeps=_sweeps(context, name),
         lengths=_lengths(stored, stage.modes[0]) if stage.modes else {},
         training=_facts(context, _training_environment(config)),
         test=_facts(context, stage.environment),
@@ -104,6 +105,17 @@ def _curves(context: Context, policies: Sequence[str]) -> dict[str, dict[str, An
 def _lengths(stored: dict[str, Any], mode: str) -> dict[str, np.ndarray]:
     key = f"{mode}{_HISTOGRAM}history_length"
     return {policy: np.sum(metrics[key], axis=0) for policy, metrics in stored.items() if key in metrics}
+
+
+def _sweeps(context: Context, name: str) -> dict[str, tuple[str, float | None, Any]]:
+    """What `report.Report.sweeps` shows."""
+    path, config, found = context.folder(name).path / "sweeps.json", context.config, {}
+    swept = json.loads(path.read_text()) if path.exists() else {}
+    for sweep, wanted in config.sweeps.items():
+        points = {policy: swept[policy][sweep] for policy in wanted.policies if sweep in swept.get(policy, {})}
+        if points:
+            found[wanted.title or sweep] = (wanted.option, config.inference.get(wanted.option), points)
+    return found
 
 
 def _training_environment(config: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,36 @@ def return_against_coverage(
         centre = float(np.mean(coverages)), float(np.mean(returns))
         axes.scatter(*centre, s=70, color=colour, marker=marker, edgecolors="black", linewidths=0.8, label=method)
     axes.set_xlim(left=0)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def trade_off(
+    curves: Mapping[str, Sequence[tuple[float, float, float]]],
+    points: Mapping[str, tuple[float, float]],
+    *,
+    ylabel: str,
+    ringed: float | None = None,
+    xlabel: str = "coverage (share of the items recommended at all)",
+    title: str = "",
+) -> Figure:
+    """What an option trades for what: each curve goes from value to value.
+
+    Args:
+      curves: name -> (value, x, y), means over seeds, in the order of the values. points: name -> (x, y).
+      ringed: the value whose points are marked.
+    """
+    figure, axes = _axes(xlabel, ylabel, title)
+    for index, (name, curve) in enumerate(curves.items()):
+        colour, marker, line = _style(index)
+        values, x, y = zip(*curve, strict=True)
+        axes.plot(x, y, color=colour, marker=marker, linestyle=line, markersize=4, label=name)
+        for place in zip(values, x, y, strict=True):
+            axes.annotate(f"{place[0]:g}", place[1:], textcoords="offset points", xytext=(4, 4), fontsize=7)
+            if place[0] == ringed:
+                axes.scatter(*place[1:], s=90, facecolors="none", edgecolors=colour, linewidths=1.4)
+    for index, (name, (x, y)) in enumerate(points.items(), start=len(curves)):
+        axes.scatter(x, y, s=40, color=_style(index)[0], marker=_style(index)[1], label=name)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

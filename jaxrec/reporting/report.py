@@ -29,6 +29,7 @@ class Report:
       num_episodes: behind each number, per seed (0 = not said).
       curves: metric (with its unit) -> method -> (steps [P], values [S, P]).
       lengths: method -> [L + 1] decisions per chosen history length.
+      sweeps: title -> (option, the value asked for or None, policy -> [(value, 'mode/metric' -> [S])]).
       training, test: facts of the two environments under the same names; how they differ is shown.
       config: the experiment's configuration, nested plain data.
       speed: stage -> what it reached, in words.
@@ -41,6 +42,7 @@ class Report:
     num_episodes: int = 0
     curves: Mapping[str, Curves] = dataclasses.field(default_factory=dict)
     lengths: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sweeps: Mapping[str, tuple[str, float | None, Any]] = dataclasses.field(default_factory=dict)
     training: Facts = dataclasses.field(default_factory=dict)
     test: Facts = dataclasses.field(default_factory=dict)
     config: Facts = dataclasses.field(default_factory=dict)
@@ -73,6 +75,7 @@ def write(folder: Path, report: Report) -> Path:
     sections = [
         f"# {report.title}\n",
         *_tables(report),
+        *_sweeps(report),
         *_plots(folder, report),
         *_environments(report),
         *_speed(report),
@@ -111,8 +114,17 @@ def _tables(report: Report) -> list[str]:
     return lines
 
 
+def _sweeps(report: Report) -> list[str]:
+    from jaxrec.reporting import sweeps
+
+    lines = ["## What is asked for when ranking\n", "No training between the rows.\n"] if report.sweeps else []
+    for title, (option, _, sweep) in report.sweeps.items():
+        lines += [f"### {title}\n", markdown(sweeps.table(option, sweep))]
+    return lines
+
+
 def _plots(folder: Path, report: Report) -> list[str]:
-    from jaxrec.reporting import plots
+    from jaxrec.reporting import plots, sweeps
 
     figures = {}
     for mode, methods in by_mode(report.results).items():
@@ -121,10 +133,13 @@ def _plots(folder: Path, report: Report) -> list[str]:
             figures[f"Return against coverage, {mode}"] = plots.return_against_coverage(points)
     for metric, curves in report.curves.items():
         figures[f"Learning curves, {metric}"] = plots.learning_curves(curves, ylabel=metric)
+    for title, (option, asked, sweep) in report.sweeps.items():
+        others = {method: values for method, values in report.results.items() if method not in sweep}
+        figures[title] = sweeps.figure(option, sweep, others, asked)
     if report.lengths:
         figures["History lengths chosen"] = plots.history_lengths(report.lengths)
     lines = ["## Plots\n"] if figures else []
-    for caption, figure in figures.items():
+    for caption, figure in ((caption, figure) for caption, figure in figures.items() if figure):
         name = re.sub(r"[^a-z0-9]+", "_", caption.lower()).strip("_") + ".png"
         plots.save(figure, folder / name)
         lines.append(f"![{caption}]({name})\n")
