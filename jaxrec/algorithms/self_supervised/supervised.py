@@ -78,9 +78,17 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
     return Supervised(init, states, scores)
 
 
-def loss(params: Params, hidden: Array, label: Array, weight: Array) -> Array:
-    """L_S, a scalar: the weighted mean cross-entropy of label [...] given hidden [..., D], the whole catalogue."""
-    return catalogue.cross_entropy(*rows(params, hidden, label, weight))
+def loss(params: Params, hidden: Array, label: Array, weight: Array, scale: Array | None = None) -> Array:
+    """L_S, a scalar: the weighted mean cross-entropy of label [...] given hidden [..., D], the whole catalogue.
+
+    Args:
+      scale: [...], what each loss counts beside its weight; the mean is still over the weights. A constant.
+    """
+    if scale is None:
+        return catalogue.cross_entropy(*rows(params, hidden, label, weight))
+    scaled = jax.lax.stop_gradient(scale * weight)
+    mean = scaled.sum() / jnp.maximum(weight.sum(), 1)
+    return mean * catalogue.cross_entropy(*rows(params, hidden, label, scaled))
 
 
 def rows(params: Params, hidden: Array, label: Array, weight: Array) -> tuple[Array, ...]:

@@ -1,0 +1,171 @@
+"""Two networks that learn in turn, each an encoder, a softmax over the catalogue and Q-values (SQN; T, Algorithm 4).
+
+A coin draws, at each step, the network that learns. It chooses the best action of a state and the other one values that
+choice (van Hasselt, 2010); the drawn one's supervised and value losses share its encoder. What ranks is the first one's
+supervised head. Our reading: the two start apart, for copies would choose and value by the same errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.self_supervised import supervised, transitions
+from jaxrec.algorithms.self_supervised.transitions import Transitions
+from jaxrec.losses import catalogue
+from jaxrec.training import learner, optimizers
+from jaxrec.types import Algorithm, Array, Params, Sequences, Spec
+
+NETWORKS = ("first", "second")
+
+
+def defaults() -> ConfigDict:
+    config = supervised.defaults()
+    config.discount = 0.5  # per item
+    config.reward = "feedback"  # the log's own (Yoochoose: 0.2 a click, 1 a purchase), or 'one' for every item
+    config.value_weight = 1.0  # of the squared errors of Q; 0.5 gives half the square
+    return config
+
+
+class Drawn(NamedTuple):
+    """A batch as the drawn network sees it, R transitions.
+
+    `hidden` [R, D] are its states. `here` and `after` [R, C] are the other network's values, at the state and at the
+    one after the action, of what the drawn network finds best there.
+    """
+
+    network: Params
+    hidden: Array
+    steps: Transitions
+    here: Array
+    after: Array
+
+
+Terms = Callable[..., tuple[Mapping[str, Array], Mapping[str, Array]]]
+
+
+def algorithm(
+    config: ConfigDict,
+    spec: Spec,
+    terms: Terms,
+    *,
+    weights: Sequence[float] = (1.0,),
+    schedules: Mapping[str, optax.Schedule] | None = None,
+) -> Algorithm:
+    """The algorithm whose loss is `terms(drawn: Drawn, key, **schedules) -> (terms, metrics)`.
+
+    Args:
+      weights: of the C heads; the best action is that of the highest weighted sum.
+    """
+    transitions.check(config)
+    model = supervised.build(config, spec)
+
+    def init_network(key: Array) -> Params:
+        key_model, key_values = jax.random.split(key)
+        shape = (spec.num_items, len(weights), config.width)
+        table = jax.random.normal(key_values, shape) * config.width**-0.5
+        return model.init(key_model) | {"values": {"table": table, "bias": jnp.zeros(shape[:2])}}
+
+    def init_params(key: Array) -> Params:
+        return dict(zip(NETWORKS, map(init_network, jax.random.split(key, 2)), strict=True))
+
+    def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array, **now: Array):
+        del target_params
+        key_coin, key_place, key_terms = jax.random.split(key, 3)
+        place = supervised.drawn_place(batch.mask[:, 1:], key_place) if config.targets == "one" else None
+        networks = in_order(params, jax.random.bernoulli(key_coin))
+        return terms(seen(model, networks, batch, place, weights=weights, reward=config.reward), key_terms, **now)
+
+    learning = learner.from_loss(init_params, loss_fn, in_turn(optimizers.make(config.optimizer)), schedules=schedules)
+    return supervised.algorithm(config, model, learning, network=lambda params: params[NETWORKS[0]])
+
+
+def item_vectors(params: Params) -> Array:
+    """[..., A, D], the items as the softmax that ranks knows them."""
+    return supervised.item_vectors(params[NETWORKS[0]])
+
+
+def in_order(params: Params, coin: Array) -> tuple[Params, Params]:
+    """(the network that learns, the other one): the first learns where the bool `coin` is true."""
+    first, second = (params[name] for name in NETWORKS)
+    drawn, other = (
+        jax.tree.map(lambda x, y, swap=swap: jnp.where(coin ^ swap, x, y), first, second) for swap in (False, True)
+    )
+    return drawn, jax.lax.stop_gradient(other)
+
+
+def seen(
+    model: supervised.Supervised,
+    networks: tuple[Params, Params],
+    batch: Sequences,
+    place: Array | None,
+    *,
+    weights: Sequence[float],
+    reward: str,
+) -> Drawn:
+    """The batch as the drawn network sees it, all places [B * L], or one per row, `place` [B, 1].
+
+    The best action is looked for once per state: what comes after a place is what is here at the next.
+    """
+    inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
+    drawn, other = networks
+    inputs, steps = tuple(inputs), transitions.of(batch, reward)
+    hidden, others = model.states(drawn, *inputs), model.states(other, *inputs)
+    if place is not None:
+        both = jnp.minimum(jnp.concatenate([place, place + 1], 1), hidden.shape[1] - 1)
+        hidden, others = supervised.take(hidden, both), supervised.take(others, both)
+        steps = jax.tree.map(lambda x: supervised.take(x, place), steps)
+    shape, places = hidden.shape[:2], steps.action.shape[1]
+    best = catalogue.best(hidden.reshape(-1, hidden.shape[2]), *_weighted(drawn["values"], weights))
+    value = values(other["values"], others, best.reshape(*shape, 1))[..., 0, :]
+    here, after, hidden = (x[:, :places].reshape(-1, x.shape[-1]) for x in (value, jnp.roll(value, -1, axis=1), hidden))
+    return Drawn(drawn, hidden, transitions.flat(steps), *jax.lax.stop_gradient((here, after)))
+
+
+def _weighted(head: Params, weights: Sequence[float]) -> tuple[Array, Array]:
+    """Table [A, D] and bias [A] of the weighted sum of the heads."""
+    weight = jnp.asarray(weights, jnp.float32)
+    return jnp.einsum("acd,c->ad", head["table"], weight), head["bias"] @ weight
+
+
+def values(head: Params, hidden: Array, item: Array) -> Array:
+    """Q [..., K, C] of items [..., K] at states [..., D]; rows of the head are gathered, no other value is computed."""
+    return jnp.einsum("...d,...kcd->...kc", hidden, head["table"][item]) + head["bias"][item]
+
+
+def in_turn(tx: optax.GradientTransformation) -> optax.GradientTransformation:
+    """`tx` for each network apart; one without any gradient stands still, its moments included.
+
+    One optimizer for both would move the network that was not drawn by the momentum of steps before. `tx` sees the
+    paths without the network's name.
+    """
+
+    def parts(flat: Mapping[str, Array]) -> list[dict[str, Array]]:
+        split = {name: {} for name in NETWORKS}
+        for path, leaf in flat.items():
+            name, rest = path.split("/", 1)
+            split[name][rest] = leaf
+        return list(split.values())
+
+    def update_one(gradients: dict[str, Array], state: optax.OptState, params: dict[str, Array]):
+        learns = jnp.stack([jnp.any(g != 0) for g in gradients.values()]).any()
+        updates, after = tx.update(gradients, state, params)
+        updates = jax.tree.map(lambda u: jnp.where(learns, u, 0), updates)
+        return updates, jax.tree.map(lambda new, old: jnp.where(learns, new, old), after, state)
+
+    def init(params: Mapping[str, Array]) -> tuple[optax.OptState, ...]:
+        return tuple(tx.init(part) for part in parts(params))
+
+    def update(gradients: Mapping[str, Array], state: tuple[optax.OptState, ...], params: Mapping[str, Array]):
+        found = [update_one(*each) for each in zip(parts(gradients), state, parts(params), strict=True)]
+        updates = {
+            f"{name}/{path}": u for name, (part, _) in zip(NETWORKS, found, strict=True) for path, u in part.items()
+        }
+        return {path: updates[path] for path in gradients}, tuple(after for _, after in found)
+
+    return optax.GradientTransformation(init, update)

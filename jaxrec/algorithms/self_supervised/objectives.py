@@ -1,0 +1,45 @@
+"""The three rewards of an item that SMORL and SMONAC learn one Q-head each for (Stamenkovic et al., 2022; T 4.5.1)."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.self_supervised import double
+from jaxrec.algorithms.self_supervised.transitions import Transitions
+from jaxrec.losses import sequence
+from jaxrec.models.item_actions import unit
+from jaxrec.types import Array, JaxrecError, Spec
+
+OBJECTIVES = ("accuracy", "diversity", "novelty")
+
+
+def defaults() -> ConfigDict:
+    config = double.defaults()
+    config.weights = (1.0, 1.0, 1.0)  # of the heads: accuracy, diversity, novelty
+    return config
+
+
+def check(config: ConfigDict, spec: Spec) -> None:
+    """Raises JaxrecError where a reward cannot be told, or the weights are not one per objective."""
+    if len(config.weights) != len(OBJECTIVES) or min(config.weights) < 0:
+        raise JaxrecError(
+            f"algorithm.weights {tuple(config.weights)} must be one of 0 or more for each of {', '.join(OBJECTIVES)}"
+        )
+    if spec.vectors is None:
+        raise JaxrecError("the diversity reward needs item vectors: name a next-item model's fit stage as `vectors`")
+    if spec.tail is None:
+        raise JaxrecError("the novelty reward needs to know which items few know: train on `sequences` of a log")
+
+
+def rewards(spec: Spec, steps: Transitions) -> Array:
+    """[R, 3]: the log's reward, 1 - cos of the item before and this one (frozen vectors), 1 if it is in the tail."""
+    vectors, tail = jnp.asarray(spec.vectors, jnp.float32), jnp.asarray(spec.tail)
+    likeness = jnp.sum(unit(vectors[steps.previous]) * unit(vectors[steps.action]), -1)
+    return jnp.stack([steps.reward, 1.0 - likeness, tail[steps.action].astype(jnp.float32)], -1)
+
+
+def report(values: Array, steps: Transitions) -> dict[str, Array]:
+    """The mean value of the taken actions [R, 3] by each head."""
+    means = {name: sequence.masked_mean(values[:, head], steps.real) for head, name in enumerate(OBJECTIVES)}
+    return {f"train/{name}_value": mean for name, mean in means.items()}

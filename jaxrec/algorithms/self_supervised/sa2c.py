@@ -1,0 +1,49 @@
+"""SA2C: SNQN whose cross-entropy, after a warm-up, is weighted by the advantage of the taken item (Xin et al., 2022).
+
+L = A * cross-entropy + SNQN's errors of Q; A = Q(s, a+) less the mean over a+ and the negatives, in [0, 10] (L Eq. 12).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.self_supervised import double, snqn, supervised, value_terms
+from jaxrec.algorithms.self_supervised.double import Drawn
+from jaxrec.losses import sampled_actions, sequence
+from jaxrec.types import Algorithm, Array, JaxrecError, Spec
+
+item_vectors = double.item_vectors
+
+
+def defaults() -> ConfigDict:
+    config = snqn.defaults()
+    config.warmup_steps = 15_000  # as SNQN
+    config.highest_advantage = 10.0  # the lowest is 0
+    return config
+
+
+def make(config: ConfigDict, spec: Spec) -> Algorithm:
+    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
+    value_terms.check_negatives(config)
+    if config.warmup_steps < 0 or config.highest_advantage <= 0:
+        raise JaxrecError(
+            f"algorithm.warmup_steps {config.warmup_steps} must not be negative, "
+            f"highest_advantage {config.highest_advantage} must be above 0"
+        )
+
+    def terms(drawn: Drawn, key: Array, *, warm: Array):
+        steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)
+        advantage = sampled_actions.advantage(
+            values.taken[:, 0], values.sampled[..., 0], values.counts, highest=config.highest_advantage
+        )
+        weight = jnp.where(warm, advantage, 1.0)
+        losses = {
+            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real, scale=weight),
+            "value": value_terms.taken_error(config, drawn, values.taken, steps.reward[:, None]),
+            "negative": value_terms.sampled_error(config, drawn, values),
+        }
+        metrics = {"value": values.taken[:, 0], "advantage": advantage}
+        return losses, {f"train/{name}": sequence.masked_mean(x, steps.real) for name, x in metrics.items()}
+
+    return double.algorithm(config, spec, terms, schedules={"warm": lambda step: step >= config.warmup_steps})

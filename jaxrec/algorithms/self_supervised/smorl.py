@@ -1,0 +1,36 @@
+"""SMORL: SQN with one Q-head per objective, accuracy, diversity and novelty (Stamenkovic et al., 2022; T 4.5.1).
+
+L = cross-entropy + sum over heads k of w_k (r_k + discount * Q'_k(s', a*) - Q_k(s, a))^2. Our reading: one action a*
+for all heads, the best by their weighted sum.
+"""
+
+from __future__ import annotations
+
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.self_supervised import double, objectives, supervised, value_terms
+from jaxrec.algorithms.self_supervised.double import Drawn
+from jaxrec.types import Algorithm, Array, Spec
+
+item_vectors = double.item_vectors
+
+
+def defaults() -> ConfigDict:
+    return objectives.defaults()
+
+
+def make(config: ConfigDict, spec: Spec) -> Algorithm:
+    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings or where a reward cannot be told."""
+    objectives.check(config, spec)
+
+    def terms(drawn: Drawn, key: Array):
+        del key
+        steps, values = drawn.steps, value_terms.taken(drawn)
+        rewards = objectives.rewards(spec, steps)
+        losses = {
+            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
+            "value": value_terms.taken_error(config, drawn, values, rewards, config.weights),
+        }
+        return losses, objectives.report(values, steps)
+
+    return double.algorithm(config, spec, terms, weights=config.weights)
