@@ -154,9 +154,10 @@ def _parse(source: Path | io.BytesIO, layout: _Layout) -> pl.DataFrame:
     dtypes = {c.name: _DTYPES[c.kind] for c in layout.columns}
     settings = {"separator": layout.separator[0], "quote_char": '"' if layout.quoted else None}
     if layout.header:
-        last = layout.names[-1]
-        wanted = list(dict.fromkeys([*dtypes, last]))
-        frame = pl.read_csv(source, columns=wanted, schema_overrides={last: pl.String, **dtypes}, **settings)
+        # A line cut short has its first column at least, which tells it from a blank one, and not its last.
+        ends = dict.fromkeys((layout.names[0], layout.names[-1]), pl.String)
+        wanted = ends | dtypes
+        frame = pl.read_csv(source, columns=list(wanted), schema_overrides=wanted, **settings)
     else:
         # polars separates at one character: between the two of `::` it finds a column that must be empty.
         gaps = len(layout.separator) - 1

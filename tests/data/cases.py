@@ -187,6 +187,15 @@ def lfm_1b(draw) -> Case:
     return Case(lambda root: writers.lfm_1b(root, events), rows, [], options)
 
 
+@st.composite
+def reddit(draw) -> Case:
+    """Accounts and communities by name, as Reddit lets them be."""
+    words = st.lists(st.text("aZ09_-", min_size=1, max_size=8), min_size=2, max_size=6, unique=True)
+    events = draw(_log(draw(words), draw(words), TIMES, unique=False))
+    rows = [(user, item, 1.0, time) for user, item, time in events]
+    return Case(lambda root: writers.reddit(root, events), rows, [], {"check": False})
+
+
 CASES = {
     "amazon_industrial": amazon_industrial(),
     "coat": coat(),
@@ -196,6 +205,7 @@ CASES = {
     "lfm_1b": lfm_1b(),
     "movielens_100k": movielens_100k(),
     "movielens_1m": movielens_1m(),
+    "reddit": reddit(),
     "retailrocket": retailrocket(),
     "yahoo_r3": yahoo_r3(),
     "yoochoose": yoochoose(),

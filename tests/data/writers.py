@@ -137,3 +137,9 @@ def lfm_1b(root: Path, events) -> None:
     """The events are (user, album, track, seconds)."""
     rows = [f"{user}\t2\t{album}\t{track}\t{time}" for user, album, track, time in events]
     _write(root / "LFM-1b" / "LFM-1b_LEs.txt", rows)
+
+
+def reddit(root: Path, events) -> None:
+    """The events are (account, subreddit, seconds); the file numbers its rows in a column without a name."""
+    rows = [f"{number},{user},{item},{time}" for number, (user, item, time) in enumerate(events)]
+    _write(root / "reddit" / "reddit_data.csv", [",username,subreddit,utc", *rows])

@@ -1,0 +1,53 @@
+"""Reddit: in which communities users wrote or commented (T 5.4.1; Ruocco, Skrede and Langseth, DLRS 2017).
+
+Licence: none stated; collected by Cole Maclean, Kaggle 2017.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxrec.data import assemble, compressed, official, preprocess, tables
+from jaxrec.data.lines import Column
+from jaxrec.types import Interactions, JaxrecError
+
+URL = "https://www.kaggle.com/datasets/colemaclean/subreddit-interactions"
+AGREEMENT = "Kaggle hands the subreddit interactions out to those who signed in"
+FOLDER = "reddit"
+FILES = {"reddit_data.csv": None}  # name -> bytes; may be gzipped
+EXPECTED = {"users": 22_610, "items": 34_967, "train": 14_000_000, "test": 0}
+
+
+def load(
+    root: Path | str | None, *, start: int | None = None, stop: int | None = None, check: bool = True
+) -> Interactions:
+    """Reads who was active where; a user is an account, an item a subreddit, feedback 1; all rows are TRAIN.
+
+    Args:
+      root: the folder that holds `reddit/`.
+      start, stop: Unix seconds, the first one that counts and the first after that does not; None is without a bound.
+        Thesis T takes five days and does not say which.
+      check: whether the counts (of all events) must be the published ones.
+
+    Raises:
+      JaxrecError: the file is missing or damaged, or has no events in that span.
+    """
+    folder = official.folder(root, "reddit", URL, FOLDER, FILES, gzipped=True)
+    path = compressed.present(folder / next(iter(FILES)))
+    columns = [Column("username", str), Column("subreddit", str), Column("utc", float, 0, 2**40)]
+    with compressed.plain(path) as text:
+        data = tables.read(text, columns)
+    feedback = np.ones(len(data["utc"]))
+    log = assemble.Log(path, data["username"], data["subreddit"], feedback, data["utc"], first_line=2)
+    interactions = assemble.interactions("reddit", [log])
+    if check:
+        official.counted(interactions, EXPECTED, root, folder)
+    if start is None and stop is None:
+        return interactions
+    low, high = (-np.inf if start is None else start), (np.inf if stop is None else stop)
+    kept = np.flatnonzero((interactions.time >= low) & (interactions.time < high))
+    if len(kept) == 0:
+        raise JaxrecError(f"{path} has no events from {start} up to {stop} (Unix seconds); ask for another span")
+    return preprocess.reindex(interactions.where(kept))
