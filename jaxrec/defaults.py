@@ -35,7 +35,7 @@ def get_config() -> ConfigDict:
             "order": (),  # the stages in the order they run
             "inference": {},  # option -> number, asked at evaluation of the policies that have it; no fit depends on it
             "sweeps": {},  # name -> sweep(...), such an option varied: what it trades for what
-            "reference": {},  # method -> (R_cumu, R_avg, Length) as published, printed beside ours
+            "reference": {},  # method -> (R_cumu, R_avg, Length) or {'mode/metric': number}, printed beside ours
             "tables": {},  # name -> table(...), a paper's tables over the rows of the last evaluation
             "notes": (),  # sentences a reader of the tables must know: what was scaled down, and why
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,10 @@ def _data_name(config: Any) -> str:
     return next(iter([*filter(None, [config.data.name]), *environments, *config.texts]), "")
 
 
-def _reference(row: tuple[float, float, float]) -> dict[str, float]:
+def _reference(row: tuple[float, float, float] | Mapping[str, float]) -> dict[str, float]:
+    """Of a row's three numbers in mode FB, or of what it says of each 'mode/metric'."""
+    if not isinstance(row, tuple | list):
+        return dict(row)
     return dict(zip(("FB/R_cumu", "FB/R_avg", "FB/Length"), row, strict=True))
 
 

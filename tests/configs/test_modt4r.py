@@ -1,0 +1,54 @@
+"""The MODT4R job end to end: trained once, then asked for more diversity without training anything again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from configs import modt4r
+from jaxrec import experiment
+from jaxrec.experiment.context import Context
+from jaxrec.types import JaxrecError
+
+
+def test_another_question_needs_no_training(tmp_path):
+    config = modt4r.get_config("smoke")
+    fits = ("sasrec", "modt4r")
+    config.order, config.stages.evaluation.policies = (*fits, "evaluation"), fits
+    experiment.run(config, tmp_path)
+    stamps = [(tmp_path / name / "done.json").stat().st_mtime_ns for name in fits]
+    before = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    swept = json.loads((tmp_path / "evaluation" / "sweeps.json").read_text())
+    assert set(swept) == {"modt4r"} and set(swept["modt4r"]) == {"figure_4_4", "figure_4_5", "novelty"}
+    at_one = dict((value, metrics) for value, metrics in swept["modt4r"]["figure_4_5"])[1.0]
+    assert at_one == before["modt4r"]
+
+    vectors = Context(config, tmp_path).fitted("sasrec").params["output"]["table"][0]
+    given = Context(config, tmp_path).fitted("modt4r").params["given"]["vectors"]
+    directions = np.asarray(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(given, np.stack([directions] * 2), rtol=1e-5, err_msg="SASRec's, at every seed")
+
+    config.inference.update({"diversity": 40.0, "alpha": 0.0})
+    text = experiment.run(config, tmp_path)
+    assert [(tmp_path / name / "done.json").stat().st_mtime_ns for name in fits] == stamps
+    after = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    assert after["sasrec"] == before["sasrec"] and after["modt4r"] != before["modt4r"]
+    assert "modt4r" in text
+    report = (tmp_path / "report.md").read_text()
+    assert "modt4r, diversity = 40" in report and "Figure 4.5: weight of the diversity return](" in report
+
+
+def test_published_numbers_stand_beside_ours_where_the_data_are_the_thesis():
+    reference = modt4r.get_config("yoochoose").reference
+    assert reference.modt4r["ranking/CV_div@5"] == 0.6445 and reference.sasrec["ranking/R@20"] == 49.28
+    assert not modt4r.get_config("yoochoose_sample").reference
+
+
+def test_vectors_of_no_next_item_model_are_refused(tmp_path):
+    config = modt4r.get_config("smoke")
+    config.stages.modt4r.vectors = ""
+    with pytest.raises(JaxrecError, match="stage 'modt4r': the diversity return needs item vectors"):
+        experiment.run(config, tmp_path)
+    assert not (tmp_path / "sasrec").exists()
