@@ -1,0 +1,80 @@
+"""Does a shop's log fit? 5 million events over 352,602 items: prepared, a block trained on, ranked; seconds and memory.
+
+The log is generated (Zipf popularity, sessions of 10), then takes the path of every log: split by session, sequences,
+`training.loop.fit` for one block of steps with the exact loss over all items, and the full ranking of the held-out
+sessions, every place.
+
+    python -m benchmarks.retail_scale [--events 5000000] [--items 352602] [--steps 10] [--out FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import jax
+import numpy as np
+
+from benchmarks.timing import report
+from jaxrec.algorithms.self_supervised import next_item
+from jaxrec.data import sequences, splits
+from jaxrec.evaluation import ranking, ranking_metrics
+from jaxrec.training import loop
+from jaxrec.types import TEST, Interactions, Spec
+
+SESSION, LENGTH, HELD_OUT = 10, 10, 0.002
+
+
+def log(events: int, num_items: int) -> Interactions:
+    draw = np.random.default_rng(0)
+    user = np.repeat(np.arange(events // SESSION, dtype=np.int32), SESSION)
+    share = np.cumsum(1.0 / np.arange(1, num_items + 1))
+    item = np.searchsorted(share, draw.uniform(0, share[-1], len(user))).astype(np.int32)
+    return Interactions(
+        user, item, np.ones(len(user), np.float32), np.arange(len(user), dtype=np.int64), np.zeros(len(user), np.int8),
+        np.arange(user[-1] + 1), np.arange(num_items),
+    )  # fmt: skip
+
+
+def gigabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # in kB on Linux
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in {"events": 5_000_000, "items": 352_602, "steps": 10}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--out")
+    given, seconds = parser.parse_args(), {}
+    made_log = log(given.events, given.items)
+
+    def timed(name: str, work):
+        start = time.perf_counter()
+        found = jax.block_until_ready(work())
+        seconds[f"{name}_s"] = time.perf_counter() - start
+        return found
+
+    def prepare():
+        split = splits.by_user(made_log, test=HELD_OUT, validation=0.0, seed=0)
+        return sequences.next_item(split, length=LENGTH + 1, test=TEST)
+
+    data = timed("prepare", prepare)
+    algorithm = next_item.make(next_item.defaults(), Spec(made_log.num_users, given.items, LENGTH + 1))
+    fit = lambda: loop.fit(  # noqa: E731
+        algorithm.learner, algorithm.source, data, num_steps=given.steps, steps_per_call=given.steps
+    )
+    state = timed("train_block", fit)
+    params = jax.tree.map(lambda leaf: leaf[0], state.params)
+    count = ranking.make(*algorithm.ranker, num_items=given.items, ks=(20,))
+    found = timed("rank", lambda: count(params, data.test[0], data.past[0]))
+    targets = int(found.targets)
+    report(
+        "retail_scale", events=given.events, items=given.items, steps=given.steps, targets=targets, **seconds,
+        targets_per_s=targets / seconds["rank_s"], peak_gb=gigabytes(),
+        coverage=float(ranking_metrics.summary(found, ks=(20,))["CV_div@20"]),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
