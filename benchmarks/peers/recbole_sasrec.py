@@ -7,6 +7,7 @@ ranks all users so many times, and answers with the seconds. Its own data loader
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import warnings
@@ -71,6 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), settings)
         sys.argv = sys.argv[:1]  # which RecBole reads too
+        os.chdir(folder)  # where it leaves its logs
         config = Config(model="SASRec", dataset="made", config_dict=options(Path(folder), settings))
         train, _, test = data_preparation(config, create_dataset(config))
         model = get_model("SASRec")(config, train.dataset)
