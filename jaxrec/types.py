@@ -205,10 +205,14 @@ class Policy(NamedTuple):
 class Ranker(NamedTuple):
     """How a next-item model ranks: `states(params, item [B, T], feedback, mask) -> [B, T, D]`, each from the items up
     to it, and `scores(params, states [R, D]) -> [R, A]`. In two parts, so that nobody need hold scores [B, T, A].
+
+    `context(params, train, user [B]) -> [B, ...]`, where set, is what a model knows of users from their sessions in
+    `train` (Sequences, by user and time); `states` then takes it as its last argument.
     """
 
-    states: Callable[[Params, Array, Array, Array], Array]
+    states: Callable[..., Array]
     scores: Callable[[Params, Array], Array]
+    context: Callable[[Params, Sequences, Array], Array] | None = None
 
 
 class Algorithm(NamedTuple):

@@ -63,6 +63,43 @@ def batches(batch_size: int) -> Callable[[NextItem, Array], Sequences]:
     return view
 
 
+@struct.dataclass
+class Sessions:
+    """Consecutive sessions of each user, padded at the end: item int32 and feedback float32 [B, C, T], mask bool
+    [B, C, T] of the items and real bool [B, C] of the sessions."""
+
+    item: Array
+    feedback: Array
+    mask: Array
+    real: Array
+
+
+def user_batches(batch_size: int, num_sessions: int) -> Callable[[NextItem, Array], Sessions]:
+    """A view of sessions drawn uniformly, each behind up to `num_sessions - 1` of its user's before it."""
+
+    def view(data: NextItem, key: Array) -> Sessions:
+        row = jax.random.randint(key, (batch_size,), 0, data.train.item.shape[0])
+        return sessions_up_to(data.train, jnp.take(data.train.user, row), row, num_sessions)
+
+    return view
+
+
+def sessions_of(train: Sequences, user: Array, num_sessions: int) -> Sessions:
+    """The last `num_sessions` rows of each of the users [B]; none are real of a user who has none."""
+    last = jnp.searchsorted(train.user, user, side="right") - 1
+    return sessions_up_to(train, user, last, num_sessions)
+
+
+def sessions_up_to(train: Sequences, user: Array, last: Array, num_sessions: int) -> Sessions:
+    """Of each user [B] the rows that end with row `last` [B] and are at most so many; the rows are sorted by user."""
+    first = jnp.maximum(jnp.searchsorted(train.user, user), last - num_sessions + 1)
+    row = first[:, None] + jnp.arange(num_sessions)[None]
+    real = row <= last[:, None]
+    row = jnp.clip(row, 0, train.item.shape[0] - 1)
+    item, feedback, mask = (jnp.take(x, row, axis=0) for x in (train.item, train.feedback, train.mask))
+    return Sessions(item, feedback, mask & real[..., None], real)
+
+
 def build(
     interactions: Interactions,
     *,

@@ -18,19 +18,22 @@ _SCORES = 8 << 20  # float32 numbers held at once
 
 
 def make(
-    states: Callable[[Params, Array, Array, Array], Array],
+    states: Callable[..., Array],
     scores: Callable[[Params, Array], Array],
+    context: Callable[[Params, Sequences, Array], Array] | None = None,
     *,
     num_items: int,
     ks: Sequence[int] = (5, 10, 20),
     last: bool = False,
     batch_size: int | None = None,
 ) -> Callable[..., Ranking]:
-    """`count(params, sequences, past=None) -> Ranking`, jitted; add the rankings of several buckets.
+    """`count(params, sequences, past=None, train=None) -> Ranking`, jitted; add the rankings of several buckets.
 
     Args:
       states: (params, item [B, T], feedback, mask) -> [B, T, D], the state after each item from those up to it.
       scores: (params, states [R, D]) -> [R, A].
+      context: (params, train, user [B]) -> [B, ...], what `states` is handed of each row's user beside the row; `train`
+        is then needed.
       last: rank the last item of each row alone (leave-one-out), not every item after the first.
       batch_size: sequences at once; by default as many as keep their scores within 32 MB.
 
@@ -43,8 +46,11 @@ def make(
         raise JaxrecError(f"ranks to cut lists at are whole numbers from 1 upward; found {tuple(ks)}")
     longest = min(max(ks), num_items)
 
-    def batch(params: Params, item: Array, feedback: Array, mask: Array, past: Array) -> Ranking:
-        hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1])
+    def batch(
+        params: Params, train: Sequences | None, item: Array, feedback: Array, mask: Array, past: Array, user: Array
+    ) -> Ranking:
+        known = (context(params, train, user),) if context else ()
+        hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1], *known)
         target, real = item[:, 1:], mask[:, 1:]
         if last:
             place = jnp.maximum(mask.sum(1, keepdims=True) - 2, 0)
@@ -55,17 +61,19 @@ def make(
         return ranking_metrics.count(top, target, real, past, ks=ks, num_items=num_items)
 
     @jax.jit
-    def count(params: Params, sequences: Sequences, past: Array | None = None) -> Ranking:
+    def count(
+        params: Params, sequences: Sequences, past: Array | None = None, train: Sequences | None = None
+    ) -> Ranking:
         rows, length = sequences.item.shape
         past = jnp.full((rows, 1), -1) if past is None else past
         size = min(batch_size or max(_SCORES // ((1 if last else length) * num_items), 1), rows)
         size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
-        arrays = (sequences.item, sequences.feedback, sequences.mask, past)
+        arrays = (sequences.item, sequences.feedback, sequences.mask, past, sequences.user)
         batches = tuple(_cut(x, size) for x in arrays)
         start = jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch, params, *(x[0] for x in batches))
+            lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch, params, train, *(x[0] for x in batches))
         )
-        return jax.lax.scan(lambda total, rows: (total + batch(params, *rows), None), start, batches)[0]
+        return jax.lax.scan(lambda total, rows: (total + batch(params, train, *rows), None), start, batches)[0]
 
     return count
 

@@ -97,7 +97,7 @@ def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Par
     count = ranking.make(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
 
     def evaluator(params: Params, data: NextItem) -> dict[str, Array]:
-        parts = [count(params, *bucket) for bucket in zip(data.test, data.past, strict=True)]
+        parts = [count(params, *bucket, data.train) for bucket in zip(data.test, data.past, strict=True)]
         found = ranking_metrics.summary(functools.reduce(operator.add, parts), ks=config.ks, tail=spec.tail, past=True)
         return {f"ranking/{metric}": value for metric, value in found.items()}
 

@@ -31,9 +31,16 @@ class Encoder(nn.Module):
     heights: tuple[int, ...] = (2, 3, 4)
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
+    def __call__(
+        self,
+        item: jax.Array,
+        feedback: jax.Array,
+        mask: jax.Array,
+        every: bool = False,
+        joined: jax.Array | None = None,
+    ) -> jax.Array:
         window = item.shape[-1]
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
         pairs = jnp.where(mask[..., None], pairs, 0.0)
         parts = []
         for height in self.heights:

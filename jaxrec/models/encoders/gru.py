@@ -15,8 +15,15 @@ class Encoder(nn.Module):
     feedback_scale: float = 1.0
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+    def __call__(
+        self,
+        item: jax.Array,
+        feedback: jax.Array,
+        mask: jax.Array,
+        every: bool = False,
+        joined: jax.Array | None = None,
+    ) -> jax.Array:
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
         unroll = min(item.shape[-1], 8)
 
         def step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]):

@@ -25,8 +25,15 @@ class Encoder(nn.Module):
     kernel: int = 3
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+    def __call__(
+        self,
+        item: jax.Array,
+        feedback: jax.Array,
+        mask: jax.Array,
+        every: bool = False,
+        joined: jax.Array | None = None,
+    ) -> jax.Array:
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
         hidden = jnp.where(mask[..., None], pairs, 0.0)
         for block, dilation in enumerate(self.dilations):
             inner = hidden

@@ -24,9 +24,16 @@ class Encoder(nn.Module):
     num_heads: int = 1
 
     @nn.compact
-    def __call__(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, every: bool = False) -> jax.Array:
+    def __call__(
+        self,
+        item: jax.Array,
+        feedback: jax.Array,
+        mask: jax.Array,
+        every: bool = False,
+        joined: jax.Array | None = None,
+    ) -> jax.Array:
         window = item.shape[-1]
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback)
+        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
         position = self.param("position", nn.initializers.normal(0.02), (window, self.width), jnp.float32)
         hidden = pairs.reshape(-1, window, self.width) + position[None, ::-1]
         blocks = [Block(self.width, self.num_heads, self.num_layers) for _ in range(self.num_layers)]
