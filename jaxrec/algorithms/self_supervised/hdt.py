@@ -1,0 +1,197 @@
+"""HDT (T 5.3): sessions of a user one after the other, a decision transformer across them and one inside each.
+
+L = L_S + alpha L_R + beta L_a + lambda L_g (T 5.21). InterDT is HDT without what is inside sessions; Hier has a
+recurrent user state instead (T 5.4.2). The gradient ends where a session does, as in user-parallel mini-batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.algorithms.self_supervised import returns, supervised, unexpected
+from jaxrec.algorithms.self_supervised.hierarchy import InterDT, InterGRU, IntraDT
+from jaxrec.algorithms.self_supervised.prefixes import prefixes
+from jaxrec.data import sequences
+from jaxrec.data.sequences import Sessions
+from jaxrec.losses import sequence
+from jaxrec.models import caches, encoders
+from jaxrec.models.transformer import Transformer
+from jaxrec.training import learner, optimizers, sources
+from jaxrec.types import Algorithm, Array, JaxrecError, Params, Ranker, Sequences, Spec
+
+INTER = {"dt": InterDT, "gru": InterGRU}
+INTRA = ("nov", "uxp")
+
+
+def defaults() -> ConfigDict:
+    """The thesis' sizes and Reddit's weights (T 5.4.2, 5.4.6)."""
+    optimizer = optimizers.defaults()
+    optimizer.learning_rate = 1e-3
+    optimizer.clip_norm = 1.0
+    return ConfigDict(
+        {
+            "encoder": "sasrec",  # G, a file in models/encoders
+            "encoder_options": ConfigDict(),  # fields of its Encoder
+            "inter": "dt",  # across sessions: dt, or gru (Hier)
+            "intra": True,  # the transformer inside sessions; False: InterDT and Hier
+            "objectives": INTRA,  # inside sessions: novelty return as input, unexpected return as target (table 5.5)
+            "width": 64,  # D
+            "num_layers": 1,  # of the transformer inside sessions; T names none
+            "num_heads": 1,
+            "dropout": 0.1,  # in it
+            "num_sessions": 8,  # C, consecutive ones of a user, in training and behind a ranked one
+            "return_weight": 0.5,  # alpha
+            "action_weight": 0.2,  # beta
+            "goal_weight": 0.1,  # lambda; without effect on Hier, which has no goal
+            "batch_size": 64,  # users per step
+            "optimizer": optimizer,
+        }
+    )
+
+
+def make(config: ConfigDict, spec: Spec) -> Algorithm:
+    """Learns from `data.sequences.NextItem` with a row per session; raises JaxrecError on bad settings."""
+    check(config, spec)
+    length, width, with_goal = spec.max_turn - 1, config.width, config.inter == "dt"
+    scale = max(abs(bound) for bound in spec.reward_range) or 1.0
+    sizes = {"num_items": spec.num_items, "width": width, "feedback_scale": scale}
+    encoder, inter = encoders.make(config.encoder, **sizes, **config.encoder_options), INTER[config.inter](width)
+    backbone = Transformer(width, config.num_layers, config.num_heads, config.dropout)
+    intra = IntraDT(backbone, spec.num_items, length, width, "nov" in config.objectives)
+    directions = np.asarray(spec.vectors, np.float32)
+    directions = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+
+    def init_params(key: Array) -> Params:
+        keys = jax.random.split(key, 6)
+        item, vector = jnp.zeros((1, length), jnp.int32), jnp.zeros((1, width))
+        rows, state = (item, item.astype(jnp.float32), item == 0), jnp.zeros((1, length, width))
+        given = {"vectors": jnp.asarray(directions), "largest": unexpected.largest(jnp.asarray(directions))}
+        params = {
+            "encoder": encoder.init(keys[0], *rows, every=True, joined=vector)["params"],
+            "inter": inter.init(keys[1], jnp.zeros(1), vector, vector)["params"],
+            "output": _head(keys[2], spec.num_items, width),
+            "given": given | {"tail": jnp.asarray(spec.tail, bool)},
+        }
+        if with_goal:
+            params["goal"] = _head(keys[3], spec.num_items, width)
+        if config.intra:
+            params["intra"] = intra.init(keys[4], vector, state[..., 0], state, item)["params"]
+            params["action"] = _head(keys[5], spec.num_items, width)
+        return params
+
+    def step(params: Params, carry: Mapping[str, Any], session: Sessions) -> tuple[dict[str, Any], tuple[Array, ...]]:
+        """One session of each user: the next carry, and (states [B, L, D], goal return and goal state [B, D])."""
+        goal_return, goal, user = _inter(inter, params, carry)
+        rows = (x[:, :-1] for x in (session.item, session.feedback, session.mask))
+        states = encoder.apply({"params": params["encoder"]}, *rows, every=True, joined=goal)
+        last = jnp.maximum(session.mask.sum(1) - 2, 0)  # the state that the last item was predicted from
+        found = {
+            "state": supervised.take(states, last[:, None])[:, 0],
+            "user": user,
+            "met": carry["met"].and_those_of(jnp.take(params["given"]["vectors"], session.item, 0), session.mask),
+        }
+        kept = jax.tree.map(lambda new, old: jnp.where(_like(session.real, new), new, old), found, dict(carry))
+        return jax.lax.stop_gradient(kept), (states, goal_return, goal)
+
+    def walk(params: Params, sessions: Sessions) -> tuple[dict[str, Any], tuple[Array, ...]]:
+        """All sessions in turn: the last carry, and what `step` yields with sessions first, [C, B, ...]."""
+        size = sessions.item.shape[0]
+        start = {"state": jnp.zeros((size, width)), "user": jnp.zeros((size, width))}
+        start["met"] = unexpected.nothing_met(size, directions.shape[1])
+        by_session = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), sessions)
+        return jax.lax.scan(lambda carry, session: step(params, carry, session), start, by_session)
+
+    def loss_fn(params: Params, target_params: Params, batch: Sessions, key: Array):
+        del target_params
+        _, (states, goal_return, goal) = walk(params, batch)
+        item, mask = (jnp.swapaxes(x, 0, 1).reshape(-1, length + 1) for x in (batch.item, batch.mask))
+        states, goal_return, goal = (x.reshape(-1, *x.shape[2:]) for x in (states, goal_return, goal))
+        terms = {"next_item": supervised.loss(params, states, item[:, 1:], mask[:, 1:])}
+        if with_goal and config.goal_weight:
+            found = supervised.loss({"output": params["goal"]}, goal, item[:, 0], mask[:, 0])
+            terms["goal"] = config.goal_weight * found
+        if config.intra:
+            known = jnp.take(params["given"]["tail"], item[:, 1:]) & mask[:, 1:]
+            asked = returns.remaining(known.astype(jnp.float32))
+            hidden, predicted = intra.apply(
+                {"params": params["intra"]}, goal_return, asked, states, item[:, 1:], False, rngs={"dropout": key}
+            )
+            found = supervised.loss({"output": params["action"]}, hidden, item[:, 1:], mask[:, 1:])
+            terms["action"] = config.action_weight * found
+            if "uxp" in config.objectives:
+                target = unexpected.inside(jnp.take(params["given"]["vectors"], item[:, :-1], 0), mask[:, 1:])
+                terms["returns"] = config.return_weight * sequence.masked_mean((predicted - target) ** 2, mask[:, 1:])
+        return terms, {}
+
+    def context(params: Params, train: Sequences, user: Array) -> Array:
+        """[B, 2 D], the goal return and the goal state of the session that follows those in train."""
+        carry, _ = walk(params, sequences.sessions_of(train, user, config.num_sessions))
+        goal_return, goal, _ = _inter(inter, params, carry)
+        return jnp.concatenate([goal_return, goal], -1)
+
+    def states(params: Params, item: Array, feedback: Array, mask: Array, known: Array) -> Array:
+        """A window for each place, because the novelty that is asked for differs from place to place."""
+
+        def one(item: Array, feedback: Array, mask: Array, known: Array) -> tuple[Array, ...]:
+            rows = encoder.apply(
+                {"params": params["encoder"]}, item, feedback, mask, every=True, joined=known[:, width:]
+            )
+            found, action = rows, jnp.roll(item, -1, axis=1)
+            if config.intra:
+                novel = jnp.take(params["given"]["tail"], action)
+                asked = returns.asked(mask, novel, None, {"ahead": 0.0, "epsilon": 0.0})["nov"]
+                hidden, _ = intra.apply({"params": params["intra"]}, known[:, :width], asked, rows, action)
+                found = jnp.concatenate([rows, hidden], -1)
+            return (supervised.take(found, jnp.maximum(mask.sum(1) - 1, 0)[:, None])[:, 0],)
+
+        windows = [x.reshape(-1, length) for x in prefixes(length, item, feedback, mask)]
+        known = jnp.repeat(known, item.shape[1], axis=0)
+        (found,) = caches.in_row_chunks(one, (*windows, known), 4 * length)
+        return found.reshape(*item.shape, -1)
+
+    def scores(params: Params, states: Array) -> Array:
+        """Of the sequence model, and where there is one of the transformer inside the session (T 5.3.5)."""
+        found = _scores(params["output"], states[:, :width])
+        return found + _scores(params["action"], states[:, width:]) if config.intra else found
+
+    learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=("given/",))
+    source = sources.logged(sequences.user_batches(config.batch_size, config.num_sessions))
+    return Algorithm(learning, source, ranker=Ranker(states, scores, context))
+
+
+def check(config: ConfigDict, spec: Spec) -> None:
+    """Raises JaxrecError on settings that cannot work."""
+    if config.inter not in INTER:
+        raise JaxrecError(f"algorithm.inter {config.inter!r} is unknown; choose one of {', '.join(INTER)}")
+    if config.intra and config.inter != "dt":
+        raise JaxrecError("algorithm.intra needs the goal return of algorithm.inter 'dt'; set one of the two")
+    if any(name not in INTRA for name in config.objectives):
+        raise JaxrecError(f"algorithm.objectives {tuple(config.objectives)}: take some of {', '.join(INTRA)}")
+    if spec.max_turn < 2 or config.num_sessions < 1:
+        raise JaxrecError(f"{config.num_sessions} sessions of {spec.max_turn} items: 1 and 2 are the least")
+    if spec.tail is None or spec.vectors is None:
+        raise JaxrecError("sessions need the popular items and item vectors; set the stage's vectors to a fit stage")
+
+
+def _inter(inter: Any, params: Params, carry: Mapping[str, Any]) -> tuple[Array, Array, Array]:
+    """What a session begins with, from the sessions before it alone (T 5.2, 5.4)."""
+    left = params["given"]["largest"] - carry["met"].dissimilarity()
+    return inter.apply({"params": params["inter"]}, left, carry["state"], carry["user"])
+
+
+def _like(real: Array, values: Array) -> Array:
+    return real.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _head(key: Array, num_items: int, width: int) -> dict[str, Array]:
+    return {"table": jax.random.normal(key, (num_items, width)) * width**-0.5, "bias": jnp.zeros(num_items)}
+
+
+def _scores(head: Mapping[str, Array], states: Array) -> Array:
+    return states @ head["table"].T + head["bias"][None]
