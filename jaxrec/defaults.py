@@ -107,6 +107,7 @@ def sequences(
     min_sessions: int = 1,
     num_users: int = 0,
     session_minutes: float = 0.0,
+    joined: bool = False,
     held_out: str = "test",
     ks: Sequence[int] = (5, 10, 20),
     head: float = 0.1,
@@ -121,6 +122,7 @@ def sequences(
       min_item, min_session, min_sessions: rows of an item, then rows of a session, then sessions of a user.
       num_users: drawn at random after the filters; 0 takes all.
       session_minutes: a longer pause ends a session; 0 makes each user one.
+      joined: a user's sessions are one to learn from; those to be measured on stay apart.
       held_out: what models are measured on, 'test' or 'validation'.
       ks: where ranked lists are cut.
       head: share of the items that counts as popular; CV_nov is over the rest.
@@ -136,6 +138,7 @@ def sequences(
             "min_sessions": min_sessions,
             "num_users": num_users,
             "session_minutes": session_minutes,
+            "joined": joined,
             "held_out": held_out,
             "ks": tuple(ks),
             "head": head,

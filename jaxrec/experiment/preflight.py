@@ -93,11 +93,11 @@ def _check_measured(context: Context, name: str) -> None:
 
 
 def _check_ranked(context: Context, name: str) -> None:
-    """Every policy ranks, and learned from the sequences that it is measured on."""
+    """Every policy ranks, and learned from the sequences that it is measured on, joined or not."""
     stage = context.config.stages[name]
     for policy in stage.policies:
         fitted = context.config.stages[policy]
-        if fitted.data != stage.environment:
+        if not _measured_alike(context.config.sequences, fitted.data, stage.environment):
             raise JaxrecError(f"stage {name!r}: {policy!r} learns from {fitted.data!r}, not from {stage.environment!r}")
         algorithm = problem.make_algorithm(context.algorithm_config(fitted), _fit_spec(context, fitted))
         if algorithm.ranker is None:
@@ -105,6 +105,14 @@ def _check_ranked(context: Context, name: str) -> None:
     ks = context.config.sequences[stage.environment].ks
     if min(ks, default=0) < 1:
         raise JaxrecError(f"sequences.{stage.environment}.ks {tuple(ks)} must be whole numbers from 1 upward")
+
+
+def _measured_alike(sequences: ConfigDict, learned: str, measured: str) -> bool:
+    """Whether two sequences hold the same ones to be measured on: they differ at most in `joined`."""
+    if learned not in sequences:
+        return False
+    one, other = ({**sequences[name].to_dict(), "joined": False} for name in (learned, measured))
+    return one == other
 
 
 def _environment_spec(context: Context, name: str) -> Spec:

@@ -86,7 +86,7 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     else:
         log = splits.last_session(log, session, validation=wanted.validation > 0)
     held_out = TEST if wanted.held_out == "test" else VALIDATION
-    data = sequences.next_item(log, length=wanted.length + 1, test=held_out, session=session)
+    data = sequences.next_item(log, length=wanted.length + 1, test=held_out, session=session, joined=wanted.joined)
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
     tail = sequences.tail(data.popularity, wanted.head)
     return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail)

@@ -1,0 +1,42 @@
+"""The HDT job end to end: models of users' sessions and of joined ones, measured on the same last sessions."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from configs import hdt
+from jaxrec import experiment
+from jaxrec.experiment.context import Context
+from jaxrec.types import JaxrecError
+
+
+def test_both_kinds_are_ranked(tmp_path):
+    config, rows = hdt.get_config("smoke"), ("normal_sasrec", "hdt_sasrec")
+    config.order, config.stages.evaluation.policies = ("vectors", *rows, "evaluation"), rows
+    table = experiment.run(config, tmp_path)
+    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    assert set(results) == set(rows)
+    for metrics in results.values():
+        assert len(metrics["ranking/HR@10"]) == 2 and 0 < metrics["ranking/HR_ser@10"][0] <= 1
+    assert "normal_sasrec" in table
+
+
+def test_joined_sessions_are_measured_alike(tmp_path):
+    context = Context(hdt.get_config("smoke"), tmp_path)
+    (apart, spec), (joined, other) = (context.sequences(name) for name in ("sessions", "joined"))
+    jax.tree.map(np.testing.assert_array_equal, apart.test, joined.test)
+    np.testing.assert_array_equal(spec.tail, other.tail)
+    assert joined.train.item.shape[0] < apart.train.item.shape[0]
+    assert apart.train.mask.sum() - len(apart.train.user) < joined.train.mask.sum() - len(joined.train.user)
+    assert (np.diff(apart.train.user) >= 0).all(), "the view of users' sessions needs rows in order of users"
+
+
+def test_other_sequences_are_refused(tmp_path):
+    config = hdt.get_config("smoke")
+    config.sequences.joined.length = 5
+    with pytest.raises(JaxrecError, match="'normal_sasrec' learns from 'joined', not from 'sessions'"):
+        experiment.run(config, tmp_path)
