@@ -83,7 +83,7 @@ def stages(
 def embedded(config: ConfigDict) -> None:
     """The generated world's log: tastes drift from week to week, a session a week."""
     sessions(config, length=20, min_session=3, min_sessions=3)
-    stages(config, num_steps=600)
+    stages(config, num_steps=600, batch_size=16)  # with up to eight sessions each
 
 
 def reddit(config: ConfigDict) -> None:
