@@ -30,6 +30,9 @@ VARIANTS = {
     "acc_nov": {"objectives": ("acc", "nov")},
     "nov_div": {"objectives": ("nov", "div")},
 }
+# Learners of values beside the softmax; those in WITH_VECTORS are rewarded for diversity too.
+VALUES = ("items_left", "sqn", "snqn", "sa2c", "smorl", "smonac")
+WITH_VECTORS = ("smorl", "smonac")
 
 METRICS = ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@5", "CV_div@10", "CV_div@20", "CV_nov@5", "CV_nov@10",
            "CV_nov@20", "R@5", "R@10", "R@20")  # fmt: skip
@@ -37,11 +40,17 @@ METRICS = ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@5", "CV_div@10", "CV_
 PUBLISHED = {
     "yoochoose": {
         "sasrec": (0.4257, 0.2599, 0.5053, 0.2801, 0.5208, 0.6046, 0.6792, 0.4679, 0.5607, 0.6436, 10.62, 23.24, 49.28),
+        "sqn": (0.4288, 0.2630, 0.5073, 0.2829, 0.4527, 0.5194, 0.5755, 0.3922, 0.4660, 0.5283, 10.94, 23.85, 50.79),
+        "smonac": (0.4302, 0.2635, 0.5063, 0.2821, 0.5875, 0.6628, 0.7274, 0.5357, 0.6393, 0.7263, 10.32, 22.31, 46.23),
+        "smorl": (0.4315, 0.2651, 0.5104, 0.2851, 0.5755, 0.6508, 0.7158, 0.5285, 0.6120, 0.6842, 10.38, 22.79, 48.48),
         "mrdt": (0.4386, 0.2687, 0.5168, 0.2885, 0.5827, 0.6642, 0.7314, 0.5678, 0.6632, 0.7418, 10.57, 23.28, 49.44),
         "modt4r": (0.4417, 0.2715, 0.5201, 0.2914, 0.6445, 0.7243, 0.7706, 0.6325, 0.7205, 0.7876, 10.30, 22.69, 43.37),
     },
     "retailrocket": {
         "sasrec": (0.3085, 0.2107, 0.3572, 0.2227, 0.5305, 0.6300, 0.7149, 0.4806, 0.5899, 0.6838, 15.67, 32.27, 66.07),
+        "sqn": (0.3302, 0.2279, 0.3803, 0.2406, 0.4617, 0.5490, 0.6254, 0.4040, 0.5001, 0.5847, 15.60, 32.20, 66.10),
+        "smonac": (0.3473, 0.2472, 0.3922, 0.2523, 0.5775, 0.6765, 0.7612, 0.5329, 0.6398, 0.7387, 12.32, 26.01, 55.86),
+        "smorl": (0.3521, 0.2477, 0.4028, 0.2605, 0.5724, 0.6672, 0.7476, 0.5261, 0.6311, 0.7202, 12.58, 26.69, 56.14),
         "mrdt": (0.3496, 0.2398, 0.4043, 0.2537, 0.5798, 0.6795, 0.7635, 0.5345, 0.6446, 0.7377, 13.16, 27.45, 56.83),
         "modt4r": (0.3565, 0.2478, 0.4083, 0.2608, 0.6545, 0.7633, 0.7961, 0.6021, 0.7244, 0.7961, 12.16, 25.54, 53.11),
     },
@@ -73,11 +82,19 @@ def get_config(variant: str | None = None) -> ConfigDict:
     return config
 
 
-def stages(config: ConfigDict, names=tuple(VARIANTS), *, num_steps: int, steps_per_call: int = 100, **options) -> None:
+def stages(
+    config: ConfigDict, names=tuple(VARIANTS), values=VALUES, *, num_steps: int, steps_per_call: int = 100, **options
+) -> None:
     """SASRec, whose item vectors the others take as given, then the rows, then one full ranking of all."""
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call}
     config.stages.sasrec = defaults.fit("self_supervised.next_item", "sequences", **budget, **alike)
+    for name in values:
+        vectors = "sasrec" if name in WITH_VECTORS else ""
+        row = defaults.fit(f"self_supervised.{name}", "sequences", vectors=vectors, **budget, **alike)
+        if "warmup_steps" in row.algorithm:
+            row.algorithm.warmup_steps = num_steps // 2  # 15,000 of the 30,000 and more of published runs
+        config.stages[name] = row
     for name in names:
         row = defaults.fit("self_supervised.modt4r", "sequences", vectors="sasrec", **budget, **options)
         row.algorithm.update(VARIANTS[name])
@@ -94,8 +111,9 @@ def stages(config: ConfigDict, names=tuple(VARIANTS), *, num_steps: int, steps_p
             "epsilon", ("modt4r",), (0.0, 0.5, 1.5), "Novelty threshold (0 always asks for it, above 1 never)"
         ),
     }
-    config.stages.evaluation = defaults.evaluate(("sasrec", *names), "sequences", modes=(), num_episodes=0)
-    config.order = ("sasrec", *names, "evaluation")
+    rows = ("sasrec", *values, *names)
+    config.stages.evaluation = defaults.evaluate(rows, "sequences", modes=(), num_episodes=0)
+    config.order = (*rows, "evaluation")
 
 
 def embedded(config: ConfigDict) -> None:
@@ -109,7 +127,16 @@ def smoke(config: ConfigDict) -> None:
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
     config.sequences.sequences = defaults.sequences(length=6, test=0.25, validation=0.0, ks=(10,))
-    stages(config, ("modt4r", "mrdt"), num_steps=4, steps_per_call=2, width=8, batch_size=8, num_layers=1)
+    stages(
+        config,
+        ("modt4r", "mrdt"),
+        ("sa2c", "smonac"),
+        num_steps=4,
+        steps_per_call=2,
+        width=8,
+        batch_size=8,
+        num_layers=1,
+    )
 
 
 def yoochoose(config: ConfigDict) -> None:
