@@ -76,6 +76,8 @@ def smoke(config: ConfigDict) -> None:
     config.num_seeds = 2
     for name in ("a2c", "dt", "mdt4rec"):
         config.stages[name].num_steps = config.stages[name].steps_per_call = 10
+    for name in ("dt", "mdt4rec"):
+        config.stages[name].algorithm.update(num_layers=1, context_length=4, width=16)
     config.stages.log.num_episodes = 40
     config.stages.evaluation.update(num_envs=20, num_episodes=20)
 

@@ -11,10 +11,12 @@ from jaxrec import experiment
 from jaxrec.types import JaxrecError
 
 
-def test_every_model_is_ranked_and_nothing_runs_twice(tmp_path):
-    table = experiment.run(next_item.get_config("smoke"), tmp_path)
+def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path):
+    config = next_item.get_config("smoke")
+    config.order, config.stages.evaluation.policies = ("sasrec", "evaluation"), ("sasrec",)
+    table = experiment.run(config, tmp_path)
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
-    assert set(results) == {"gru4rec", "sasrec"}
+    assert set(results) == {"sasrec"}
     for metrics in results.values():
         kinds = ("HR", "NDCG", "CV_div", "CV_nov", "R", "UP", "HR_ser", "NDCG_ser")
         assert set(metrics) == {f"ranking/{kind}@10" for kind in kinds}
@@ -22,7 +24,7 @@ def test_every_model_is_ranked_and_nothing_runs_twice(tmp_path):
         assert 0 < metrics["ranking/HR@10"][0] <= 1 and 0 < metrics["ranking/CV_div@10"][1] <= 1
     assert "HR@10" in table and "sasrec" in table
     mark = (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns
-    assert experiment.run(next_item.get_config("smoke"), tmp_path) == table
+    assert experiment.run(config, tmp_path) == table
     assert (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns == mark
 
 
