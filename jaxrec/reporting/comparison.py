@@ -85,12 +85,12 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 
 
 def markdown(made: Mapping[str, Any]) -> str:
-    """A table per mode, published rows under ours in the first, the time of each row, and the orderings."""
+    """A table per mode, in the first published rows under ours and each row's time of training, and the orderings."""
     parts = [f"## {made['title']}\n"]
     for mode, rows in tables.by_mode(made["results"]).items():
-        reference = made["published"] if mode + "/" == MODE else {}
-        table = tables.results_table(rows, reference=reference)
-        parts += [f"*{mode}*\n", tables.markdown(_with_time(table, made["seconds"]) if reference else table)]
+        first = mode + "/" == MODE
+        table = tables.results_table(rows, reference=made["published"] if first else {})
+        parts += [f"*{mode}*\n", tables.markdown(_with_time(table, made["seconds"]) if first else table)]
     return "\n".join([*parts, *_orderings(made)])
 
 
@@ -103,9 +103,8 @@ def _orderings(made: Mapping[str, Any]) -> list[str]:
     judged = [found for found in made["orderings"] if found["verdict"]]
     counted = {verdict: sum(found["verdict"] == verdict for found in judged) for verdict in VERDICTS}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
-    lines = [
-        f"How far `{made['leader']}` is ahead (mode FB, Welch's 95 % interval). Of the paper's orderings: {said}.\n"
-    ]
+    of_paper = f" Of the paper's orderings: {said}." if judged else " The paper has none of these rows on these data."
+    lines = [f"How far `{made['leader']}` is ahead (mode FB, Welch's 95 % interval).{of_paper}\n"]
     rows = tuple(
         (found["row"], found["metric"], *map(_number, (found["ahead"], found["low"], found["high"])),
          _number(found["published"]), found["verdict"] or "-")
