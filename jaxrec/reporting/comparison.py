@@ -37,6 +37,7 @@ def compare(
     return {
         "title": title,
         "leader": leader,
+        "rows": list(results),  # their order, which JSON with sorted keys would lose
         "results": {row: {m: np.asarray(v).tolist() for m, v in values.items()} for row, values in results.items()},
         "published": {row: dict(values) for row, values in published.items()},
         "seconds": dict(seconds),
@@ -87,7 +88,7 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 def markdown(made: Mapping[str, Any]) -> str:
     """A table per mode, in the first published rows under ours and each row's time of training, and the orderings."""
     parts = [f"## {made['title']}\n"]
-    for mode, rows in tables.by_mode(made["results"]).items():
+    for mode, rows in tables.by_mode({row: made["results"][row] for row in made["rows"]}).items():
         first = mode + "/" == MODE
         table = tables.results_table(rows, reference=made["published"] if first else {})
         parts += [f"*{mode}*\n", tables.markdown(_with_time(table, made["seconds"]) if first else table)]
@@ -119,6 +120,8 @@ def _number(value: float | None) -> str:
 
 
 def page(stored: Mapping[str, Any], heading: Sequence[str] = ()) -> str:
-    """A whole page of compared tables: `stored` holds 'title', 'notes' and 'tables' (name -> what `compare` made)."""
+    """A whole page of compared tables, then figures: `stored` holds 'title', 'notes' and 'tables' (name -> what
+    `compare` made)."""
     notes = [f"{note}\n" for note in (*heading, *stored["notes"])]
-    return "\n".join([f"# {stored['title']}\n", *notes, *map(markdown, stored["tables"].values())])
+    names = sorted(stored["tables"], key=lambda name: (not name.startswith("table"), name))
+    return "\n".join([f"# {stored['title']}\n", *notes, *(markdown(stored["tables"][name]) for name in names)])
