@@ -35,10 +35,8 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config = defaults.get_config()
     config.name = "hdt"
     config.paper = "Thesis T, chapter 5: Hierarchical Decision Transformers for diversity, novelty and serendipity."
-    variants = {"embedded": embedded, "reddit": reddit, "smoke": smoke}
-    if (variant or "embedded") not in variants:
-        raise ValueError(f"configs/hdt.py has no variant {variant!r}; choose one of {sorted(variants)}")
-    variants[variant or "embedded"](config)
+    make = defaults.variant(variant, embedded, reddit, smoke)
+    make(config)
     return config
 
 

@@ -62,18 +62,10 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config = defaults.get_config()
     config.name = "modt4r"
     config.paper = "Thesis T, chapter 4: Multi-objective Decision Transformer for Reward-driven Recommendation."
-    variants = {
-        "embedded": embedded,
-        "amazon_industrial": amazon_industrial,
-        "movielens_100k": movielens_100k,
-        "retailrocket": retailrocket,
-        "smoke": smoke,
-        "yoochoose": yoochoose,
-        "yoochoose_sample": yoochoose_sample,
-    }
-    if (variant or "embedded") not in variants:
-        raise ValueError(f"configs/modt4r.py has no variant {variant!r}; choose one of {sorted(variants)}")
-    variants[variant or "embedded"](config)
+    make = defaults.variant(
+        variant, embedded, amazon_industrial, movielens_100k, retailrocket, smoke, yoochoose, yoochoose_sample
+    )
+    make(config)
     rows = PUBLISHED.get(variant, {})
     config.reference = {
         row: {f"ranking/{metric}": value for metric, value in zip(METRICS, values, strict=True)}
@@ -83,9 +75,20 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def stages(
-    config: ConfigDict, names=tuple(VARIANTS), values=VALUES, *, num_steps: int, steps_per_call: int = 100, **options
+    config: ConfigDict,
+    names=tuple(VARIANTS),
+    values=VALUES,
+    *,
+    num_steps: int,
+    steps_per_call: int = 100,
+    reward: str = "one",
+    **options,
 ) -> None:
-    """SASRec, whose item vectors the others take as given, then the rows, then one full ranking of all."""
+    """SASRec, whose item vectors the others take as given, then the rows, then one full ranking of all.
+
+    Learners of values are rewarded with one for each item, but with the log's `feedback` where it tells a click from a
+    purchase: ratings from 1 to 5 would drown the cross-entropy in errors of Q.
+    """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call}
     config.stages.sasrec = defaults.fit("self_supervised.next_item", "sequences", **budget, **alike)
@@ -93,7 +96,9 @@ def stages(
         vectors = "sasrec" if name in WITH_VECTORS else ""
         row = defaults.fit(f"self_supervised.{name}", "sequences", vectors=vectors, **budget, **alike)
         if "warmup_steps" in row.algorithm:
-            row.algorithm.warmup_steps = num_steps // 2  # 15,000 of the 30,000 and more of published runs
+            row.algorithm.warmup_steps = num_steps // 2  # published: 15,000, of longer runs
+        if "reward" in row.algorithm:
+            row.algorithm.reward = reward
         config.stages[name] = row
     for name in names:
         row = defaults.fit("self_supervised.modt4r", "sequences", vectors="sasrec", **budget, **options)
@@ -144,7 +149,7 @@ def yoochoose(config: ConfigDict) -> None:
     config.data.name = "yoochoose"
     config.data.options = {}
     config.sequences.sequences = defaults.sequences(num_users=200_000)
-    stages(config, num_steps=20_000)
+    stages(config, num_steps=20_000, reward="feedback")
 
 
 def yoochoose_sample(config: ConfigDict) -> None:
@@ -152,7 +157,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
     config.data.name = "yoochoose"
     config.data.options = {"check": False}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=3000, num_layers=1)
+    stages(config, num_steps=3000, reward="feedback", num_layers=1)
 
 
 def retailrocket(config: ConfigDict) -> None:
@@ -160,7 +165,7 @@ def retailrocket(config: ConfigDict) -> None:
     config.data.name = "retailrocket"
     config.data.options = {}
     config.sequences.sequences = defaults.sequences(min_item=3)
-    stages(config, num_steps=20_000, return_weight=0.8)
+    stages(config, num_steps=20_000, reward="feedback", return_weight=0.8)
 
 
 def movielens_100k(config: ConfigDict) -> None:

@@ -20,17 +20,8 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config = defaults.get_config()
     config.name = "next_item"
     config.paper = "The sequence models that thesis T, chapters 4 and 5, starts from; trained by cross-entropy alone."
-    variants = {
-        "embedded": embedded,
-        "amazon_industrial": amazon_industrial,
-        "retailrocket": retailrocket,
-        "smoke": smoke,
-        "yoochoose": yoochoose,
-        "yoochoose_sample": yoochoose_sample,
-    }
-    if (variant or "embedded") not in variants:
-        raise ValueError(f"configs/next_item.py has no variant {variant!r}; choose one of {sorted(variants)}")
-    variants[variant or "embedded"](config)
+    make = defaults.variant(variant, embedded, amazon_industrial, retailrocket, smoke, yoochoose, yoochoose_sample)
+    make(config)
     return config
 
 

@@ -29,10 +29,8 @@ def get_config(variant: str | None = None) -> ConfigDict:
         "GPT-2 (Radford et al., 2019) at a size for a CPU; a prior as paper M takes it, not a published table."
     )
     config.num_seeds = 1
-    variants = {"embedded": embedded, "smoke": smoke, "wikitext": wikitext, "wikitext_held_out": wikitext_held_out}
-    if (variant or "embedded") not in variants:
-        raise ValueError(f"configs/pretrain_lm.py has no variant {variant!r}; choose one of {sorted(variants)}")
-    variants[variant or "embedded"](config)
+    make = defaults.variant(variant, embedded, smoke, wikitext, wikitext_held_out)
+    make(config)
     return config
 
 

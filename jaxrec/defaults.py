@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxrec.types import JaxrecError
+
+
+def variant(name: str | None, *made_by: Callable[[ConfigDict], None]) -> Callable[[ConfigDict], None]:
+    """The function of a config file that makes the variant of its name; the first one where no name is given.
+
+    Raises:
+      ValueError: there is none of that name (what ml_collections' flags report as bad input).
+    """
+    known = {make.__name__: make for make in made_by}
+    if name and name not in known:
+        file = made_by[0].__module__.rpartition(".")[2]
+        raise ValueError(f"configs/{file}.py has no variant {name!r}; choose one of {sorted(known)}")
+    return known[name] if name else made_by[0]
 
 
 def get_config() -> ConfigDict:

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _CACHE = "JAX_COMPILATION_CACHE_DIR"
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # an accelerator's sums differ from run to run
-# Compiling is most of what the suite does, a fifth of it for speed that tests this small never see.
+# Compiling is most of what the suite does, part of it for speed that tests this small never see.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 

@@ -35,10 +35,7 @@ def cross_entropy(hidden: Array, table: Array, bias: Array | None, label: Array,
 
 
 def rows_per_chunk(num_items: int) -> int:
-    """How many rows of logits are held at once: 16 MB of them, and at least as many rows as keep a product efficient.
-
-    On two CPU cores with 26,702 items, 128 to 512 rows take the same time, and 32 a tenth more.
-    """
+    """How many rows of logits are held at once: 16 MB of them, and as many at least as keep a product efficient."""
     return max(_CHUNK_LOGITS // num_items, 128)
 
 

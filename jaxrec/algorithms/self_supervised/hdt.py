@@ -75,14 +75,14 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         params = {
             "encoder": encoder.init(keys[0], *rows, every=True, joined=vector)["params"],
             "inter": inter.init(keys[1], jnp.zeros(1), vector, vector)["params"],
-            "output": _head(keys[2], spec.num_items, width),
+            "output": supervised.init_head(keys[2], spec.num_items, width),
             "given": given | {"tail": jnp.asarray(spec.tail, bool)},
         }
         if with_goal:
-            params["goal"] = _head(keys[3], spec.num_items, width)
+            params["goal"] = supervised.init_head(keys[3], spec.num_items, width)
         if config.intra:
             params["intra"] = intra.init(keys[4], vector, state[..., 0], state, item)["params"]
-            params["action"] = _head(keys[5], spec.num_items, width)
+            params["action"] = supervised.init_head(keys[5], spec.num_items, width)
         return params
 
     def step(params: Params, carry: Mapping[str, Any], session: Sessions) -> tuple[dict[str, Any], tuple[Array, ...]]:
@@ -157,8 +157,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     def scores(params: Params, states: Array) -> Array:
         """Of the sequence model, and where there is one of the transformer inside the session (T 5.3.5)."""
-        found = _scores(params["output"], states[:, :width])
-        return found + _scores(params["action"], states[:, width:]) if config.intra else found
+        found = supervised.head_scores(params["output"], states[:, :width])
+        return found + supervised.head_scores(params["action"], states[:, width:]) if config.intra else found
 
     learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=("given/",))
     source = sources.logged(sequences.user_batches(config.batch_size, config.num_sessions))
@@ -187,11 +187,3 @@ def _inter(inter: Any, params: Params, carry: Mapping[str, Any]) -> tuple[Array,
 
 def _like(real: Array, values: Array) -> Array:
     return real.reshape(-1, *[1] * (values.ndim - 1))
-
-
-def _head(key: Array, num_items: int, width: int) -> dict[str, Array]:
-    return {"table": jax.random.normal(key, (num_items, width)) * width**-0.5, "bias": jnp.zeros(num_items)}
-
-
-def _scores(head: Mapping[str, Array], states: Array) -> Array:
-    return states @ head["table"].T + head["bias"][None]

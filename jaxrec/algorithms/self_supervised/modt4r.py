@@ -73,10 +73,9 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         key_user, key_motrans, key_action = jax.random.split(key, 3)
         item, state = jnp.zeros((1, length), jnp.int32), jnp.zeros((1, length, width)) if encoded else None
         asked = jnp.zeros((1, length, len(config.objectives)))
-        table = jax.random.normal(key_action, (spec.num_items, width)) * width**-0.5
         params = {
             "motrans": motrans.init(key_motrans, state, item, item, asked)["params"],
-            "action": {"table": table, "bias": jnp.zeros(spec.num_items)},
+            "action": supervised.init_head(key_action, spec.num_items, width),
             "inference": {name: jnp.asarray(value, jnp.float32) for name, value in config.inference.items()},
         }
         roles = ("encoder",) * encoded + ("output",) * has_head
@@ -119,7 +118,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return found.reshape(*item.shape, -1)
 
     def scores(params: Params, states: Array) -> Array:
-        found = user.scores({"output": params["action"]}, states[:, :width])
+        found = supervised.head_scores(params["action"], states[:, :width])
         return found + params["inference"]["alpha"] * user.scores(params, states[:, width:]) if has_head else found
 
     def scorer(params: Params, history: History) -> Array:

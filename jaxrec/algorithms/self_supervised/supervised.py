@@ -5,7 +5,7 @@ The loss is the cross-entropy of the next item over all items, at every place of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -60,8 +60,7 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
         key_encoder, key_output = jax.random.split(key)
         item = jnp.zeros((1, length), jnp.int32)
         variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, every=True)
-        table = jax.random.normal(key_output, (spec.num_items, config.width)) * config.width**-0.5
-        return {"encoder": variables["params"], "output": {"table": table, "bias": jnp.zeros(spec.num_items)}}
+        return {"encoder": variables["params"], "output": init_head(key_output, spec.num_items, config.width)}
 
     def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
         """After the first `length` items each state is that of the last `length` ones, in a window of their own."""
@@ -73,9 +72,19 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
         return jnp.concatenate([first, encoder.apply(variables, *(x[:, place] for x in rows))], axis=1)
 
     def scores(params: Params, states: Array) -> Array:
-        return states @ params["output"]["table"].T + params["output"]["bias"][None]
+        return head_scores(params["output"], states)
 
     return Supervised(init, states, scores)
+
+
+def init_head(key: Array, num_items: int, width: int) -> dict[str, Array]:
+    """A softmax over the catalogue: table [A, D] and bias [A]."""
+    return {"table": jax.random.normal(key, (num_items, width)) * width**-0.5, "bias": jnp.zeros(num_items)}
+
+
+def head_scores(head: Mapping[str, Array], states: Array) -> Array:
+    """[R, A] of states [R, D]."""
+    return states @ head["table"].T + head["bias"][None]
 
 
 def loss(params: Params, hidden: Array, label: Array, weight: Array, scale: Array | None = None) -> Array:
