@@ -205,9 +205,10 @@ class Policy(NamedTuple):
 class Ranker(NamedTuple):
     """How a next-item model ranks: `states(params, item [B, T], feedback, mask) -> [B, T, D]`, each from the items up
     to it, and `scores(params, states [R, D]) -> [R, A]`. In two parts, so that nobody need hold scores [B, T, A].
+    `states(..., places=int32 [B, P]) -> [B, P, D]` gives some of them, for less where a model can.
 
     `context(params, train, user [B]) -> [B, ...]`, where set, is what a model knows of users from their sessions in
-    `train` (Sequences, by user and time); `states` then takes it as its last argument.
+    `train` (Sequences, by user and time); `states` then takes it after the mask.
     """
 
     states: Callable[..., Array]

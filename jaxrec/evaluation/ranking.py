@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
+from jaxrec.models.history import EVERY, take
 from jaxrec.types import Array, JaxrecError, Params, Sequences
 
 _SCORES = 8 << 20  # float32 numbers held at once
@@ -50,12 +51,9 @@ def make(
         params: Params, train: Sequences | None, item: Array, feedback: Array, mask: Array, past: Array, user: Array
     ) -> Ranking:
         known = (context(params, train, user),) if context else ()
-        hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1], *known)
-        target, real = item[:, 1:], mask[:, 1:]
-        if last:
-            place = jnp.maximum(mask.sum(1, keepdims=True) - 2, 0)
-            hidden = jnp.take_along_axis(hidden, place[..., None], axis=1)
-            target, real = (jnp.take_along_axis(x, place, axis=1) for x in (target, real))
+        places = jnp.maximum(mask.sum(1, keepdims=True) - 2, 0) if last else EVERY
+        hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1], *known, places=places)
+        target, real = (take(x[:, 1:], places) for x in (item, mask))
         scored = scores(params, hidden.reshape(-1, hidden.shape[-1]))
         top = jax.lax.top_k(scored, longest)[1].reshape(*hidden.shape[:2], longest)
         return ranking_metrics.count(top, target, real, past, ks=ks, num_items=num_items)

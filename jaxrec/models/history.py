@@ -8,6 +8,8 @@ from flax import struct
 
 from jaxrec.types import Array, JaxrecError, Observation
 
+EVERY = "every"  # all places of a window
+
 
 @struct.dataclass
 class History:
@@ -69,3 +71,11 @@ def earlier(values: Array, steps: int) -> Array:
         return values
     kept = values[..., : max(window - steps, 0), :]
     return jnp.pad(kept, [(0, 0)] * (values.ndim - 2) + [(min(steps, window), 0), (0, 0)])
+
+
+def take(values: Array, places: Array | str) -> Array:
+    """[..., P, ...] of values [..., W, ...] at places int32 [..., P], or all of them at `EVERY`."""
+    if isinstance(places, str):
+        return values
+    index = places.reshape(*places.shape, *[1] * (values.ndim - places.ndim))
+    return jnp.take_along_axis(values, index, axis=places.ndim - 1)

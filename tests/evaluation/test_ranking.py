@@ -11,6 +11,7 @@ import pytest
 
 from jaxrec.data.sequences import tail as tail_of
 from jaxrec.evaluation import ranking, ranking_metrics
+from jaxrec.models.history import take
 from jaxrec.types import JaxrecError, Sequences
 
 
@@ -61,7 +62,7 @@ def test_metrics_equal_the_oracle(num_items, levels, batch_size):
         padded[row, : len(items)] = sorted(items)
     tail = tail_of(np.arange(num_items), head=0.25)
     count = ranking.make(
-        lambda params, item, feedback, mask: params[feedback[:, :, 0].astype(int), jnp.arange(length)[None]],
+        lambda params, item, feedback, mask, places: params[feedback[:, :, 0].astype(int), jnp.arange(length)[None]],
         lambda params, states: states,
         num_items=num_items,
         ks=ks,
@@ -112,7 +113,7 @@ def test_buckets_add_up_and_nothing_counted_is_zero():
     mask = jnp.array([[True, True, True], [True, True, False], [True, True, True], [True, False, False]])
     table = jax.random.normal(jax.random.key(0), (4, 4))
     count = ranking.make(
-        lambda params, item, feedback, mask: params[item], lambda params, states: states, num_items=4, ks=(2,)
+        lambda params, item, feedback, mask, places: params[item], lambda params, states: states, num_items=4, ks=(2,)
     )
     sequences = Sequences(item, jnp.ones((4, 3)), mask, jnp.arange(4))
     parts = [jax.tree.map(lambda x, rows=rows: x[rows], sequences) for rows in (slice(0, 1), slice(1, 4))]
@@ -128,7 +129,7 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
     item = jnp.array([[1, 2, 3], [2, 0, 9], [3, 9, 9]])
     sequences = Sequences(item, jnp.ones((3, 3)), jnp.tri(3, dtype=bool)[::-1], jnp.arange(3))
     table = jnp.array([[0.0, 0, 0, 0], [9, 9, 9, 9], [0, 1, 2, 3], [0, 0, 0, 0]])
-    look_up = lambda params, item, feedback, mask: params[item]  # noqa: E731
+    look_up = lambda params, item, feedback, mask, places: params[take(item, places)]  # noqa: E731
     found = ranking.make(look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)(table, sequences)
     assert int(found.targets) == 2 and int(found.hit[0]) == 1  # after 2 comes 3, the best; after 2 comes 0, the worst
 

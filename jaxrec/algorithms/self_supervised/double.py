@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.self_supervised import supervised, transitions
 from jaxrec.algorithms.self_supervised.transitions import Transitions
 from jaxrec.losses import catalogue
+from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
 from jaxrec.types import Algorithm, Array, Params, Sequences, Spec
 
@@ -77,9 +78,9 @@ def algorithm(
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array, **now: Array):
         del target_params
         key_coin, key_place, key_terms = jax.random.split(key, 3)
-        place = supervised.drawn_place(batch.mask[:, 1:], key_place) if config.targets == "one" else None
+        places = supervised.targets(config, batch.mask[:, 1:], key_place)
         networks = in_order(params, jax.random.bernoulli(key_coin))
-        return terms(seen(model, networks, batch, place, weights=weights, reward=config.reward), key_terms, **now)
+        return terms(seen(model, networks, batch, places, weights=weights, reward=config.reward), key_terms, **now)
 
     learning = learner.from_loss(init_params, loss_fn, in_turn(optimizers.make(config.optimizer)), schedules=schedules)
     return supervised.algorithm(config, model, learning, network=lambda params: params[NETWORKS[0]])
@@ -103,27 +104,27 @@ def seen(
     model: supervised.Supervised,
     networks: tuple[Params, Params],
     batch: Sequences,
-    place: Array | None,
+    places: Array | str,
     *,
     weights: Sequence[float],
     reward: str,
 ) -> Drawn:
-    """The batch as the drawn network sees it, all places [B * L], or one per row, `place` [B, 1].
+    """The batch as the drawn network sees it, every place [B * L] or one per row, `places` [B, 1].
 
     The best action is looked for once per state: what comes after a place is what is here at the next.
     """
     inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
     drawn, other = networks
     inputs, steps = tuple(inputs), transitions.of(batch, reward)
-    hidden, others = model.states(drawn, *inputs), model.states(other, *inputs)
-    if place is not None:
-        both = jnp.minimum(jnp.concatenate([place, place + 1], 1), hidden.shape[1] - 1)
-        hidden, others = supervised.take(hidden, both), supervised.take(others, both)
-        steps = jax.tree.map(lambda x: supervised.take(x, place), steps)
-    shape, places = hidden.shape[:2], steps.action.shape[1]
+    asked = places
+    if not isinstance(places, str):  # the state after the action as well
+        asked = jnp.minimum(jnp.concatenate([places, places + 1], 1), steps.action.shape[1] - 1)
+    steps = jax.tree.map(lambda x: take(x, places), steps)
+    hidden, others = (model.states(network, *inputs, asked) for network in (drawn, other))
+    shape, count = hidden.shape[:2], steps.action.shape[1]
     best = catalogue.best(hidden.reshape(-1, hidden.shape[2]), *_weighted(drawn["values"], weights))
     value = values(other["values"], others, best.reshape(*shape, 1))[..., 0, :]
-    here, after, hidden = (x[:, :places].reshape(-1, x.shape[-1]) for x in (value, jnp.roll(value, -1, axis=1), hidden))
+    here, after, hidden = (x[:, :count].reshape(-1, x.shape[-1]) for x in (value, jnp.roll(value, -1, axis=1), hidden))
     return Drawn(drawn, hidden, transitions.flat(steps), *jax.lax.stop_gradient((here, after)))
 
 

@@ -21,6 +21,7 @@ from jaxrec.data import sequences
 from jaxrec.data.sequences import Sessions
 from jaxrec.losses import sequence
 from jaxrec.models import caches, encoders
+from jaxrec.models.history import EVERY, take
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.types import Algorithm, Array, JaxrecError, Params, Ranker, Sequences, Spec
@@ -73,7 +74,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         rows, state = (item, item.astype(jnp.float32), item == 0), jnp.zeros((1, length, width))
         given = {"vectors": jnp.asarray(directions), "largest": unexpected.largest(jnp.asarray(directions))}
         params = {
-            "encoder": encoder.init(keys[0], *rows, every=True, joined=vector)["params"],
+            "encoder": encoder.init(keys[0], *rows, at=EVERY, joined=vector)["params"],
             "inter": inter.init(keys[1], jnp.zeros(1), vector, vector)["params"],
             "output": supervised.init_head(keys[2], spec.num_items, width),
             "given": given | {"tail": jnp.asarray(spec.tail, bool)},
@@ -89,10 +90,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         """One session of each user: the next carry, and (states [B, L, D], goal return and goal state [B, D])."""
         goal_return, goal, user = _inter(inter, params, carry)
         rows = (x[:, :-1] for x in (session.item, session.feedback, session.mask))
-        states = encoder.apply({"params": params["encoder"]}, *rows, every=True, joined=goal)
+        states = encoder.apply({"params": params["encoder"]}, *rows, at=EVERY, joined=goal)
         last = jnp.maximum(session.mask.sum(1) - 2, 0)  # the state that the last item was predicted from
         found = {
-            "state": supervised.take(states, last[:, None])[:, 0],
+            "state": take(states, last[:, None])[:, 0],
             "user": user,
             "met": carry["met"].and_those_of(jnp.take(params["given"]["vectors"], session.item, 0), session.mask),
         }
@@ -135,25 +136,26 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         goal_return, goal, _ = _inter(inter, params, carry)
         return jnp.concatenate([goal_return, goal], -1)
 
-    def states(params: Params, item: Array, feedback: Array, mask: Array, known: Array) -> Array:
+    def states(
+        params: Params, item: Array, feedback: Array, mask: Array, known: Array, places: Array | str = EVERY
+    ) -> Array:
         """A window for each place, because the novelty that is asked for differs from place to place."""
 
         def one(item: Array, feedback: Array, mask: Array, known: Array) -> tuple[Array, ...]:
-            rows = encoder.apply(
-                {"params": params["encoder"]}, item, feedback, mask, every=True, joined=known[:, width:]
-            )
+            rows = encoder.apply({"params": params["encoder"]}, item, feedback, mask, at=EVERY, joined=known[:, width:])
             found, action = rows, jnp.roll(item, -1, axis=1)
             if config.intra:
                 novel = jnp.take(params["given"]["tail"], action)
                 asked = returns.asked(mask, novel, None, {"ahead": 0.0, "epsilon": 0.0})["nov"]
                 hidden, _ = intra.apply({"params": params["intra"]}, known[:, :width], asked, rows, action)
                 found = jnp.concatenate([rows, hidden], -1)
-            return (supervised.take(found, jnp.maximum(mask.sum(1) - 1, 0)[:, None])[:, 0],)
+            return (take(found, jnp.maximum(mask.sum(1) - 1, 0)[:, None])[:, 0],)
 
-        windows = [x.reshape(-1, length) for x in prefixes(length, item, feedback, mask)]
-        known = jnp.repeat(known, item.shape[1], axis=0)
+        windows = prefixes(length, item, feedback, mask, places)
+        shape = windows[0].shape[:2]
+        windows, known = [x.reshape(-1, length) for x in windows], jnp.repeat(known, shape[1], axis=0)
         (found,) = caches.in_row_chunks(one, (*windows, known), 4 * length)
-        return found.reshape(*item.shape, -1)
+        return found.reshape(*shape, -1)
 
     def scores(params: Params, states: Array) -> Array:
         """Of the sequence model, and where there is one of the transformer inside the session (T 5.3.5)."""

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.self_supervised import supervised, transitions
 from jaxrec.losses import sequence
+from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
 from jaxrec.types import Algorithm, Array, Params, Sequences, Spec
 
@@ -36,11 +37,9 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array):
         del target_params
-        hidden = model.states(params, batch.item[:, :-1], batch.feedback[:, :-1], batch.mask[:, :-1])
-        steps = transitions.of(batch)
-        if config.targets == "one":
-            place = supervised.drawn_place(steps.real, key)
-            hidden, steps = jax.tree.map(lambda x: supervised.take(x, place), (hidden, steps))
+        places = supervised.targets(config, batch.mask[:, 1:], key)
+        hidden = model.states(params, batch.item[:, :-1], batch.feedback[:, :-1], batch.mask[:, :-1], places)
+        steps = jax.tree.map(lambda x: take(x, places), transitions.of(batch))
         predicted = hidden @ params["left"]["kernel"] + params["left"]["bias"]
         error = jnp.square(predicted - jnp.log1p(steps.items_left))
         losses = {

@@ -19,7 +19,7 @@ from jaxrec.algorithms.self_supervised.prefixes import prefixes
 from jaxrec.data import sequences
 from jaxrec.losses import sequence
 from jaxrec.models import caches
-from jaxrec.models.history import History
+from jaxrec.models.history import EVERY, History, take
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.types import Algorithm, Array, JaxrecError, Params, Ranker, Sequences, Spec
@@ -101,7 +101,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             terms["returns"] = config.return_weight * sequence.masked_mean(squares, mask)
         return terms, {}
 
-    def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
+    def states(params: Params, item: Array, feedback: Array, mask: Array, places: Array | str = EVERY) -> Array:
         """What is asked for differs from place to place, and so do all tokens before it: a window for each place."""
 
         def one(item: Array, feedback: Array, mask: Array) -> tuple[Array, ...]:
@@ -109,13 +109,12 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             asked = returns.asked(mask, *_known(params, item, action), params["inference"])
             read, _ = motrans.apply({"params": params["motrans"]}, state, item, action, _stacked(config, asked))
             found = jnp.concatenate([read, state], -1) if has_head else read
-            last = jnp.maximum(mask.sum(1) - 1, 0)[:, None, None]
-            return (jnp.take_along_axis(found, last, axis=1)[:, 0],)
+            return (take(found, jnp.maximum(mask.sum(1) - 1, 0)[:, None])[:, 0],)
 
-        windows = prefixes(length, item, feedback, mask)
+        windows = prefixes(length, item, feedback, mask, places)
         tokens = length * (2 + len(config.objectives))
         (found,) = caches.in_row_chunks(one, tuple(x.reshape(-1, length) for x in windows), tokens)
-        return found.reshape(*item.shape, -1)
+        return found.reshape(*windows[0].shape[:2], -1)
 
     def scores(params: Params, states: Array) -> Array:
         found = supervised.head_scores(params["action"], states[:, :width])

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.self_supervised import supervised
 from jaxrec.losses import catalogue
+from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
 from jaxrec.types import Algorithm, Array, JaxrecError, Params, Sequences, Spec
 
@@ -32,11 +33,9 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array):
         del target_params
         key_place, key_negatives = jax.random.split(key)
-        hidden = model.states(params, batch.item[:, :-1], batch.feedback[:, :-1], batch.mask[:, :-1])
-        label, mask = batch.item[:, 1:], batch.mask[:, 1:]
-        if config.targets == "one":
-            place = supervised.drawn_place(mask, key_place)
-            hidden, label, mask = (supervised.take(x, place) for x in (hidden, label, mask))
+        places = supervised.targets(config, batch.mask[:, 1:], key_place)
+        hidden = model.states(params, batch.item[:, :-1], batch.feedback[:, :-1], batch.mask[:, :-1], places)
+        label, mask = (take(x[:, 1:], places) for x in (batch.item, batch.mask))
         if not config.num_negatives:
             return {"next_item": supervised.loss(params, hidden, label, mask)}, {}
         negatives = jax.random.randint(key_negatives, (config.num_negatives,), 0, spec.num_items)

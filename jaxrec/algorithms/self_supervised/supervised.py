@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.algorithms.self_supervised.prefixes import prefixes
 from jaxrec.data import sequences
 from jaxrec.losses import catalogue
 from jaxrec.models import encoders
-from jaxrec.models.history import History
+from jaxrec.models.history import EVERY, History
 from jaxrec.training import optimizers, sources
 from jaxrec.types import Algorithm, Array, JaxrecError, Learner, Params, Ranker, Spec
 
@@ -41,7 +42,7 @@ class Supervised(NamedTuple):
     params that hold these two."""
 
     init: Callable[[Array], Params]
-    states: Callable[[Params, Array, Array, Array], Array]
+    states: Callable[..., Array]
     scores: Callable[[Params, Array], Array]
 
 
@@ -59,16 +60,19 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
     def init(key: Array) -> Params:
         key_encoder, key_output = jax.random.split(key)
         item = jnp.zeros((1, length), jnp.int32)
-        variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, every=True)
+        variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, at=EVERY)
         return {"encoder": variables["params"], "output": init_head(key_output, spec.num_items, config.width)}
 
-    def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
+    def states(params: Params, item: Array, feedback: Array, mask: Array, places: Array | str = EVERY) -> Array:
         """After the first `length` items each state is that of the last `length` ones, in a window of their own."""
-        variables, rows = {"params": params["encoder"]}, (item, feedback, mask)
-        first = encoder.apply(variables, *(_to_length(x[:, :length], length) for x in rows), every=True)
-        if item.shape[1] <= length:
+        variables, rows, longer = {"params": params["encoder"]}, (item, feedback, mask), item.shape[1] - length
+        if longer > 0 and not isinstance(places, str):
+            inside = jnp.minimum(places, length - 1)[..., None]
+            return encoder.apply(variables, *prefixes(length, *rows, places), at=inside)[..., 0, :]
+        first = encoder.apply(variables, *(_to_length(x[:, :length], length) for x in rows), at=places)
+        if longer <= 0:
             return first[:, : item.shape[1]]
-        place = jnp.arange(item.shape[1] - length)[:, None] + 1 + jnp.arange(length)[None]
+        place = jnp.arange(longer)[:, None] + 1 + jnp.arange(length)[None]
         return jnp.concatenate([first, encoder.apply(variables, *(x[:, place] for x in rows))], axis=1)
 
     def scores(params: Params, states: Array) -> Array:
@@ -115,8 +119,8 @@ def algorithm(
 ) -> Algorithm:
     """Learns from `data.sequences.NextItem`, ranks by the supervised head of `network(params)`."""
 
-    def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
-        return model.states(network(params), item, feedback, mask)
+    def states(params: Params, item: Array, feedback: Array, mask: Array, places: Array | str = EVERY) -> Array:
+        return model.states(network(params), item, feedback, mask, places)
 
     def scores(params: Params, states: Array) -> Array:
         return model.scores(network(params), states)
@@ -133,15 +137,12 @@ def item_vectors(params: Params) -> Array:
     return params["output"]["table"]
 
 
-def drawn_place(mask: Array, key: Array) -> Array:
-    """int32 [B, 1]: one of the real places of each row of the mask [B, T], uniformly."""
+def targets(config: ConfigDict, mask: Array, key: Array) -> Array | str:
+    """The places that learn: `EVERY`, or int32 [B, 1], a real one of each row of the mask [B, T], uniformly."""
+    if config.targets == "all":
+        return EVERY
     drawn = jnp.where(mask, jax.random.uniform(key, mask.shape), -1.0)
     return jnp.argmax(drawn, 1, keepdims=True)
-
-
-def take(values: Array, place: Array) -> Array:
-    """[B, P, ...] of values [B, T, ...] at places [B, P]."""
-    return jnp.take_along_axis(values, place.reshape(*place.shape, *[1] * (values.ndim - 2)), axis=1)
 
 
 def newest(states: Callable[..., Array], params: Params, history: History) -> Array:
@@ -153,8 +154,8 @@ def newest(states: Callable[..., Array], params: Params, history: History) -> Ar
     place = jnp.arange(window)[None]
     source = (place + window - history.length[:, None]) % window
     item, feedback = (jnp.take_along_axis(x, source, axis=1) for x in (history.item, history.feedback))
-    hidden = states(params, item, feedback, place < history.length[:, None])
-    return take(hidden, jnp.maximum(history.length - 1, 0)[:, None])[:, 0]
+    newest = jnp.maximum(history.length - 1, 0)[:, None]
+    return states(params, item, feedback, place < history.length[:, None], places=newest)[:, 0]
 
 
 def _to_length(values: Array, length: int) -> Array:

@@ -2,9 +2,10 @@
 
 `encoder(item int32 [..., W], feedback float32 [..., W], mask bool [..., W]) -> state [..., D]`, the state after the
 pair in the last place: what simulators and policies ask for, on windows padded on the left.
-`encoder(..., every=True) -> states [..., W, D]`, the state after each place from what lies at or before it: what
-next-item models train on. `joined` [..., D_j] is a vector that every pair of the window is mixed with (see
-`interactions`). Masked places, on either side, count for nothing; what comes out of one is meaningless.
+`encoder(..., at=history.EVERY) -> states [..., W, D]`, the state after each place from what lies at or before it: what
+next-item models train on; `at` int32 [..., P] gives those after some places alone, [..., P, D]. `joined` [..., D_j] is
+a vector that every pair of the window is mixed with (see `interactions`). Masked places, on either side, count for
+nothing; what comes out of one is meaningless.
 """
 
 from __future__ import annotations

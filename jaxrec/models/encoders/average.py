@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.models.encoders.interactions import InteractionEmbedding
+from jaxrec.models.history import take
 
 
 class Encoder(nn.Module):
@@ -20,11 +21,11 @@ class Encoder(nn.Module):
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        every: bool = False,
+        at: jax.Array | str | None = None,
         joined: jax.Array | None = None,
     ) -> jax.Array:
         pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
         pairs = jnp.where(mask[..., None], pairs, 0.0)
-        if every:
-            return pairs.cumsum(-2) / jnp.maximum(mask.cumsum(-1)[..., None], 1)
-        return pairs.sum(-2) / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+        if at is None:
+            return pairs.sum(-2) / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+        return take(pairs.cumsum(-2) / jnp.maximum(mask.cumsum(-1)[..., None], 1), at)

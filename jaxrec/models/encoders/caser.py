@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxrec.models.dense import Dense
 from jaxrec.models.encoders.interactions import InteractionEmbedding
-from jaxrec.models.history import earlier
+from jaxrec.models.history import earlier, take
 
 
 class Encoder(nn.Module):
@@ -36,7 +36,7 @@ class Encoder(nn.Module):
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        every: bool = False,
+        at: jax.Array | str | None = None,
         joined: jax.Array | None = None,
     ) -> jax.Array:
         window = item.shape[-1]
@@ -47,13 +47,14 @@ class Encoder(nn.Module):
             stacked = jnp.concatenate([earlier(pairs, steps) for steps in range(height)], -1)
             found = nn.relu(Dense(self.num_horizontal, name=f"horizontal_{height}")(stacked))
             found = jnp.where(mask[..., None], found, 0.0)
-            parts.append(jax.lax.cummax(found, axis=found.ndim - 2) if every else found.max(-2))
+            parts.append(found.max(-2) if at is None else take(jax.lax.cummax(found, axis=found.ndim - 2), at))
         vertical = self.param("vertical", nn.initializers.lecun_normal(), (window, self.num_vertical), jnp.float32)
-        if every:
+        if at is None:
+            along = jnp.einsum("sv,...sd->...vd", vertical[::-1], pairs)
+            parts.append(along.reshape(*along.shape[:-2], -1))
+        else:
             back = jnp.arange(window)[:, None] - jnp.arange(window)[None]  # how far place s lies behind place t
             weights = jnp.where((back >= 0)[..., None], vertical[jnp.maximum(back, 0)], 0.0)
             along = jnp.einsum("tsv,...sd->...tvd", weights, pairs)
-        else:
-            along = jnp.einsum("sv,...sd->...vd", vertical[::-1], pairs)
-        parts.append(along.reshape(*along.shape[:-2], -1))
+            parts.append(take(along.reshape(*along.shape[:-2], -1), at))
         return nn.relu(Dense(self.width, name="output")(jnp.concatenate(parts, -1)))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.models.encoders.interactions import InteractionEmbedding
+from jaxrec.models.history import take
 
 
 class Encoder(nn.Module):
@@ -20,7 +21,7 @@ class Encoder(nn.Module):
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        every: bool = False,
+        at: jax.Array | str | None = None,
         joined: jax.Array | None = None,
     ) -> jax.Array:
         pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
@@ -28,14 +29,14 @@ class Encoder(nn.Module):
 
         def step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]):
             state = _masked_step(cell, state, inputs)
-            return state, state if every else None
+            return state, None if at is None else state
 
         scan = nn.scan(step, variable_broadcast="params", split_rngs={"params": False}, unroll=unroll)
         inputs = (jnp.moveaxis(pairs, -2, 0), jnp.moveaxis(mask, -1, 0))
         # Not flax's orthogonal default: its QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
         cell = nn.GRUCell(self.width, recurrent_kernel_init=nn.initializers.lecun_normal(), name="cell")
         state, states = scan(cell, jnp.zeros_like(pairs[..., 0, :]), inputs)
-        return jnp.moveaxis(states, 0, -2) if every else state
+        return state if at is None else take(jnp.moveaxis(states, 0, -2), at)
 
 
 def _masked_step(cell: nn.Module, state: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> jax.Array:

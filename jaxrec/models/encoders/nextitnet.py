@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxrec.models.dense import Dense
 from jaxrec.models.encoders.interactions import InteractionEmbedding
-from jaxrec.models.history import earlier
+from jaxrec.models.history import earlier, take
 
 
 class Encoder(nn.Module):
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        every: bool = False,
+        at: jax.Array | str | None = None,
         joined: jax.Array | None = None,
     ) -> jax.Array:
         pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
@@ -41,7 +41,7 @@ class Encoder(nn.Module):
                 inner = _Convolution(self.width, self.kernel, reach, name=f"block_{block}_{half}")(inner)
                 inner = jnp.where(mask[..., None], inner, 0.0)
             hidden = hidden + inner
-        return hidden if every else hidden[..., -1, :]
+        return hidden[..., -1, :] if at is None else take(hidden, at)
 
 
 class _Convolution(nn.Module):

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 
 from jaxrec.models import caches
 from jaxrec.models.encoders.interactions import InteractionEmbedding
+from jaxrec.models.history import take
 from jaxrec.models.transformer import Block, attend
 
 
 class Encoder(nn.Module):
     """Positions are counted back from the newest pair, so padding on the left changes nothing.
 
-    Where only the newest pair's output is read, the last block computes one query per window.
+    The last block computes queries, and what follows from them, for the places alone whose outputs are asked for.
     """
 
     num_items: int
@@ -29,7 +30,7 @@ class Encoder(nn.Module):
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        every: bool = False,
+        at: jax.Array | str | None = None,
         joined: jax.Array | None = None,
     ) -> jax.Array:
         window = item.shape[-1]
@@ -39,16 +40,22 @@ class Encoder(nn.Module):
         blocks = [Block(self.width, self.num_heads, self.num_layers) for _ in range(self.num_layers)]
         norm = nn.LayerNorm(epsilon=1e-5)
         mask = mask.reshape(-1, window)
-        if every:
-            hidden = _every(blocks, norm, hidden, mask)
-            return hidden.reshape(*item.shape, self.width)
+        if at is not None:
+            places = at if isinstance(at, str) else at.reshape(-1, at.shape[-1])
+            states = _after(blocks, norm, hidden, mask, places)
+            return states.reshape(*item.shape[:-1], -1, self.width)
         state, _ = caches.encode_suffixes(blocks, attend, norm, hidden, mask, lengths=(window,))
         return state.reshape(*item.shape[:-1], self.width)
 
 
-def _every(blocks: list[Block], norm: nn.Module, hidden: jax.Array, mask: jax.Array) -> jax.Array:
-    """All outputs [B, W, D]; a place sees the real places up to itself."""
+def _after(
+    blocks: list[Block], norm: nn.Module, hidden: jax.Array, mask: jax.Array, places: jax.Array | str
+) -> jax.Array:
+    """Outputs [B, P, D] of hidden [B, W, D]; a place sees the real places up to itself."""
     visible = mask[:, None, :] & jnp.tri(mask.shape[1], dtype=bool)[None]
-    for block in blocks:
+    *lower, last = blocks
+    for block in lower:
         hidden = block(hidden, visible)
-    return norm(hidden)
+    keys, values = last.context(hidden)
+    hidden, visible = take(hidden, places), take(visible, places)
+    return norm(last.merge(hidden, attend(last.queries(hidden), keys, values, visible)))

@@ -11,6 +11,7 @@ from jaxrec import algorithms
 from jaxrec.algorithms.self_supervised import double, supervised, value_terms
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking, ranking_metrics
+from jaxrec.models.history import EVERY, take
 from jaxrec.training import loop
 from jaxrec.types import JaxrecError, Sequences, Spec
 
@@ -68,7 +69,7 @@ def dense(params, model, rows) -> tuple[np.ndarray, np.ndarray]:
 def test_the_drawn_network_chooses_and_the_other_values_the_choice():
     weights, rows = (0.5, 2.0), chain().train
     (model, drawn), (_, other) = network(0, 2), network(1, 2)
-    seen = double.seen(model, (drawn, other), rows, None, weights=weights, reward="feedback")
+    seen = double.seen(model, (drawn, other), rows, EVERY, weights=weights, reward="feedback")
     _, chosen_by = dense(drawn, model, rows)
     _, valued_by = dense(other, model, rows)
     best = (chosen_by @ np.array(weights)).argmax(-1)
@@ -84,9 +85,9 @@ def test_one_place_of_each_row_is_seen_as_among_all():
     rows = chain().train
     (model, drawn), (_, other) = network(0, 1), network(1, 1)
     place = (jnp.arange(24) % jnp.maximum(rows.mask.sum(1) - 1, 1))[:, None]
-    everything = double.seen(model, (drawn, other), rows, None, weights=(1.0,), reward="one")
+    everything = double.seen(model, (drawn, other), rows, EVERY, weights=(1.0,), reward="one")
     one = double.seen(model, (drawn, other), rows, place, weights=(1.0,), reward="one")
-    at = jax.tree.map(lambda x: supervised.take(x.reshape(24, LENGTH - 1, *x.shape[1:]), place)[:, 0], everything[1:])
+    at = jax.tree.map(lambda x: take(x.reshape(24, LENGTH - 1, *x.shape[1:]), place)[:, 0], everything[1:])
     known = at[1].known & ~at[1].ended
     for mine, expected in zip(jax.tree.leaves(one[1:3]), jax.tree.leaves(at[:2]), strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-5)

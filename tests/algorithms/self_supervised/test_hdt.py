@@ -68,9 +68,14 @@ def test_a_place_sees_the_items_up_to_it_alone():
     def run(key):
         params = algorithm.learner.init(key).params
         known = algorithm.ranker.context(params, habits().train, jnp.zeros(3, jnp.int32))
-        return algorithm.ranker.states(params, item, jnp.ones(item.shape), mask, known)
+        places = jnp.array([[4], [2], [0]])
+        return [
+            algorithm.ranker.states(params, item, jnp.ones(item.shape), mask, known, **at)
+            for at in ({}, {"places": places})
+        ]
 
-    states = run(jax.random.key(0))
+    states, some = run(jax.random.key(0))
+    np.testing.assert_allclose(some[:, 0], states[jnp.arange(3), jnp.array([4, 2, 0])], atol=1e-5)
     np.testing.assert_allclose(states[0, :3], states[1, :3], atol=1e-5)
     np.testing.assert_allclose(states[0, 4], states[2, 2], atol=1e-5)  # the last three are what it sees
 

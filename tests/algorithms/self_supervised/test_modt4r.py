@@ -83,9 +83,14 @@ def test_each_variant_ranks_as_each_prefix_alone_does(name):
         state = algorithm.learner.init(key)
         mask = jnp.arange(9)[None] < jnp.array(lengths)[:, None]
         hidden = algorithm.ranker.states(state.params, rows, jnp.ones(rows.shape), mask)
-        return algorithm.ranker.scores(state.params, hidden.reshape(-1, hidden.shape[-1])).reshape(-1, 9, ITEMS)
+        some = algorithm.ranker.states(
+            state.params, rows, jnp.ones(rows.shape), mask, places=jnp.array([[8, 0]] * len(rows))
+        )
+        scores = algorithm.ranker.scores(state.params, hidden.reshape(-1, hidden.shape[-1])).reshape(-1, 9, ITEMS)
+        return scores, hidden[2, jnp.array([8, 0])], some[2]
 
-    scores = run(jax.random.key(0))
+    scores, *alike = run(jax.random.key(0))
+    np.testing.assert_allclose(*alike, atol=1e-5)
     for alone, (row, last) in enumerate(places, start=3):
         np.testing.assert_allclose(scores[row, last], scores[alone, lengths[alone] - 1], atol=1e-4)
     metrics = jax.eval_shape(

@@ -11,7 +11,7 @@ from jaxrec.algorithms.self_supervised import next_item
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking, ranking_metrics
 from jaxrec.losses import catalogue
-from jaxrec.models.history import History
+from jaxrec.models.history import History, take
 from jaxrec.training import loop
 from jaxrec.types import JaxrecError, Sequences, Spec
 
@@ -76,6 +76,8 @@ def test_items_of_long_sessions_are_ranked_from_the_last_ones(fitted):
         start = max(last - 4, 0)
         short = states(params, *(x[:, start : last + 1] for x in (item, ones, mask)))[:, -1]
         np.testing.assert_allclose(long[:, last], short, atol=1e-5)
+    places = jnp.array([[8, 2], [4, 6]])
+    np.testing.assert_allclose(states(params, item, ones, mask, places=places), take(long, places), atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{"targets": "one"}, {"num_negatives": 8}], ids=["one target", "sampled"])
