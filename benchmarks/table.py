@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrec.reporting import comparison
+from jaxrec.reporting import comparison, figures
 from jaxrec.reporting.progress import duration, short
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
@@ -179,11 +179,12 @@ def compared_page(path: Path) -> str:
     """results/NAME.md from results/NAME.json."""
     stored = json.loads(path.read_text())
     where = ", ".join(f"{what} {found}" for what, found in stored["machine"].items())
+    episodes = f" of {stored['num_episodes']} episodes" if stored["num_episodes"] else ""
     head = (
         f"`{stored['command']}`: {duration(stored['wall_s'])} ({where}). Mean ± half width of the 95 % t interval over "
-        f"{stored['num_seeds']} seeds of {stored['num_episodes']} episodes."
+        f"{stored['num_seeds']} seeds{episodes}."
     )
-    return comparison.page(stored, (head,))
+    return comparison.page(stored, (head,), path.stem)
 
 
 def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]:
@@ -204,6 +205,9 @@ def main(arguments: list[str] | None = None) -> int:
         keep = record_tables if (Path(given.record[1]) / "tables.json").exists() else record
         print(keep(given.record[0], Path(given.record[1]), given.command, given.seconds))
     stale = {page: text for page, text in pages().items() if not page.exists() or page.read_text() != text}
+    if given.write:
+        for path in sorted(COMPARED.glob("*.json")):
+            figures.save(json.loads(path.read_text()), path.with_suffix(""))
     for page, text in stale.items():
         if given.write:
             page.write_text(text)

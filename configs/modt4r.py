@@ -12,6 +12,7 @@ Variants: amazon_industrial, movielens_100k, retailrocket, smoke, yoochoose, yoo
 
 from ml_collections import ConfigDict
 
+from configs.next_item import GENERATED
 from jaxrec import defaults
 
 # What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
@@ -30,6 +31,7 @@ VARIANTS = {
     "acc_nov": {"objectives": ("acc", "nov")},
     "nov_div": {"objectives": ("nov", "div")},
 }
+SUBSETS = ("acc", "div", "nov", "acc_div", "acc_nov", "nov_div")  # T 4.21
 # Learners of values beside the softmax; those in WITH_VECTORS are rewarded for diversity too.
 VALUES = ("items_left", "sqn", "snqn", "sa2c", "smorl", "smonac")
 WITH_VECTORS = ("smorl", "smonac")
@@ -71,7 +73,53 @@ def get_config(variant: str | None = None) -> ConfigDict:
         row: {f"ranking/{metric}": value for metric, value in zip(METRICS, values, strict=True)}
         for row, values in rows.items()
     }
+    config.tables, config.figures = tables(config, rows), figures(config)
+    config.notes = notes(config)
     return config
+
+
+def tables(config: ConfigDict, published: dict[str, tuple]) -> dict[str, ConfigDict]:
+    """Tables 4.3 and 4.4, and the subsets of the objectives as a table."""
+    played = config.stages.evaluation.policies
+    rows = {
+        "table_4_3": ("Table 4.3: methods", ("sasrec", *VALUES, "mrdt", "modt4r")),
+        "table_4_4": ("Table 4.4: user states", ("modt4r_imp", "modt4r_i", "modt4r")),
+        "table_weights": ("Losses and objectives", ("no_state_loss", "beta_0", "beta_1", *SUBSETS, "modt4r")),
+    }
+    return {
+        name: defaults.table(
+            title, "modt4r", [row for row in names if row in played], published if name == "table_4_3" else {},
+            columns=METRICS, mode="ranking", lead=("HR@10", "NDCG@10", "CV_div@10", "CV_nov@10"), shown=METRICS,
+        )
+        for name, (title, names) in rows.items()
+        if set(names) & set(played) > {"modt4r"}
+    }  # fmt: skip
+
+
+def figures(config: ConfigDict) -> dict[str, ConfigDict]:
+    """Figures 4.6 and 4.7; 4.4 and 4.5 are sweeps of one model."""
+    beta, three = f"{config.stages.modt4r.algorithm.return_weight:g}", ("NDCG@20", "CV_div@20", "CV_nov@20")
+    shown = {
+        "figure_4_6": ("Figure 4.6: weight of the return loss", {"beta_0": "0", "modt4r": beta, "beta_1": "1"},
+                       ("HR@20", "CV_div@20"), "beta"),
+        "figure_4_6d": ("Figure 4.6d: the encoder's loss L_S", {"no_state_loss": "without", "modt4r": "with"},
+                        three, ""),
+        "figure_4_7": ("Figure 4.7: objectives", {row: row.replace("_", "+") for row in SUBSETS}, three, ""),
+    }  # fmt: skip
+    return {
+        name: defaults.figure(title, labels, [f"ranking/{m}" for m in metrics], xlabel=xlabel, baseline="sasrec")
+        for name, (title, labels, metrics, xlabel) in shown.items()
+        if set(labels) <= set(config.stages.evaluation.policies)
+    }
+
+
+def notes(config: ConfigDict) -> tuple[str, ...]:
+    """The budget, which is every row's."""
+    own = config.stages.modt4r
+    return (
+        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}; "
+        "MODT4R and SMORL take the vectors of the row sasrec as given. Nothing was chosen on the test sessions.",
+    )
 
 
 def stages(
@@ -122,16 +170,17 @@ def stages(
 
 
 def embedded(config: ConfigDict) -> None:
-    """The generated world's log, a user a sequence."""
-    config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=1000, num_layers=1)
+    """A generated world's log, a session a sequence."""
+    config.data.options = GENERATED
+    config.sequences.sequences = defaults.sequences(session_minutes=60.0)
+    stages(config, num_steps=600, batch_size=128, num_layers=1)
 
 
 def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
-    config.sequences.sequences = defaults.sequences(length=6, test=0.25, validation=0.0, ks=(10,))
+    config.sequences.sequences = defaults.sequences(length=6, test=0.25, validation=0.0)
     stages(
         config,
         ("modt4r", "mrdt"),

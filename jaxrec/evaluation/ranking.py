@@ -28,7 +28,8 @@ def make(
     last: bool = False,
     batch_size: int | None = None,
 ) -> Callable[..., Ranking]:
-    """`count(params, sequences, past=None, train=None) -> Ranking`, jitted; add the rankings of several buckets.
+    """`count(params, sequences, past=None, train=None) -> Ranking` of the N sequences, jitted; add those of several
+    buckets.
 
     Args:
       states: (params, item [B, T], feedback, mask) -> [B, T, D], the state after each item from those up to it.
@@ -68,10 +69,13 @@ def make(
         size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
         arrays = (sequences.item, sequences.feedback, sequences.mask, past, sequences.user)
         batches = tuple(_cut(x, size) for x in arrays)
-        start = jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch, params, train, *(x[0] for x in batches))
-        )
-        return jax.lax.scan(lambda total, rows: (total + batch(params, train, *rows), None), start, batches)[0]
+
+        def add(covered: Array, part: tuple[Array, ...]) -> tuple[Array, Ranking]:
+            found = batch(params, train, *part)
+            return covered | found.covered, found.replace(covered=None)
+
+        covered, found = jax.lax.scan(add, jnp.zeros((len(ks), num_items), bool), batches)
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], found).replace(covered=covered)
 
     return count
 

@@ -1,4 +1,5 @@
-"""What lists of recommended items are worth, as sums and counts that add up over batches (T 4.5.1, 5.4.3).
+"""What lists of recommended items are worth, session by session, so that two models can be compared in pairs
+(T 4.5.1, 5.4.3).
 
 HR@k        share of targets among the first k of their list
 NDCG@k      mean over targets of 1 / log2(1 + rank) if the rank (from 1) is at most k, else 0
@@ -25,13 +26,14 @@ from jaxrec.types import Array
 
 @struct.dataclass
 class Ranking:
-    """Sums over lists, one entry per k where [K]; add two of them to join what they counted.
+    """Sums over the lists of each of N sessions, one entry per k where [N, K]; add two of them to join their sessions.
 
     Attributes:
-      hit, surprise_hit: int32 [K]; gain, surprise_gain: float32 [K], discounted; over targets and unexpected targets.
+      hit, surprise_hit: int32 [N, K]; gain, surprise_gain: float32 [N, K], discounted; over targets and unexpected
+        targets.
       covered: bool [K, A], the items recommended at all.
-      repeats: int32 [K]; unseen: float32 [K], summed over sessions.
-      targets, surprises, sessions: int32, what the sums are divided by.
+      repeats: int32 [N, K]; unseen: float32 [N, K], the mean over the session's lists.
+      targets, surprises: int32 [N], how many there were.
     """
 
     hit: Array
@@ -43,14 +45,14 @@ class Ranking:
     unseen: Array
     targets: Array
     surprises: Array
-    sessions: Array
 
     def __add__(self, other: Ranking) -> Ranking:
-        return jax.tree.map(lambda a, b: a | b if a.dtype == bool else a + b, self, other)
+        joined = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), self, other)
+        return joined.replace(covered=self.covered | other.covered)
 
 
 def count(top: Array, target: Array, mask: Array, past: Array, *, ks: Sequence[int], num_items: int) -> Ranking:
-    """What the lists of B sessions add.
+    """Of the lists of B sessions.
 
     Args:
       top: int32 [B, T, L], the items best first, L the largest k or all items there are. target: int32 [B, T].
@@ -63,22 +65,21 @@ def count(top: Array, target: Array, mask: Array, past: Array, *, ks: Sequence[i
     places = mask.sum(1)
 
     def per_k(value) -> Array:
-        return jnp.stack([value(min(k, top.shape[-1])) for k in ks])
+        return jnp.stack([value(min(k, top.shape[-1])) for k in ks], -1)
 
     def gain(where: Array, k: int) -> Array:
-        return jnp.sum(jnp.where(where[..., None], match, False)[..., :k] * discount[None, None, :k])
+        return jnp.sum(jnp.where(where[..., None], match, False)[..., :k] * discount[None, None, :k], (1, 2))
 
     return Ranking(
-        hit=per_k(lambda k: match[..., :k].sum()),
+        hit=per_k(lambda k: match[..., :k].sum((1, 2))),
         gain=per_k(lambda k: gain(mask, k)),
-        surprise_hit=per_k(lambda k: (match[..., :k].any(-1) & surprising).sum()),
+        surprise_hit=per_k(lambda k: (match[..., :k].any(-1) & surprising).sum(1)),
         surprise_gain=per_k(lambda k: gain(surprising, k)),
-        covered=per_k(lambda k: _covered(top[..., :k], mask, num_items)),
+        covered=per_k(lambda k: _covered(top[..., :k], mask, num_items)).T,
         repeats=per_k(lambda k: _repeats(top[..., :k], mask)),
-        unseen=per_k(lambda k: jnp.sum(unseen[..., :k].sum((1, 2)) / jnp.maximum(places, 1))),
-        targets=mask.sum(),
-        surprises=surprising.sum(),
-        sessions=(places > 0).sum(),
+        unseen=per_k(lambda k: unseen[..., :k].sum((1, 2)) / jnp.maximum(places, 1)),
+        targets=places,
+        surprises=surprising.sum(1),
     )
 
 
@@ -97,22 +98,33 @@ def _covered(top: Array, mask: Array, num_items: int) -> Array:
 
 
 def _repeats(top: Array, mask: Array) -> Array:
-    """How many of the recommendations repeat one of the same row [B]."""
+    """[B], how many of a row's recommendations repeat one of the same row."""
     ordered = jnp.sort(jnp.where(mask[..., None], top, -1).reshape(top.shape[0], -1), axis=1)
-    return jnp.sum((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0))
+    return jnp.sum((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0), 1)
 
 
 def summary(ranking: Ranking, *, ks: Sequence[int], tail: Array | None = None, past: bool = False) -> dict[str, Array]:
     """{"HR@5": float32 [], ...}; 0 where nothing was counted. CV_nov where the tail is given, UP and the serendipity
     metrics where past sessions are known."""
-    targets, sessions = jnp.maximum(ranking.targets, 1), jnp.maximum(ranking.sessions, 1)
-    found = {"HR": ranking.hit / targets, "NDCG": ranking.gain / targets, "CV_div": ranking.covered.mean(1)}
+    targets, sessions = jnp.maximum(ranking.targets.sum(), 1), jnp.maximum((ranking.targets > 0).sum(), 1)
+    found = {
+        "HR": ranking.hit.sum(0) / targets,
+        "NDCG": ranking.gain.sum(0) / targets,
+        "CV_div": ranking.covered.mean(1),
+    }
     if tail is not None:
         found["CV_nov"] = (ranking.covered & tail[None]).sum(1) / jnp.maximum(tail.sum(), 1)
-    found["R"] = ranking.repeats / sessions
+    found["R"] = ranking.repeats.sum(0) / sessions
     if past:
-        surprises = jnp.maximum(ranking.surprises, 1)
-        found["UP"] = ranking.unseen / sessions
-        found["HR_ser"] = ranking.surprise_hit / surprises
-        found["NDCG_ser"] = ranking.surprise_gain / surprises
+        surprises = jnp.maximum(ranking.surprises.sum(), 1)
+        found["UP"] = ranking.unseen.sum(0) / sessions
+        found["HR_ser"] = ranking.surprise_hit.sum(0) / surprises
+        found["NDCG_ser"] = ranking.surprise_gain.sum(0) / surprises
     return {f"{name}@{k}": values[n] for name, values in found.items() for n, k in enumerate(ks)}
+
+
+def by_session(ranking: Ranking, *, ks: Sequence[int]) -> dict[str, Array]:
+    """{"HR@5": float32 [N], ...}: what each session adds to HR and NDCG, summed over its targets; and "targets"."""
+    sums = {"HR": ranking.hit, "NDCG": ranking.gain}
+    found = {f"{name}@{k}": values[:, n].astype(jnp.float32) for name, values in sums.items() for n, k in enumerate(ks)}
+    return found | {"targets": ranking.targets}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -15,9 +15,10 @@ from ml_collections import ConfigDict
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking, ranking_metrics, simulation
 from jaxrec.experiment import inference
-from jaxrec.experiment.artifacts import write_json
+from jaxrec.experiment.artifacts import save_arrays, write_json
 from jaxrec.experiment.context import Context
 from jaxrec.experiment.problem import rows
+from jaxrec.reporting import significance
 from jaxrec.reporting.progress import Progress
 from jaxrec.types import Algorithm, Array, Interactions, Params, Spec
 
@@ -71,34 +72,46 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
 
 
 def measure(context: Context, name: str) -> dict[str, Any]:
-    """Measures stage `name`'s models on its text or sequences; leaves results.json as `run` does, and sweeps.json:
-    policy -> sweep -> [value, metric -> one number per seed]."""
-    config, results, seconds, swept = context.config.stages[name], {}, {}, {}
+    """Measures stage `name`'s models on its text or sequences; leaves results.json as `run` does, sweeps.json: policy
+    -> sweep -> [value, metric -> one number per seed], and of rankings sessions.npz, for `reporting.significance`:
+    policy -> metric -> [N], the mean over seeds of what each test session adds."""
+    config, results, seconds, swept, sessions = context.config.stages[name], {}, {}, {}, {}
     ranked = config.environment in context.config.sequences
     wanted = context.config.sequences.get(config.environment)
     data, spec = (context.sequences if ranked else context.text)(config.environment)
     for policy_name in config.policies:
         fitted, began = context.fitted(policy_name), time.monotonic()
-        evaluator = ranks(fitted.algorithm, spec, wanted) if ranked else fitted.algorithm.evaluator
+        evaluator = ranks(fitted.algorithm, spec, wanted) if ranked else _without_sessions(fitted.algorithm.evaluator)
         measured = jax.jit(jax.vmap(evaluator, (0, None)))
         params = inference.ask(fitted.params, context.config.inference)
-        results[policy_name] = {
-            metric: np.asarray(values).tolist() for metric, values in measured(params, data).items()
-        }
-        swept[policy_name] = inference.sweep(context.config, policy_name, params, lambda p, m=measured: m(p, data))
+        found, each = measured(params, data)
+        results[policy_name] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
+        sessions[policy_name] = {metric: np.asarray(values).mean(0) for metric, values in each.items()}
+        swept[policy_name] = inference.sweep(context.config, policy_name, params, lambda p, m=measured: m(p, data)[0])
         seconds[policy_name] = time.monotonic() - began
     write_json(context.folder(name).path / "results.json", results)
     write_json(context.folder(name).path / "sweeps.json", {policy: found for policy, found in swept.items() if found})
+    if ranked:
+        save_arrays(context.folder(name).path / significance.FILE, sessions)
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
 
 
-def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Params, NextItem], dict[str, Array]]:
-    """(params, data) -> {"ranking/metric": scalar}, over every target of the held-out sequences."""
+Measured = tuple[Mapping[str, Array], Mapping[str, Array]]  # metric -> scalar, metric -> [N] of each session
+
+
+def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Params, NextItem], Measured]:
+    """(params, data) -> {"ranking/metric": scalar} over every target of the held-out sequences, and of each one."""
     count = ranking.make(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
 
-    def evaluator(params: Params, data: NextItem) -> dict[str, Array]:
+    def evaluator(params: Params, data: NextItem) -> Measured:
         parts = [count(params, *bucket, data.train) for bucket in zip(data.test, data.past, strict=True)]
-        found = ranking_metrics.summary(functools.reduce(operator.add, parts), ks=config.ks, tail=spec.tail, past=True)
-        return {f"ranking/{metric}": value for metric, value in found.items()}
+        joined = functools.reduce(operator.add, parts)
+        found = ranking_metrics.summary(joined, ks=config.ks, tail=spec.tail, past=True)
+        found = {f"ranking/{metric}": value for metric, value in found.items()}
+        return found, ranking_metrics.by_session(joined, ks=config.ks)
 
     return evaluator
+
+
+def _without_sessions(evaluator: Callable[[Params, Any], Mapping[str, Array]]) -> Callable[[Params, Any], Measured]:
+    return lambda params, data: (evaluator(params, data), {})

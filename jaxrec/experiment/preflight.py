@@ -41,15 +41,20 @@ def check(context: Context) -> None:
 
 
 def _check_tables(config: ConfigDict) -> None:
-    """Every table is made from the last evaluation, and its leader is one of its rows."""
+    """Tables and figures are made from the last evaluation, and a table's leader is one of its rows."""
     evaluations = [name for name in config.order if config.stages[name].kind == "evaluate"]
     played = config.stages[evaluations[-1]].policies if evaluations else ()
-    for name, table in config.tables.items():
-        for row in table.rows:
+    named = {f"tables.{name}": table.rows for name, table in config.tables.items()}
+    named |= {f"figures.{name}": (*f.rows, *filter(None, [f.baseline])) for name, f in config.figures.items()}
+    for leaf, rows in named.items():
+        for row in rows:
             if row not in played:
                 raise JaxrecError(
-                    f"tables.{name} names row {row!r}, which the last evaluation does not play; it has {sorted(played)}"
+                    f"{leaf} names row {row!r}, which the last evaluation does not play; it has {sorted(played)}"
                 )
+    for name, table in config.tables.items():
+        if any(len(row) != len(table.columns) for row in table.published.values()):
+            raise JaxrecError(f"tables.{name}: a published row has not the {len(table.columns)} numbers of its columns")
         if table.leader not in table.rows:
             raise JaxrecError(f"tables.{name}: leader {table.leader!r} is none of its rows {list(table.rows)}")
 

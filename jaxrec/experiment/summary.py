@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxrec.experiment.artifacts import write_json, write_text
 from jaxrec.experiment.context import Context, inputs
-from jaxrec.reporting import comparison, report
+from jaxrec.reporting import comparison, figures, report, significance
 from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
 from jaxrec.training import processes
@@ -34,9 +34,11 @@ def write(context: Context) -> str:
             report.write(context.workdir if len(stages) == 1 else context.folder(name).path, made)
         texts += [f"{mode}\n{console(table)}" for mode, table in report.tables(made).items()]
     if config.tables:
-        compared = _compared(context, made)
+        compared = _compared(context, made, stages[-1])
         write_json(context.workdir / "tables.json", compared)
         write_text(context.workdir / "tables.md", comparison.page(compared))
+        if processes.is_first():
+            figures.save(compared, context.workdir)
         texts.append(f"tables: {context.workdir / 'tables.md'}")
     return "\n".join([*texts, f"report: {context.workdir / 'report.md'}"])
 
@@ -54,7 +56,7 @@ def _report(context: Context, name: str) -> report.Report:
         reference={method: _reference(row) for method, row in config.reference.items()},
         num_episodes=stage.num_episodes,
         curves=_curves(context, stage.policies),
-        sweeps=_sweeps(context, name),
+        sweeps={title: rest for title, *rest in _sweeps(context, name).values()},
         lengths=_lengths(stored, stage.modes[0]) if stage.modes else {},
         training=_facts(context, _training_environment(config)),
         test=_facts(context, stage.environment),
@@ -64,21 +66,43 @@ def _report(context: Context, name: str) -> report.Report:
     )
 
 
-def _compared(context: Context, made: report.Report) -> dict[str, Any]:
-    """Every table of the config, from the rows of the last evaluation, as plain data."""
+def _compared(context: Context, made: report.Report, evaluation: str) -> dict[str, Any]:
+    """Every table and figure of the config, from the rows of the last evaluation, as plain data."""
     config, compared = context.config, {}
+    sessions = significance.read(context.folder(evaluation).path / significance.FILE)
     for name in sorted(config.tables):
         table = config.tables[name]
         compared[name] = comparison.compare(
             table.title,
             table.leader,
             {row: made.results[row] for row in table.rows},
-            {row: dict(zip(("R_cumu", "R_avg", "Length"), table.published[row], strict=True)) for row in table.rows
+            {row: dict(zip(table.columns, table.published[row], strict=True)) for row in table.rows
              if row in table.published},
             {row: context.folder(row).about()["seconds"] for row in table.rows},
+            mode=table.mode, lead=table.lead, shown=table.shown, sessions=sessions,
         )  # fmt: skip
     about = {"machine": report.machine(), "num_episodes": made.num_episodes, "num_seeds": config.num_seeds}
-    return {"title": made.title, "notes": [*made.notes, *config.notes], "tables": compared, **about}
+    return {"title": made.title, "notes": [*made.notes, *config.notes], "tables": compared, **about} | _drawn(
+        context, made, evaluation
+    )
+
+
+def _drawn(context: Context, made: report.Report, evaluation: str) -> dict[str, Any]:
+    """What `figures.draw` takes; beside a sweep stand the other rows of the first table."""
+    config = context.config
+    across = {
+        name: figures.across(
+            figure.title, dict(zip(figure.rows, figure.labels, strict=True)), figure.metrics, made.results,
+            xlabel=figure.xlabel, baseline=figure.baseline,
+        )
+        for name, figure in sorted(config.figures.items())
+    }  # fmt: skip
+    first = config.tables[min(config.tables)].rows
+    swept = {}
+    for name, (title, option, asked, points) in _sweeps(context, evaluation).items():
+        others = {row: made.results[row] for row in first if row not in points}
+        swept[name] = figures.swept(title, option, asked, points, others)
+    return {"figures": across, "sweeps": swept}
 
 
 def _data_name(config: Any) -> str:
@@ -110,14 +134,14 @@ def _lengths(stored: dict[str, Any], mode: str) -> dict[str, np.ndarray]:
     return {policy: np.sum(metrics[key], axis=0) for policy, metrics in stored.items() if key in metrics}
 
 
-def _sweeps(context: Context, name: str) -> dict[str, tuple[str, float | None, Any]]:
-    """What `report.Report.sweeps` shows."""
+def _sweeps(context: Context, name: str) -> dict[str, tuple[str, str, float | None, Any]]:
+    """Sweep -> (title, option, the value that is asked for, policy -> [(value, metrics)])."""
     path, config, found = context.folder(name).path / "sweeps.json", context.config, {}
     swept = json.loads(path.read_text()) if path.exists() else {}
     for sweep, wanted in config.sweeps.items():
         points = {policy: swept[policy][sweep] for policy in wanted.policies if sweep in swept.get(policy, {})}
         if points:
-            found[wanted.title or sweep] = (wanted.option, config.inference.get(wanted.option), points)
+            found[sweep] = (wanted.title or sweep, wanted.option, config.inference.get(wanted.option), points)
     return found
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from jaxrec.reporting import tables
+from jaxrec.reporting import figures, significance, tables
 from jaxrec.reporting.progress import duration
 
-MODE = "FB/"  # the mode papers report
 VERDICTS = ("agrees", "disagrees", "undecided")
 
 
@@ -26,28 +25,44 @@ def compare(
     results: Mapping[str, Mapping[str, Any]],
     published: Mapping[str, Mapping[str, float]],
     seconds: Mapping[str, float],
+    *,
+    mode: str = "FB",
+    lead: Sequence[str] = ("R_cumu", "R_avg"),
+    shown: Sequence[str] = (),
+    sessions: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> dict[str, Any]:
     """One table of a paper as plain data.
 
     Args:
-      leader: the row that the others are held against.
-      results: row -> 'mode/metric' -> [S]. published: row -> metric (of mode FB) -> the number as published.
+      leader: the row that the others are held against, in the metrics `lead` of the mode that the paper reports.
+      results: row -> 'mode/metric' -> [S]. published: row -> metric -> the number as published.
       seconds: row -> of its training.
+      shown: the columns; none takes all.
+      sessions: row -> metric -> [N], what `significance.compare` takes, where rows were measured session by session.
     """
+    sessions = sessions or {}
     return {
         "title": title,
         "leader": leader,
+        "mode": mode,
+        "shown": list(shown),
         "rows": list(results),  # their order, which JSON with sorted keys would lose
         "results": {row: {m: np.asarray(v).tolist() for m, v in values.items()} for row, values in results.items()},
         "published": {row: dict(values) for row, values in published.items()},
         "seconds": dict(seconds),
         "orderings": [
-            ordering(leader, other, metric, results, published)
-            for metric in ("R_cumu", "R_avg")
+            ordering(leader, other, metric, results, published, mode)
+            | {"p": _p(sessions.get(leader, {}), sessions.get(other, {}), metric)}
+            for metric in lead
             for other in results
             if other != leader
         ],
     }
+
+
+def _p(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], metric: str) -> float | None:
+    """Of the paired test, where there is one."""
+    return significance.compare(ours, theirs)[metric][2] if metric in ours and metric in theirs else None
 
 
 def ordering(
@@ -56,12 +71,13 @@ def ordering(
     metric: str,
     results: Mapping[str, Mapping[str, Any]],
     published: Mapping[str, Mapping[str, float]],
+    mode: str,
 ) -> dict[str, Any]:
     """How far `leader` is ahead of `other`: ours with Welch's 95 % interval over seeds, the paper's, and a verdict.
 
     'undecided' where our interval holds zero; no verdict where the paper has not both rows.
     """
-    ours, theirs = (np.asarray(results[row][MODE + metric], np.float64) for row in (leader, other))
+    ours, theirs = (np.asarray(results[row][f"{mode}/{metric}"], np.float64) for row in (leader, other))
     low, high = difference(ours, theirs)
     both = leader in published and other in published
     paper = published[leader][metric] - published[other][metric] if both else math.nan
@@ -89,8 +105,8 @@ def markdown(made: Mapping[str, Any]) -> str:
     """A table per mode, in the first published rows under ours and each row's time of training, and the orderings."""
     parts = [f"## {made['title']}\n"]
     for mode, rows in tables.by_mode({row: made["results"][row] for row in made["rows"]}).items():
-        first = mode + "/" == MODE
-        table = tables.results_table(rows, reference=made["published"] if first else {})
+        first = mode == made["mode"]
+        table = tables.results_table(rows, made["shown"] or None, reference=made["published"] if first else {})
         parts += [f"*{mode}*\n", tables.markdown(_with_time(table, made["seconds"]) if first else table)]
     return "\n".join([*parts, *_orderings(made)])
 
@@ -105,23 +121,30 @@ def _orderings(made: Mapping[str, Any]) -> list[str]:
     counted = {verdict: sum(found["verdict"] == verdict for found in judged) for verdict in VERDICTS}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
     of_paper = f" Of the paper's orderings: {said}." if judged else " The paper has none of these rows on these data."
-    lines = [f"How far `{made['leader']}` is ahead (mode FB, Welch's 95 % interval).{of_paper}\n"]
+    tested = any(found["p"] is not None for found in made["orderings"])
+    how = f"mode {made['mode']}, Welch's 95 % interval" + "; p of the paired t-test over test sessions" * tested
+    lines = [f"How far `{made['leader']}` is ahead ({how}).{of_paper}\n"]
     rows = tuple(
         (found["row"], found["metric"], *map(_number, (found["ahead"], found["low"], found["high"])),
-         _number(found["published"]), found["verdict"] or "-")
+         *[_probability(found["p"])] * tested, _number(found["published"]), found["verdict"] or "-")
         for found in made["orderings"]
     )  # fmt: skip
-    columns = ("ahead of", "metric", "by", "from", "to", "published", "ordering")
+    columns = ("ahead of", "metric", "by", "from", "to", *["p"] * tested, "published", "ordering")
     return [*lines, tables.markdown(tables.Table(columns, rows))]
+
+
+def _probability(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
 def _number(value: float | None) -> str:
     return "-" if value is None else tables.number(value)
 
 
-def page(stored: Mapping[str, Any], heading: Sequence[str] = ()) -> str:
-    """A whole page of compared tables, then figures: `stored` holds 'title', 'notes' and 'tables' (name -> what
-    `compare` made)."""
+def page(stored: Mapping[str, Any], heading: Sequence[str] = (), pictures: str = "") -> str:
+    """A whole page of compared tables, then figures: `stored` holds 'title', 'notes', 'tables' (name -> what `compare`
+    made) and what `figures.markdown` shows, from the folder `pictures`."""
     notes = [f"{note}\n" for note in (*heading, *stored["notes"])]
     names = sorted(stored["tables"], key=lambda name: (not name.startswith("table"), name))
-    return "\n".join([f"# {stored['title']}\n", *notes, *(markdown(stored["tables"][name]) for name in names)])
+    compared = (markdown(stored["tables"][name]) for name in names)
+    return "\n".join([f"# {stored['title']}\n", *notes, *compared, *figures.markdown(stored, pictures)])

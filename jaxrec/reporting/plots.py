@@ -24,14 +24,22 @@ def _style(index: int) -> tuple[str, str, str]:
 
 
 def _axes(xlabel: str, ylabel: str, title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    figure = _figure(6.4)
+    return figure, _decorated(figure.add_subplot(), xlabel=xlabel, ylabel=ylabel, title=title)
+
+
+def _figure(width: float) -> Figure:
+    figure = Figure(figsize=(width, 4.0), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    return figure
+
+
+def _decorated(axes: Axes, **labels: str) -> Axes:
+    axes.set(**labels)
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    return axes
 
 
 def learning_curves(
@@ -105,6 +113,35 @@ def trade_off(
     for index, (name, (x, y)) in enumerate(points.items(), start=len(curves)):
         axes.scatter(x, y, s=40, color=_style(index)[0], marker=_style(index)[1], label=name)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def panels(
+    panels: Mapping[str, Sequence[tuple[str, Any]]],
+    lines: Mapping[str, Any],
+    *,
+    baseline: str = "",
+    xlabel: str = "",
+    title: str = "",
+) -> Figure:
+    """One panel per metric, in it one point per row with its 95 % interval over seeds.
+
+    Args:
+      panels: metric -> [(label, [S])] from left to right. lines: metric -> [S] of the row `baseline`, or None.
+    """
+    figure = _figure(max(6.4, 2.9 * len(panels)))
+    figure.suptitle(title)
+    for index, (metric, points) in enumerate(panels.items()):
+        axes = _decorated(figure.add_subplot(1, len(panels), index + 1), xlabel=xlabel, ylabel=metric)
+        mean, half = np.array([interval(values) for _, values in points]).reshape(-1, 2).T
+        colour, marker, _ = _style(index)
+        place = np.arange(len(points))
+        axes.errorbar(place, mean, np.nan_to_num(half), color=colour, marker=marker, linestyle="", capsize=3)
+        axes.set_xticks(place, [label for label, _ in points], rotation=30 if len(points) > 4 else 0)
+        axes.margins(x=0.1)
+        if lines.get(metric) is not None:
+            axes.axhline(interval(lines[metric])[0], color="#D55E00", linestyle="--", linewidth=1.0, label=baseline)
+            axes.legend(frameon=False)
     return figure
 
 

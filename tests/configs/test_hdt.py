@@ -17,12 +17,17 @@ from jaxrec.types import JaxrecError
 def test_both_kinds_are_ranked(tmp_path):
     config, rows = hdt.get_config("smoke"), ("normal_sasrec", "hdt_sasrec")
     config.order, config.stages.evaluation.policies = ("vectors", *rows, "evaluation"), rows
+    config.tables.table_5_3_sasrec.rows = rows
     table = experiment.run(config, tmp_path)
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
     assert set(results) == set(rows)
     for metrics in results.values():
         assert len(metrics["ranking/HR@10"]) == 2 and 0 < metrics["ranking/HR_ser@10"][0] <= 1
     assert "normal_sasrec" in table
+    compared = json.loads((tmp_path / "tables.json").read_text())["tables"]["table_5_3_sasrec"]
+    tested = {found["metric"]: found["p"] for found in compared["orderings"]}
+    assert 0 <= tested["HR@10"] <= 1 and tested["CV_div@10"] is None
+    assert "p of the paired t-test" in (tmp_path / "tables.md").read_text()
 
 
 def test_joined_sessions_are_measured_alike(tmp_path):

@@ -17,6 +17,7 @@ def test_another_question_needs_no_training(tmp_path):
     config = modt4r.get_config("smoke")
     fits = ("sasrec", "modt4r")
     config.order, config.stages.evaluation.policies = (*fits, "evaluation"), fits
+    config.tables.table_4_3.rows = fits
     experiment.run(config, tmp_path)
     stamps = [(tmp_path / name / "done.json").stat().st_mtime_ns for name in fits]
     before = json.loads((tmp_path / "evaluation" / "results.json").read_text())
@@ -37,6 +38,8 @@ def test_another_question_needs_no_training(tmp_path):
     assert after["sasrec"] == before["sasrec"] and after["modt4r"] != before["modt4r"]
     assert "modt4r" in text
     report = (tmp_path / "report.md").read_text()
+    tables = (tmp_path / "tables.md").read_text()
+    assert "Table 4.3" in tables and "(figure_4_5.png)" in tables and (tmp_path / "figure_4_5.png").exists()
     assert "modt4r, diversity = 40" in report and "Figure 4.5: weight of the diversity return](" in report
 
 

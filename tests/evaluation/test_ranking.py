@@ -119,7 +119,10 @@ def test_buckets_add_up_and_nothing_counted_is_zero():
     parts = [jax.tree.map(lambda x, rows=rows: x[rows], sequences) for rows in (slice(0, 1), slice(1, 4))]
     joined = count(table, parts[0]) + count(table, parts[1])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), joined, count(table, sequences))
-    assert int(joined.targets) == 5 and int(joined.sessions) == 3
+    assert joined.targets.tolist() == [2, 1, 2, 0]
+    each = ranking_metrics.by_session(joined, ks=(2,))
+    np.testing.assert_allclose(each["HR@2"].sum() / 5, ranking_metrics.summary(joined, ks=(2,))["HR@2"])
+    assert each["targets"].tolist() == [2, 1, 2, 0]
     nothing = count(table, jax.tree.map(lambda x: x[3:], sequences))
     assert set(map(float, ranking_metrics.summary(nothing, ks=(2,)).values())) == {0.0}
 
@@ -131,7 +134,11 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
     table = jnp.array([[0.0, 0, 0, 0], [9, 9, 9, 9], [0, 1, 2, 3], [0, 0, 0, 0]])
     look_up = lambda params, item, feedback, mask, places: params[take(item, places)]  # noqa: E731
     found = ranking.make(look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)(table, sequences)
-    assert int(found.targets) == 2 and int(found.hit[0]) == 1  # after 2 comes 3, the best; after 2 comes 0, the worst
+    assert found.targets.tolist() == [1, 1, 0] and found.hit[:, 0].tolist() == [
+        1,
+        0,
+        0,
+    ]  # after 2 comes 3, the best; after 2 comes 0, the worst
 
 
 def test_ranks_below_one_are_refused():

@@ -1,0 +1,52 @@
+"""The paired test by scipy's, on rows as an evaluation leaves them, and from the command line."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxrec.experiment.artifacts import save_arrays
+from jaxrec.reporting import significance
+from jaxrec.types import JaxrecError
+
+RNG = np.random.default_rng(0)
+TARGETS = RNG.integers(1, 5, 40)
+OURS, THEIRS = (RNG.binomial(TARGETS, share).astype(np.float32) for share in (0.7, 0.3))
+
+
+def row(values, targets=TARGETS):
+    return {"HR@10": values, "targets": targets}
+
+
+def test_p_is_that_of_the_paired_t_test():
+    assert significance.paired(OURS, THEIRS) == pytest.approx(
+        stats.ttest_rel(OURS.astype(float), THEIRS).pvalue, rel=1e-9
+    )
+    assert significance.paired(OURS, OURS) == 1.0 and significance.paired(OURS + 1, OURS) == 0.0
+    assert math.isnan(significance.paired(OURS[:1], THEIRS[:1]))
+
+
+def test_rows_are_compared_per_target_of_the_same_sessions():
+    ours, theirs, p = significance.compare(row(OURS), row(THEIRS))["HR@10"]
+    assert (ours, theirs) == pytest.approx((OURS.sum() / TARGETS.sum(), THEIRS.sum() / TARGETS.sum())) and p < 0.05
+    with pytest.raises(JaxrecError, match="not measured on the same sessions"):
+        significance.compare(row(OURS), row(THEIRS, TARGETS + 1))
+    with pytest.raises(JaxrecError, match="40 sessions cannot be paired with 39"):
+        significance.paired(OURS, THEIRS[1:])
+
+
+def test_two_runs_from_the_command_line(tmp_path, capsys):
+    for run, values in (("a", OURS), ("b", THEIRS)):
+        (tmp_path / run).mkdir()
+        save_arrays(tmp_path / run / significance.FILE, {"modt4r": row(values)})
+    found = significance.read(tmp_path / "a" / significance.FILE)
+    np.testing.assert_array_equal(found["modt4r"]["HR@10"], OURS)
+    assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / 'b'}:modt4r"]) == 0
+    p = f"{significance.paired(OURS, THEIRS):.2g}"
+    assert capsys.readouterr().out.splitlines()[2].split()[-1] == p
+    for argument, said in (("a:sasrec", "has no row 'sasrec'; it has modt4r"), ("c:modt4r", "there is no")):
+        assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / argument}"]) == 2
+        assert said in capsys.readouterr().err
