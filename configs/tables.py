@@ -80,6 +80,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config.tables = tables_of(
         (*online, "a2c", "dt", *OFFLINE, *first, *static), rows, (variant or "").removesuffix("_leak")
     )
+    config.figures = figures(config, rows)
     config.notes = notes(config)
     return config
 
@@ -170,6 +171,25 @@ def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
             if others
         }
     )  # fmt: skip
+
+
+def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
+    """Figure 2 drawn, under the tables of the same names."""
+    own, metrics = config.stages.mdt4rec.algorithm, ("FB/R_cumu", "FB/R_avg")
+
+    def varied(title: str, prefix: str, leaf: str) -> ConfigDict:
+        values = {own[leaf]: "mdt4rec"} | {rows[name].algorithm[leaf]: name for name in rows if name.startswith(prefix)}
+        labels = {values[value]: f"{value}" for value in sorted(values)}
+        return defaults.figure(title, labels, metrics, xlabel=leaf, baseline="mdt4rec_no_lm")
+
+    weight = {"no_language_loss": "0", "mdt4rec": f"{own.language_weight:g}"}
+    return {
+        "figure_2a": varied("Figure 2a: history length T", "T_", "context_length"),
+        "figure_2b": varied("Figure 2b: step size delta", "delta_", "delta"),
+        "figure_2c": defaults.figure(
+            "Figure 2c: language loss", weight, metrics, xlabel="lambda", baseline="mdt4rec_no_lm"
+        ),
+    }
 
 
 def notes(config: ConfigDict) -> tuple[str, ...]:

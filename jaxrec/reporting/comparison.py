@@ -142,9 +142,18 @@ def _number(value: float | None) -> str:
 
 
 def page(stored: Mapping[str, Any], heading: Sequence[str] = (), pictures: str = "") -> str:
-    """A whole page of compared tables, then figures: `stored` holds 'title', 'notes', 'tables' (name -> what `compare`
-    made) and what `figures.markdown` shows, from the folder `pictures`."""
+    """A whole page of compared tables, each with the figure of its name, then the other figures.
+
+    Args:
+      stored: 'title', 'notes', 'tables' (name -> what `compare` made) and what `figures.markdown` shows.
+      pictures: the folder that holds the figures as NAME.png.
+    """
     notes = [f"{note}\n" for note in (*heading, *stored["notes"])]
     names = sorted(stored["tables"], key=lambda name: (not name.startswith("table"), name))
-    compared = (markdown(stored["tables"][name]) for name in names)
-    return "\n".join([f"# {stored['title']}\n", *notes, *compared, *figures.markdown(stored, pictures)])
+    drawn, lines = figures.markdown(stored, pictures), [f"# {stored['title']}\n", *notes]
+    for name in names:
+        lines += [markdown(stored["tables"][name]), *drawn.pop(name, ())]
+    for name, picture in drawn.items():
+        kind = "figures" if name in stored["figures"] else "sweeps"
+        lines += [f"## {stored[kind][name]['title']}\n", *picture]
+    return "\n".join(lines)

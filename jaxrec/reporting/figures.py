@@ -57,13 +57,13 @@ def save(stored: Mapping[str, Any], folder: Path) -> None:
         plots.save(figure, folder / f"{name}.png")
 
 
-def markdown(stored: Mapping[str, Any], folder: str) -> list[str]:
-    """The figures as pictures in `folder`, each sweep's numbers below its picture."""
-    lines = []
+def markdown(stored: Mapping[str, Any], folder: str) -> dict[str, list[str]]:
+    """Name -> the figure as a picture in `folder`, a sweep's numbers below it."""
+    found = {}
     for name in draw(stored):
         kind = "figures" if name in stored.get("figures", {}) else "sweeps"
         made, path = stored[kind][name], f"{folder}/{name}.png" if folder else f"{name}.png"
-        lines += [f"## {made['title']}\n", f"![{made['title']}]({path})\n"]
+        found[name] = [f"![{made['title']}]({path})\n"]
         if kind == "sweeps":
-            lines.append(tables.markdown(sweeps.table(made["option"], made["points"])))
-    return lines
+            found[name].append(tables.markdown(sweeps.table(made["option"], made["points"])))
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from jaxrec.reporting import figures
+from jaxrec.reporting import comparison, figures
 
 METRICS = ("ranking/HR@20", "ranking/CV_div@20")
 RESULTS = {
@@ -38,7 +38,7 @@ def test_a_panel_per_metric_with_the_rows_in_their_order():
 def test_the_page_shows_each_picture_that_is_saved(tmp_path):
     made = stored()
     figures.save(made, tmp_path)
-    page = "\n".join(figures.markdown(made, "results"))
-    assert "![Figure 4.6](results/figure_4_6.png)" in page and "| modt4r, diversity = 2 |" in page
+    page = comparison.page({"title": "t", "notes": [], "tables": {}, **made}, pictures="results")
+    assert "## Figure 4.6\n\n![Figure 4.6](results/figure_4_6.png)" in page and "| modt4r, diversity = 2 |" in page
     assert {path.name for path in tmp_path.iterdir()} == {"figure_4_5.png", "figure_4_6.png"}
-    assert figures.markdown({}, "") == []
+    assert figures.markdown({}, "") == {}
