@@ -140,7 +140,7 @@ def panels(
         axes.set_xticks(place, [label for label, _ in points], rotation=30 if len(points) > 4 else 0)
         axes.margins(x=0.1)
         if lines.get(metric) is not None:
-            axes.axhline(interval(lines[metric])[0], color="#D55E00", linestyle="--", linewidth=1.0, label=baseline)
+            axes.axhline(interval(lines[metric])[0], color="black", linestyle="--", linewidth=1.0, label=baseline)
             axes.legend(frameon=False)
     return figure
 
