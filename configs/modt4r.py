@@ -117,8 +117,9 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
     """The budget, which is every row's."""
     own = config.stages.modt4r
     return (
-        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}; "
-        "MODT4R and SMORL take the vectors of the row sasrec as given. Nothing was chosen on the test sessions.",
+        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}, rate "
+        f"{own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec as "
+        "given. Nothing was chosen on the test sessions.",
     )
 
 
@@ -129,6 +130,7 @@ def stages(
     *,
     num_steps: int,
     steps_per_call: int = 100,
+    learning_rate: float,
     reward: str = "one",
     **options,
 ) -> None:
@@ -138,7 +140,7 @@ def stages(
     purchase: ratings from 1 to 5 would drown the cross-entropy in errors of Q.
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
-    budget = {"num_steps": num_steps, "steps_per_call": steps_per_call}
+    budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
     config.stages.sasrec = defaults.fit("self_supervised.next_item", "sequences", **budget, **alike)
     for name in values:
         vectors = "sasrec" if name in WITH_VECTORS else ""
@@ -173,7 +175,7 @@ def embedded(config: ConfigDict) -> None:
     """A generated world's log, a session a sequence."""
     config.data.options = GENERATED
     config.sequences.sequences = defaults.sequences(session_minutes=60.0)
-    stages(config, num_steps=600, batch_size=128, num_layers=1)
+    stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1)
 
 
 def smoke(config: ConfigDict) -> None:
@@ -187,6 +189,7 @@ def smoke(config: ConfigDict) -> None:
         ("sa2c", "smonac"),
         num_steps=4,
         steps_per_call=2,
+        learning_rate=3e-3,
         width=8,
         batch_size=8,
         num_layers=1,
@@ -198,7 +201,7 @@ def yoochoose(config: ConfigDict) -> None:
     config.data.name = "yoochoose"
     config.data.options = {}
     config.sequences.sequences = defaults.sequences(num_users=200_000)
-    stages(config, num_steps=20_000, reward="feedback")
+    stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback")
 
 
 def yoochoose_sample(config: ConfigDict) -> None:
@@ -206,7 +209,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
     config.data.name = "yoochoose"
     config.data.options = {"check": False}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=3000, reward="feedback", num_layers=1)
+    stages(config, num_steps=500, learning_rate=1e-3, reward="feedback", num_layers=1)
 
 
 def retailrocket(config: ConfigDict) -> None:
@@ -214,7 +217,7 @@ def retailrocket(config: ConfigDict) -> None:
     config.data.name = "retailrocket"
     config.data.options = {}
     config.sequences.sequences = defaults.sequences(min_item=3)
-    stages(config, num_steps=20_000, reward="feedback", return_weight=0.8)
+    stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback", return_weight=0.8)
 
 
 def movielens_100k(config: ConfigDict) -> None:
@@ -222,7 +225,7 @@ def movielens_100k(config: ConfigDict) -> None:
     config.data.name = "movielens_100k"
     config.data.options = {}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=2000, num_layers=1)
+    stages(config, num_steps=500, learning_rate=1e-3, num_layers=1)
 
 
 def amazon_industrial(config: ConfigDict) -> None:
@@ -230,4 +233,4 @@ def amazon_industrial(config: ConfigDict) -> None:
     config.data.name = "amazon_industrial"
     config.data.options = {"check": False}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=3000, num_layers=1)
+    stages(config, num_steps=500, learning_rate=1e-3, num_layers=1)
