@@ -117,9 +117,9 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
     """The budget, which is every row's."""
     own = config.stages.modt4r
     return (
-        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}, rate "
-        f"{own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec as "
-        "given. Nothing was chosen on the test sessions.",
+        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}, "
+        f"rate {own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec "
+        "as given. Nothing was chosen on the test sessions.",
     )
 
 

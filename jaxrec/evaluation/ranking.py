@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
+from jaxrec.models import caches
 from jaxrec.models.history import EVERY, take
 from jaxrec.types import Array, JaxrecError, Params, Sequences
 
@@ -37,7 +38,8 @@ def make(
       context: (params, train, user [B]) -> [B, ...], what `states` is handed of each row's user beside the row; `train`
         is then needed.
       last: rank the last item of each row alone (leave-one-out), not every item after the first.
-      batch_size: sequences at once; by default as many as keep their scores within 32 MB.
+      batch_size: sequences at once; by default as many as keep their scores within 32 MB, on a CPU no more than it
+        encodes well at once.
 
     `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`).
 
@@ -65,7 +67,8 @@ def make(
     ) -> Ranking:
         rows, length = sequences.item.shape
         past = jnp.full((rows, 1), -1) if past is None else past
-        size = min(batch_size or max(_SCORES // ((1 if last else length) * num_items), 1), rows)
+        fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(length))
+        size = min(batch_size or fitting, rows)
         size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
         arrays = (sequences.item, sequences.feedback, sequences.mask, past, sequences.user)
         batches = tuple(_cut(x, size) for x in arrays)

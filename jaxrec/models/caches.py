@@ -5,6 +5,7 @@ Works on any list of blocks with `queries`, `context` and `merge` (see `transfor
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 import jax
@@ -128,15 +129,20 @@ def _causal(valid: Array) -> Array:
     return valid[:, None, :] & jnp.tri(valid.shape[1], dtype=bool)[None]
 
 
-def in_row_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], num_tokens: int) -> tuple:
-    """`encode(*rows)` over the leading axis of `rows`, on a CPU some rows at a time: `num_tokens` tokens per row.
+def rows_at_once(num_tokens: int) -> int:
+    """How many rows of so many tokens a CPU should encode at once: without bound on other devices.
 
     The inner values of a few thousand tokens stay in the cache; those of a hundred users' suffixes go through memory
     and cost half as much again. Other devices want all the work at once.
     """
+    return max(_CHUNK // num_tokens, 1) if jax.default_backend() == "cpu" else sys.maxsize
+
+
+def in_row_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], num_tokens: int) -> tuple:
+    """`encode(*rows)` over the leading axis of `rows`, `num_tokens` tokens each, `rows_at_once` at a time."""
     size = rows[0].shape[0]
-    count = min(size, -(-size * num_tokens // _CHUNK))
-    if count == 1 or jax.default_backend() != "cpu":
+    count = -(-size // rows_at_once(num_tokens))
+    if count == 1:
         return encode(*rows)
     width = -(-size // count)
     count = -(-size // width)
