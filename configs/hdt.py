@@ -77,7 +77,12 @@ def sessions(config: ConfigDict, **options) -> None:
     """Sessions by pauses of an hour, the last of each user to be measured on; and the same, joined to learn from."""
     for name, joined in (("sessions", False), ("joined", True)):
         config.sequences[name] = defaults.sequences(
-            split="last_session", session_minutes=60.0, validation=0.0, joined=joined, **options
+            split="last_session",
+            session_minutes=60.0,
+            validation=0.0,
+            joined=joined,
+            long="cut" if joined else "recent",
+            **options,
         )
 
 

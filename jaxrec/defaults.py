@@ -122,6 +122,7 @@ def sequences(
     num_users: int = 0,
     session_minutes: float = 0.0,
     joined: bool = False,
+    long: str = "cut",
     held_out: str = "test",
     ks: Sequence[int] = (5, 10, 20),
     head: float = 0.1,
@@ -137,6 +138,8 @@ def sequences(
       num_users: drawn at random after the filters; 0 takes all.
       session_minutes: a longer pause ends a session; 0 makes each user one.
       joined: a user's sessions are one to learn from; those to be measured on stay apart.
+      long: of sessions longer than `length` to learn from, 'cut' learns from every part, 'recent' from the last items
+        alone (T 5.4.2).
       held_out: what models are measured on, 'test' or 'validation'.
       ks: where ranked lists are cut.
       head: share of the items that counts as popular; CV_nov is over the rest.
@@ -153,6 +156,7 @@ def sequences(
             "num_users": num_users,
             "session_minutes": session_minutes,
             "joined": joined,
+            "long": long,
             "held_out": held_out,
             "ks": tuple(ks),
             "head": head,

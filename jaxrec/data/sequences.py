@@ -30,10 +30,17 @@ class NextItem:
 
 
 def next_item(
-    interactions: Interactions, *, length: int, test: int, session: np.ndarray | None = None, joined: bool = False
+    interactions: Interactions,
+    *,
+    length: int,
+    test: int,
+    session: np.ndarray | None = None,
+    joined: bool = False,
+    long: str = "cut",
 ) -> NextItem:
-    """TRAIN rows to learn from, in rows of `length`, and those of the split `test` to be measured on, whose sessions
-    stay apart also where those to learn from are `joined`, a user's to one (T 5.4.2, Normal)."""
+    """TRAIN rows to learn from, in rows of `length`, of longer sessions what `build` says of `long`; and those of the
+    split `test` to be measured on, whose sessions stay apart also where those to learn from are `joined`, a user's to
+    one (T 5.4.2, Normal)."""
     held = build(interactions, split=test, session=session)
     bounds = [length]
     while bounds[-1] < held.item.shape[1]:
@@ -41,7 +48,7 @@ def next_item(
     buckets = tuple(bucketed(held, bounds))
     seen = interactions.item[interactions.split == TRAIN]
     return NextItem(
-        train=build(interactions, length=length, long="cut", split=TRAIN, session=None if joined else session),
+        train=build(interactions, length=length, long=long, split=TRAIN, session=None if joined else session),
         test=buckets,
         past=tuple(past(interactions, bucket, split=TRAIN) for bucket in buckets),
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),

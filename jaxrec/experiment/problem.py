@@ -71,7 +71,11 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     """
     from jaxrec.data import sequences, sessions, splits
 
-    choices = {"split": ("user", "last_session"), "held_out": ("test", "validation")}
+    choices = {
+        "split": ("user", "last_session"),
+        "held_out": ("test", "validation"),
+        "long": ("cut", "recent"),
+    }
     for leaf, known in choices.items():
         if wanted[leaf] not in known:
             raise JaxrecError(f"sequences.{leaf} {wanted[leaf]!r} is unknown; choose one of {', '.join(known)}")
@@ -86,7 +90,9 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     else:
         log = splits.last_session(log, session, validation=wanted.validation > 0)
     held_out = TEST if wanted.held_out == "test" else VALIDATION
-    data = sequences.next_item(log, length=wanted.length + 1, test=held_out, session=session, joined=wanted.joined)
+    data = sequences.next_item(
+        log, length=wanted.length + 1, test=held_out, session=session, joined=wanted.joined, long=wanted.long
+    )
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
     tail = sequences.tail(data.popularity, wanted.head)
     return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail)

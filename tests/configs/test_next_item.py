@@ -32,6 +32,7 @@ def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
+        ("sequences.sequences.long", "all", "sequences.long 'all' is unknown; choose one of cut, recent"),
         ("sequences.sequences.split", "rows", "sequences.split 'rows' is unknown; choose one of user, last_session"),
         ("sequences.sequences.min_session", 9999, "leave nothing"),
         ("sequences.sequences.ks", (0,), r"ks \(0,\) must be whole numbers"),

@@ -86,6 +86,9 @@ def test_next_item_data_holds_whole_test_sessions_in_buckets():
     assert sum(b.mask.sum() for b in made.test) == whole.mask.sum() and made.train.item.shape[1] == 3
     assert [len(p) for p in made.past] == [len(b.user) for b in made.test]
     assert made.popularity.sum() == (data.split == TRAIN).sum()
+    recent = sequences.next_item(data, length=3, test=TEST, session=session, long="recent").train
+    _, rows = np.unique(session[data.split == TRAIN], return_counts=True)
+    assert len(recent.user) == (rows >= 2).sum() < len(made.train.user), "a row for each session"
 
 
 def test_rows_of_one_second_keep_the_order_of_the_file_and_late_rows_are_sorted():
