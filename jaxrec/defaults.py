@@ -122,6 +122,7 @@ def sequences(
     num_users: int = 0,
     session_minutes: float = 0.0,
     joined: bool = False,
+    repeats: bool = True,
     long: str = "cut",
     held_out: str = "test",
     ks: Sequence[int] = (5, 10, 20),
@@ -138,6 +139,7 @@ def sequences(
       num_users: drawn at random after the filters; 0 takes all.
       session_minutes: a longer pause ends a session; 0 makes each user one.
       joined: a user's sessions are one to learn from; those to be measured on stay apart.
+      repeats: False leaves out rows of a user that repeat the item of the row before (T 5.4.1, Album).
       long: of sessions longer than `length` to learn from, 'cut' learns from every part, 'recent' from the last items
         alone (T 5.4.2).
       held_out: what models are measured on, 'test' or 'validation'.
@@ -156,6 +158,7 @@ def sequences(
             "num_users": num_users,
             "session_minutes": session_minutes,
             "joined": joined,
+            "repeats": repeats,
             "long": long,
             "held_out": held_out,
             "ks": tuple(ks),

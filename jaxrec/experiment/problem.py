@@ -80,6 +80,8 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
         if wanted[leaf] not in known:
             raise JaxrecError(f"sequences.{leaf} {wanted[leaf]!r} is unknown; choose one of {', '.join(known)}")
     log = dataclasses.replace(log, split=np.zeros_like(log.split))  # all TRAIN: ours are split whole, not by row
+    if not wanted.repeats:
+        log = sessions.without_repeats(log)
     gap = round(60 * wanted.session_minutes) or None
     log = sessions.frequent(log, gap=gap, item=wanted.min_item, length=wanted.min_session, sessions=wanted.min_sessions)
     if wanted.num_users:

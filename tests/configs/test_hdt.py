@@ -45,3 +45,10 @@ def test_other_sequences_are_refused(tmp_path):
     config.sequences.joined.length = 5
     with pytest.raises(JaxrecError, match="'normal_sasrec' learns from 'joined', not from 'sessions'"):
         experiment.run(config, tmp_path)
+
+
+def test_published_numbers_stand_beside_ours_where_the_data_are_the_thesis():
+    album = hdt.get_config("album")
+    assert album.tables.table_5_3_gru4rec.published.hdt_gru4rec[:2] == (0.0896, 0.0628)
+    assert album.tables.table_5_5.published.hdt_nov[-1] == 0.1242 and not album.sequences.sessions.repeats
+    assert not hdt.get_config().tables.table_5_3_gru4rec.published and hdt.get_config().data.name == "embedded"
