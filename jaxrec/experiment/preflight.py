@@ -98,7 +98,7 @@ def _check_measured(context: Context, name: str) -> None:
 
 
 def _check_ranked(context: Context, name: str) -> None:
-    """Every policy ranks, and learned from the sequences that it is measured on, joined or not."""
+    """Every policy ranks, and learned from the sequences that it is measured on, however cut or joined to learn."""
     stage = context.config.stages[name]
     for policy in stage.policies:
         fitted = context.config.stages[policy]
@@ -113,11 +113,12 @@ def _check_ranked(context: Context, name: str) -> None:
 
 
 def _measured_alike(sequences: ConfigDict, learned: str, measured: str) -> bool:
-    """Whether two sequences hold the same ones to be measured on: they differ at most in `joined`."""
+    """Whether two sequences hold the same ones to be measured on: they differ at most in how those to learn from are
+    made."""
     if learned not in sequences:
         return False
-    one, other = ({**sequences[name].to_dict(), "joined": False} for name in (learned, measured))
-    return one == other
+    one, other = (sequences[name].to_dict() for name in (learned, measured))
+    return all(other[leaf] == value for leaf, value in one.items() if leaf not in ("joined", "long"))
 
 
 def _environment_spec(context: Context, name: str) -> Spec:
