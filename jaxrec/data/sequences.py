@@ -85,11 +85,17 @@ class Sessions:
 
 
 def user_batches(batch_size: int, num_sessions: int) -> Callable[[NextItem, Array], Sessions]:
-    """A view of sessions drawn uniformly, each behind up to `num_sessions - 1` of its user's before it."""
+    """A view of up to `num_sessions` consecutive sessions of a user that hold one drawn uniformly; of a user who has no
+    more, all of them, so that later sessions are learned from as often as the first."""
 
     def view(data: NextItem, key: Array) -> Sessions:
-        row = jax.random.randint(key, (batch_size,), 0, data.train.item.shape[0])
-        return sessions_up_to(data.train, jnp.take(data.train.user, row), row, num_sessions)
+        key_row, key_behind = jax.random.split(key)
+        row = jax.random.randint(key_row, (batch_size,), 0, data.train.item.shape[0])
+        behind = jax.random.randint(key_behind, (batch_size,), 0, num_sessions)
+        user = jnp.take(data.train.user, row)
+        first, end = (jnp.searchsorted(data.train.user, user, side=side) for side in ("left", "right"))
+        last = jnp.minimum(jnp.maximum(row + behind, first + num_sessions - 1), end - 1)
+        return sessions_up_to(data.train, user, last, num_sessions)
 
     return view
 
