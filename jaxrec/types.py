@@ -207,8 +207,8 @@ class Ranker(NamedTuple):
     to it, and `scores(params, states [R, D]) -> [R, A]`. In two parts, so that nobody need hold scores [B, T, A].
     `states(..., places=int32 [B, P]) -> [B, P, D]` gives some of them, for less where a model can.
 
-    `context(params, train, user [B]) -> [B, ...]`, where set, is what a model knows of users from their sessions in
-    `train` (Sequences, by user and time); `states` then takes it after the mask.
+    `context(params, history, user [B]) -> [B, ...]`, where set, is what a model knows of users from their sessions in
+    `history` (Sequences, by user and time); `states` then takes it after the mask.
     """
 
     states: Callable[..., Array]

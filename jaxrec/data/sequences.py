@@ -10,7 +10,7 @@ import numpy as np
 from flax import struct
 
 from jaxrec.data import sessions
-from jaxrec.types import TRAIN, Array, Interactions, JaxrecError, Sequences
+from jaxrec.types import TEST, TRAIN, VALIDATION, Array, Interactions, JaxrecError, Sequences
 
 
 @struct.dataclass
@@ -19,14 +19,19 @@ class NextItem:
 
     Attributes:
       train: rows of one length T, long sessions cut. test: whole sessions in buckets of similar length.
-      past: one per bucket, int32 [N, P], what each test row's user has in train, padded with -1.
+      past: one per bucket, int32 [N, P], what each test row's user met in sessions before it, padded with -1.
       popularity: int32 [A], rows of the item in train.
+      before: one per bucket, rows of T of the last items that each test row's user met before it; none where sessions
+        are learned from one by one.
+      history: train and the validation sessions, where those measured on come after both; None: train.
     """
 
     train: Sequences
     test: tuple[Sequences, ...]
     past: tuple[Array, ...]
     popularity: Array
+    before: tuple[Sequences, ...] = ()
+    history: Sequences | None = None
 
 
 def next_item(
@@ -39,19 +44,25 @@ def next_item(
     long: str = "cut",
 ) -> NextItem:
     """TRAIN rows to learn from, in rows of `length`, of longer sessions what `build` says of `long`; and those of the
-    split `test` to be measured on, whose sessions stay apart also where those to learn from are `joined`, a user's to
-    one (T 5.4.2, Normal)."""
+    split `test` to be measured on. Where the sessions to learn from are `joined`, a user's to one (T 5.4.2, Normal),
+    those to be measured on stay apart, but with what comes before them (T 5.4.1: inputs are historical sessions and
+    the current one)."""
+    known = (TRAIN, VALIDATION) if test == TEST else (TRAIN,)
     held = build(interactions, split=test, session=session)
     bounds = [length]
     while bounds[-1] < held.item.shape[1]:
         bounds.append(min(2 * bounds[-1], held.item.shape[1]))
     buckets = tuple(bucketed(held, bounds))
     seen = interactions.item[interactions.split == TRAIN]
+    options = {"length": length, "long": long, "session": None if joined else session}
+    validated = not joined and test == TEST and (interactions.split == VALIDATION).any()
     return NextItem(
-        train=build(interactions, length=length, long=long, split=TRAIN, session=None if joined else session),
+        train=build(interactions, split=TRAIN, **options),
         test=buckets,
-        past=tuple(past(interactions, bucket, split=TRAIN) for bucket in buckets),
+        past=tuple(past(interactions, bucket, splits=known) for bucket in buckets),
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
+        before=tuple(before(interactions, bucket, splits=known, length=length) for bucket in buckets) if joined else (),
+        history=build(interactions, split=known, **options) if validated else None,
     )
 
 
@@ -121,7 +132,7 @@ def build(
     *,
     length: int | None = None,
     long: str = "recent",
-    split: int | None = None,
+    split: int | Sequence[int] | None = None,
     session: np.ndarray | None = None,
     min_length: int = 2,
 ) -> Sequences:
@@ -131,7 +142,7 @@ def build(
       length: T; None is the longest session there is.
       long: of sessions longer than T, 'recent' keeps the last T items (T 5.4.2), 'cut' makes rows that overlap in one
         item, so that every item but the first is once predicted, from what its row holds.
-      split: the rows of which split; None takes all.
+      split: the rows of which split, or of which ones; None takes all.
       session: int [E], the session of each row (`sessions.number`); None: each user is one.
       min_length: shorter sessions are left out; with one item there is nothing to predict.
 
@@ -154,24 +165,25 @@ def build(
         first, count, end = _pieces(first, count, end, width)
     else:
         first, count = np.maximum(end - width, first), np.minimum(count, width)
+    found = _rows(interactions, order, first, count, width)
+    return found.replace(user=interactions.user[order[first]], left=(end - first - count).astype(np.int32))
+
+
+def _rows(interactions: Interactions, order: np.ndarray, first: np.ndarray, count: np.ndarray, width: int) -> Sequences:
+    """`count` rows of the log from each of the places `first` in `order`, padded to the width; of users yet unnamed."""
     mask = np.arange(width)[None] < count[:, None]
     source = order[np.minimum(first[:, None] + np.arange(width)[None], len(order) - 1)]
-    return Sequences(
-        item=np.where(mask, interactions.item[source], 0),
-        feedback=np.where(mask, interactions.feedback[source], np.float32(0)),
-        mask=mask,
-        user=interactions.user[order[first]],
-        left=(end - first - count).astype(np.int32),
-    )
+    item = np.where(mask, interactions.item[source], 0)
+    return Sequences(item, np.where(mask, interactions.feedback[source], np.float32(0)), mask, user=None)
 
 
 def _ordered(
-    interactions: Interactions, split: int | None, session: np.ndarray | None
+    interactions: Interactions, split: int | Sequence[int] | None, session: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The rows by user, session and time, and of each session its first place in that order and its rows."""
     order = sessions.chronological(interactions)
     if split is not None:
-        order = order[interactions.split[order] == split]
+        order = order[np.isin(interactions.split[order], split)]
     number = (interactions.user if session is None else session)[order]
     if (np.diff(number) < 0).any():  # sessions of a user that overlap in time
         again = np.lexsort((number, interactions.user[order]))
@@ -210,9 +222,35 @@ def _cut(sequences: Sequences, rows: np.ndarray, width: int) -> Sequences:
     return jax.tree.map(lambda x: x[rows] if x.ndim == 1 else x[rows, :width], sequences)
 
 
-def past(interactions: Interactions, sequences: Sequences, *, split: int) -> np.ndarray:
-    """The distinct items that the user of each sequence has in the rows of `split`: int32 [N, P], padded with -1."""
-    rows = interactions.split == split
+def before(interactions: Interactions, held: Sequences, *, splits: Sequence[int], length: int) -> Sequences:
+    """The last `length` items that the user of each row held out has in the rows of `splits`, of whichever sessions."""
+    order, first, count = _ordered(interactions, splits, None)
+    counts, ends = (np.zeros(interactions.num_users, np.int64) for _ in range(2))
+    users = interactions.user[order[first]]
+    counts[users], ends[users] = count, first + count
+    count = np.minimum(counts[held.user], length)
+    return _rows(interactions, order, ends[held.user] - count, count, length).replace(user=held.user)
+
+
+def after(before: Sequences, rows: Sequences) -> tuple[Sequences, Array]:
+    """Rows [B, H + T], each of `rows` [B, T] behind what comes `before` it [B, H], and int32 [B], where it begins."""
+    start = before.mask.sum(1)
+    width = before.item.shape[1]
+    place = jnp.arange(width + rows.item.shape[1])[None]
+    source = jnp.where(place < start[:, None], place, place - start[:, None] + width)
+    inside = source < width + rows.item.shape[1]
+
+    def joined(a: Array, b: Array) -> Array:
+        both = jnp.concatenate([a, b], axis=1)
+        return jnp.take_along_axis(both, jnp.where(inside, source, 0), axis=1) * inside.astype(both.dtype)
+
+    parts = (joined(getattr(before, leaf), getattr(rows, leaf)) for leaf in ("item", "feedback", "mask"))
+    return Sequences(*parts, rows.user), start
+
+
+def past(interactions: Interactions, sequences: Sequences, *, splits: Sequence[int]) -> np.ndarray:
+    """The distinct items that the user of each sequence has in the rows of `splits`: int32 [N, P], padded with -1."""
+    rows = np.isin(interactions.split, splits)
     pair = interactions.user[rows].astype(np.int64) * interactions.num_items + interactions.item[rows]
     user, item = np.divmod(np.unique(pair), interactions.num_items)
     counts = np.bincount(user, minlength=interactions.num_users)

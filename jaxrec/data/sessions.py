@@ -39,8 +39,8 @@ def without_repeats(interactions: Interactions) -> Interactions:
     return interactions.where(order[~repeats])
 
 
-def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> Interactions:
-    """All rows of `size` users (or sessions, where each is a user) drawn at random without replacement.
+def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> np.ndarray:
+    """Which rows are of `size` users (or sessions, where each is a user) drawn at random without replacement: bool [E].
 
     Raises:
       JaxrecError: there are not as many.
@@ -50,16 +50,17 @@ def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> Int
         raise JaxrecError(f"{interactions.name} has {len(users)} users with rows; {size} cannot be drawn among them")
     drawn = np.zeros(interactions.num_users, bool)
     drawn[np.random.default_rng(seed).choice(users, size, replace=False)] = True
-    return preprocess.reindex(interactions.where(drawn[interactions.user]))
+    return drawn[interactions.user]
 
 
 def frequent(
     interactions: Interactions, *, gap: int | None = 3600, item: int = 3, length: int = 3, sessions: int = 5
-) -> Interactions:
-    """Items with `item` rows, then sessions with `length` rows, then users with `sessions` sessions: one pass each.
+) -> tuple[Interactions, np.ndarray]:
+    """Items with `item` rows, then sessions with `length` rows, then users with `sessions` sessions: one pass each;
+    and of each row left its session, int64 [E], in the order of `number`.
 
-    Sessions are cut once, before (our reading: a gap that a dropped item leaves does not split a session). Their
-    numbers change; call `number` again, with a gap that may now find more of them.
+    Sessions are cut once, before (our reading: a gap that a dropped item leaves does not split a session), so they are
+    not to be numbered anew: sessions that were long enough would fall apart.
 
     Raises:
       JaxrecError: nothing is left.
@@ -76,4 +77,4 @@ def frequent(
             f"items with {item} rows, sessions of {length} and users with {sessions} sessions leave nothing of "
             f"{interactions.name}; ask for less"
         )
-    return preprocess.reindex(interactions.where(kept))
+    return preprocess.reindex(interactions.where(kept)), session[kept]

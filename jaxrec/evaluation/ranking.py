@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from jaxrec.data.sequences import after
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
 from jaxrec.models import caches
@@ -29,19 +30,20 @@ def make(
     last: bool = False,
     batch_size: int | None = None,
 ) -> Callable[..., Ranking]:
-    """`count(params, sequences, past=None, train=None) -> Ranking` of the N sequences, jitted; add those of several
-    buckets.
+    """`count(params, sequences, past=None, history=None, before=None) -> Ranking` of the N sequences, jitted; add those
+    of several buckets.
 
     Args:
       states: (params, item [B, T], feedback, mask) -> [B, T, D], the state after each item from those up to it.
-      scores: (params, states [R, D]) -> [R, A].
-      context: (params, train, user [B]) -> [B, ...], what `states` is handed of each row's user beside the row; `train`
-        is then needed.
+      scores: (params, states [R, D]) -> [R, A]; of 32 MB at once, whatever the length of a sequence.
+      context: (params, history, user [B]) -> [B, ...], what `states` is handed of each row's user beside the row;
+        `history`, sequences by user and time, is then needed.
       last: rank the last item of each row alone (leave-one-out), not every item after the first.
-      batch_size: sequences at once; by default as many as keep their scores within 32 MB, on a CPU no more than it
-        encodes well at once.
+      batch_size: sequences at once; by default as many as have their scores in 32 MB, on a CPU no more than it encodes
+        well at once.
 
-    `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`).
+    `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`), and
+    `before` rows [N, H] that a model sees in front of each sequence and is not measured on (`data.sequences.before`).
 
     Raises:
       JaxrecError: a k that is no rank.
@@ -51,30 +53,44 @@ def make(
     longest = min(max(ks), num_items)
 
     def batch(
-        params: Params, train: Sequences | None, item: Array, feedback: Array, mask: Array, past: Array, user: Array
+        params: Params, history: Sequences | None, rows: Sequences, past: Array, before: Sequences | None
     ) -> Ranking:
-        known = (context(params, train, user),) if context else ()
-        places = jnp.maximum(mask.sum(1, keepdims=True) - 2, 0) if last else EVERY
-        hidden = states(params, item[:, :-1], feedback[:, :-1], mask[:, :-1], *known, places=places)
-        target, real = (take(x[:, 1:], places) for x in (item, mask))
-        scored = scores(params, hidden.reshape(-1, hidden.shape[-1]))
-        top = jax.lax.top_k(scored, longest)[1].reshape(*hidden.shape[:2], longest)
+        known = (context(params, history, rows.user),) if context else ()
+        asked = jnp.maximum(rows.mask.sum(1, keepdims=True) - 2, 0) if last else EVERY
+        target, real = (take(x[:, 1:], asked) for x in (rows.item, rows.mask))
+        places = asked
+        if before is not None:
+            places = jnp.arange(rows.item.shape[1] - 1)[None] if asked is EVERY else asked
+            rows, start = after(before, rows)
+            places = places + start[:, None]
+        item, feedback, mask = (x[:, :-1] for x in (rows.item, rows.feedback, rows.mask))
+        hidden = states(params, item, feedback, mask, *known, places=places)
+        (top,) = caches.in_chunks(
+            lambda states: (jax.lax.top_k(scores(params, states), longest)[1],),
+            (hidden.reshape(-1, hidden.shape[-1]),),
+            max(_SCORES // num_items, 1),
+        )
+        top = top.reshape(*hidden.shape[:2], longest)
         return ranking_metrics.count(top, target, real, past, ks=ks, num_items=num_items)
 
     @jax.jit
     def count(
-        params: Params, sequences: Sequences, past: Array | None = None, train: Sequences | None = None
+        params: Params,
+        sequences: Sequences,
+        past: Array | None = None,
+        history: Sequences | None = None,
+        before: Sequences | None = None,
     ) -> Ranking:
         rows, length = sequences.item.shape
         past = jnp.full((rows, 1), -1) if past is None else past
-        fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(length))
+        encoded = length if before is None else length * before.item.shape[1]  # then a window for each place
+        fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(encoded))
         size = min(batch_size or fitting, rows)
         size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
-        arrays = (sequences.item, sequences.feedback, sequences.mask, past, sequences.user)
-        batches = tuple(_cut(x, size) for x in arrays)
+        batches = jax.tree.map(lambda x: _cut(x, size), (sequences, past, before))
 
-        def add(covered: Array, part: tuple[Array, ...]) -> tuple[Array, Ranking]:
-            found = batch(params, train, *part)
+        def add(covered: Array, part: tuple) -> tuple[Array, Ranking]:
+            found = batch(params, history, *part)
             return covered | found.covered, found.replace(covered=None)
 
         covered, found = jax.lax.scan(add, jnp.zeros((len(ks), num_items), bool), batches)

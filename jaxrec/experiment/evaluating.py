@@ -78,16 +78,20 @@ def measure(context: Context, name: str) -> dict[str, Any]:
     config, results, seconds, swept, sessions = context.config.stages[name], {}, {}, {}, {}
     ranked = config.environment in context.config.sequences
     wanted = context.config.sequences.get(config.environment)
-    data, spec = (context.sequences if ranked else context.text)(config.environment)
     for policy_name in config.policies:
         fitted, began = context.fitted(policy_name), time.monotonic()
+        # Sequences measured alike may be learned from otherwise, and then come with what a model needs of that.
+        learned = context.config.stages[policy_name].data
+        data, spec = context.sequences(learned) if ranked else context.text(config.environment)
         evaluator = ranks(fitted.algorithm, spec, wanted) if ranked else _without_sessions(fitted.algorithm.evaluator)
         measured = jax.jit(jax.vmap(evaluator, (0, None)))
         params = inference.ask(fitted.params, context.config.inference)
         found, each = measured(params, data)
         results[policy_name] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
         sessions[policy_name] = {metric: np.asarray(values).mean(0) for metric, values in each.items()}
-        swept[policy_name] = inference.sweep(context.config, policy_name, params, lambda p, m=measured: m(p, data)[0])
+        swept[policy_name] = inference.sweep(
+            context.config, policy_name, params, lambda p, m=measured, d=data: m(p, d)[0]
+        )
         seconds[policy_name] = time.monotonic() - began
     write_json(context.folder(name).path / "results.json", results)
     write_json(context.folder(name).path / "sweeps.json", {policy: found for policy, found in swept.items() if found})
@@ -104,9 +108,12 @@ def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Par
     count = ranking.make(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
 
     def evaluator(params: Params, data: NextItem) -> Measured:
-        parts = [count(params, *bucket, data.train) for bucket in zip(data.test, data.past, strict=True)]
+        before = data.before or (None,) * len(data.test)
+        history = data.train if data.history is None else data.history
+        buckets = zip(data.test, data.past, before, strict=True)
+        parts = [count(params, rows, past, history, first) for rows, past, first in buckets]
         joined = functools.reduce(operator.add, parts)
-        found = ranking_metrics.summary(joined, ks=config.ks, tail=spec.tail, past=True)
+        found = ranking_metrics.summary(joined, ks=config.ks, tail=spec.tail, past=config.split == "last_session")
         found = {f"ranking/{metric}": value for metric, value in found.items()}
         return found, ranking_metrics.by_session(joined, ks=config.ks)
 

@@ -69,7 +69,7 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     Raises:
       JaxrecError: an unknown choice, or filters and splits that leave nothing.
     """
-    from jaxrec.data import sequences, sessions, splits
+    from jaxrec.data import preprocess, sequences, sessions, splits
 
     choices = {
         "split": ("user", "last_session"),
@@ -83,10 +83,11 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     if not wanted.repeats:
         log = sessions.without_repeats(log)
     gap = round(60 * wanted.session_minutes) or None
-    log = sessions.frequent(log, gap=gap, item=wanted.min_item, length=wanted.min_session, sessions=wanted.min_sessions)
+    least = {"item": wanted.min_item, "length": wanted.min_session, "sessions": wanted.min_sessions}
+    log, session = sessions.frequent(log, gap=gap, **least)
     if wanted.num_users:
-        log = sessions.sample_users(log, wanted.num_users, seed=config.seed)
-    session = sessions.number(log, gap)
+        drawn = sessions.sample_users(log, wanted.num_users, seed=config.seed)
+        log, session = preprocess.reindex(log.where(drawn)), session[drawn]
     if wanted.split == "user":
         log = splits.by_user(log, test=wanted.test, validation=wanted.validation, seed=config.seed)
     else:

@@ -140,8 +140,13 @@ def rows_at_once(num_tokens: int) -> int:
 
 def in_row_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], num_tokens: int) -> tuple:
     """`encode(*rows)` over the leading axis of `rows`, `num_tokens` tokens each, `rows_at_once` at a time."""
+    return in_chunks(encode, rows, rows_at_once(num_tokens))
+
+
+def in_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], most: int) -> tuple:
+    """`encode(*rows)` over the leading axis of `rows`, at most so many rows at a time."""
     size = rows[0].shape[0]
-    count = -(-size // rows_at_once(num_tokens))
+    count = -(-size // most)
     if count == 1:
         return encode(*rows)
     width = -(-size // count)

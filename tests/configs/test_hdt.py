@@ -35,6 +35,7 @@ def test_joined_sessions_are_measured_alike(tmp_path):
     (apart, spec), (joined, other) = (context.sequences(name) for name in ("sessions", "joined"))
     jax.tree.map(np.testing.assert_array_equal, apart.test, joined.test)
     np.testing.assert_array_equal(spec.tail, other.tail)
+    assert not apart.before and any(rows.mask.any() for rows in joined.before)
     assert apart.train.mask.sum() - len(apart.train.user) < joined.train.mask.sum() - len(joined.train.user)
     assert (np.diff(apart.train.user) >= 0).all(), "the view of users' sessions needs rows in order of users"
 

@@ -130,9 +130,13 @@ def test_frequent_items_sessions_and_users_by_hand(seed):
     cut = [(u, rows) for u, rows in cut if len(rows) >= 3]
     users = {u for u, _ in cut if sum(u == v for v, _ in cut) >= 2}
     expected = sorted(r for u, rows in cut if u in users for r in rows)
-    kept = sessions.frequent(data, gap=1800, item=15, length=3, sessions=2)
+    kept, session = sessions.frequent(data, gap=1800, item=15, length=3, sessions=2)
     assert kept.feedback.tolist() == data.feedback[expected].tolist() and 0 < len(expected) < 400
     assert (kept.item_ids[kept.item] == data.item[expected]).all() and kept.num_users == len(users)
+    found = {tuple(np.flatnonzero(session == number)) for number in np.unique(session)}
+    place = {row: n for n, row in enumerate(expected)}
+    assert found == {tuple(sorted(place[r] for r in rows)) for u, rows in cut if u in users}, "sessions as cut before"
+    assert len(found) < len(np.unique(sessions.number(kept, 1800))), "numbered anew, dropped items would split some"
     with pytest.raises(JaxrecError, match="leave nothing"):
         sessions.frequent(data, sessions=500)
 
@@ -145,11 +149,9 @@ def test_repeats_in_a_row_go_but_not_those_with_something_between():
 
 def test_sampled_users_come_with_all_their_rows():
     data = random_log(0)
-    drawn = sessions.sample_users(data, 4, seed=1)
-    assert drawn.num_users == 4
-    for new, old in enumerate(drawn.user_ids):
-        assert drawn.feedback[drawn.user == new].tolist() == data.feedback[data.user == old].tolist()
-    assert sessions.sample_users(data, 4, seed=2).user_ids.tolist() != drawn.user_ids.tolist()
+    drawn, others = (sessions.sample_users(data, 4, seed=seed) for seed in (1, 2))
+    users = set(data.user[drawn].tolist())
+    assert len(users) == 4 and (drawn == np.isin(data.user, list(users))).all() and (drawn != others).any()
     with pytest.raises(JaxrecError, match="has 9 users with rows; 10 cannot be drawn"):
         sessions.sample_users(data, 10)
 
@@ -180,5 +182,35 @@ def test_the_past_is_what_the_user_had_before():
     rows = [(0, 3, 0), (0, 1, 1), (0, 3, 2), (0, 2, 3), (0, 4, 4), (1, 2, 0), (1, 0, 1)]
     data = table(rows, split)
     test = sequences.build(data, split=TEST)
-    assert sequences.past(data, test, split=TRAIN).tolist() == [[1, 3], [-1, -1]]
-    assert sequences.past(data, test, split=VALIDATION).tolist() == [[-1], [-1]]
+    assert sequences.past(data, test, splits=(TRAIN,)).tolist() == [[1, 3], [-1, -1]]
+    assert sequences.past(data, test, splits=(VALIDATION,)).tolist() == [[-1], [-1]]
+
+
+def test_what_comes_before_a_session_stands_in_front_of_it():
+    split = [TRAIN, TRAIN, TRAIN, TEST, TEST, TEST, TEST]
+    rows = [(0, 3, 0), (0, 1, 1), (0, 5, 2), (0, 2, 3), (0, 4, 4), (1, 2, 0), (1, 0, 1)]
+    data = table(rows, split)
+    test = sequences.build(data, split=TEST)
+    found = sequences.before(data, test, splits=(TRAIN, VALIDATION), length=2)
+    assert found.item.tolist() == [[1, 5], [0, 0]] and found.mask.tolist() == [[True, True], [False, False]]
+    joined, start = sequences.after(found, test)
+    assert joined.item.tolist() == [[1, 5, 2, 4], [2, 0, 0, 0]] and start.tolist() == [2, 0]
+    assert joined.mask.tolist() == [[True] * 4, [True, True, False, False]]
+    assert joined.feedback.tolist()[0] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_validation_session_is_known_when_the_one_after_it_is_measured():
+    log = random_log(2)
+    session = sessions.number(log, 1200)
+    data = splits.last_session(log, session, validation=True)
+    options = {"length": 9, "session": session, "long": "recent"}
+    tested, validated = (sequences.next_item(data, test=test, **options) for test in (TEST, VALIDATION))
+    assert validated.history is None and tested.train.mask.sum() == validated.train.mask.sum()
+    assert tested.history.mask.sum() > tested.train.mask.sum()
+    assert sum((past >= 0).sum() for past in tested.past) > sum((past >= 0).sum() for past in validated.past)
+    joined = sequences.next_item(data, test=TEST, joined=True, **options)
+    assert joined.history is None and not tested.before
+    for row, first in zip(joined.test, joined.before, strict=True):
+        for user, item, mask in zip(row.user, first.item, first.mask, strict=True):
+            known = np.flatnonzero((data.user == user) & (data.split != TEST))
+            assert item[mask].tolist() == data.item[known[np.argsort(data.time[known], kind="stable")]][-9:].tolist()

@@ -144,3 +144,45 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
 def test_ranks_below_one_are_refused():
     with pytest.raises(JaxrecError, match=r"from 1 upward; found \(0, 5\)"):
         ranking.make(None, None, num_items=4, ks=(0, 5))
+
+
+def met(params, item, feedback, mask, places):
+    """A model of whatever was met so far: [B, P, A]."""
+    seen = jnp.cumsum(jax.nn.one_hot(item, params.shape[0]) * mask[..., None], axis=1) @ params
+    return take(seen, places)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_what_comes_before_is_seen_and_not_measured(last):
+    rng, num_items = np.random.default_rng(0), 7
+    params = jnp.asarray(rng.normal(size=(num_items, num_items)))
+    lengths, sizes = np.array([3, 0, 5, 1]), np.array([4, 3, 2, 1]) if last else np.array([2, 2, 2, 2])
+
+    def filled(width: int, size: np.ndarray) -> Sequences:
+        item = rng.integers(0, num_items, (4, width))
+        return Sequences(item, np.ones((4, width)), np.arange(width)[None] < size[:, None], np.arange(4))
+
+    first, rows = filled(5, lengths), filled(4, sizes)
+    item = [[*a[:m], *b[:n]] for a, m, b, n in zip(first.item, lengths, rows.item, sizes, strict=True)]
+    whole = Sequences(
+        jnp.array([[*row, *[0] * (9 - len(row))] for row in item]), jnp.ones((4, 9)),
+        np.arange(9)[None] < (lengths + sizes)[:, None], jnp.arange(4),
+    )  # fmt: skip
+    last_of = ranking.make(met, lambda params, states: states, num_items=num_items, ks=(2, 4), last=True)
+    count = ranking.make(met, lambda params, states: states, num_items=num_items, ks=(2, 4), last=last, batch_size=3)
+    found, expected = count(params, rows, before=first), last_of(params, whole)
+    measured = sizes > 1
+    assert (found.targets == measured).all() and measured.any()
+    np.testing.assert_array_equal(found.hit[measured], expected.hit[measured])
+    np.testing.assert_allclose(found.gain[measured], expected.gain[measured])
+
+
+def test_a_long_sequence_has_no_score_for_every_place_at_once():
+    num_items, length = 20_000, 2_000
+    count = ranking.make(
+        lambda params, item, feedback, mask, places: params[item], lambda params, states: states @ params.T,
+        num_items=num_items,
+    )  # fmt: skip
+    row = Sequences(jnp.zeros((1, length), jnp.int32), jnp.ones((1, length)), jnp.ones((1, length), bool), jnp.zeros(1))
+    compiled = count.lower(jnp.zeros((num_items, 4)), row).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 100 << 20 < 4 * length * num_items

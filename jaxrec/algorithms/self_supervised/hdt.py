@@ -126,13 +126,13 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             found = supervised.loss({"output": params["action"]}, hidden, item[:, 1:], mask[:, 1:])
             terms["action"] = config.action_weight * found
             if "uxp" in config.objectives:
-                target = unexpected.inside(jnp.take(params["given"]["vectors"], item[:, :-1], 0), mask[:, 1:])
+                target = unexpected.inside(jnp.take(params["given"]["vectors"], item, 0), mask)[:, :-1]
                 terms["returns"] = config.return_weight * sequence.masked_mean((predicted - target) ** 2, mask[:, 1:])
         return terms, {}
 
-    def context(params: Params, train: Sequences, user: Array) -> Array:
-        """[B, 2 D], the goal return and the goal state of the session that follows those in train."""
-        carry, _ = walk(params, sequences.sessions_of(train, user, config.num_sessions))
+    def context(params: Params, history: Sequences, user: Array) -> Array:
+        """[B, 2 D], the goal return and the goal state of the session that follows those in the history."""
+        carry, _ = walk(params, sequences.sessions_of(history, user, config.num_sessions))
         goal_return, goal, _ = _inter(inter, params, carry)
         return jnp.concatenate([goal_return, goal], -1)
 

@@ -39,7 +39,11 @@ def nothing_met(batch_size: int, size: int) -> Met:
 
 
 def inside(vectors: Array, mask: Array) -> Array:
-    """[..., T], how much more unlike each other a session's items become after step t (T 5.8); 0 at the last one."""
+    """[..., T], how much more unlike each other a session's items become after step t (T 5.8); 0 at the last one.
+
+    Args:
+      vectors: float32 [..., T, E] of length 1 or 0, of all the session's items. mask: bool [..., T], a prefix.
+    """
     unlike = 1.0 - returns.similarity(vectors, mask)
     last = jnp.maximum(mask.sum(-1, keepdims=True) - 1, 0)
     return jnp.where(mask, jnp.take_along_axis(unlike, last, axis=-1) - unlike, 0.0)

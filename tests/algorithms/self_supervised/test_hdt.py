@@ -118,8 +118,8 @@ def test_the_loss_of_two_sessions_by_hand():
     np.testing.assert_allclose(metrics["loss/next_item"], -np.log(2 / 6 * 3 / 6 * 2 / 6 * 1 / 6) / 4, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/action"], -2 * np.log(1 / 4 * 2 / 4 * 1 / 4 * 1 / 4) / 4, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/goal"], -3 * np.log(2 / 4 * 1 / 4) / 2, rtol=1e-5)
-    # dis of right; right, up; right, up, left: 0, 1, 1 + 1/3; of the second session's only step 0
-    expected = [(4 / 3 - 0.5) ** 2, (1 / 3 - 0.5) ** 2, 0.25, 0.25]
+    # dis of right; right, up; right, up, left; the whole session: 0, 1, 1 + 1/3, 1; of the second session: 0, 1
+    expected = [(1 - 0.5) ** 2, (0 - 0.5) ** 2, (-1 / 3 - 0.5) ** 2, (1 - 0.5) ** 2]
     np.testing.assert_allclose(metrics["loss/returns"], 0.5 * np.mean(expected), rtol=1e-5)
 
 
