@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 
 from jaxrec.models import caches, start_caches
+from jaxrec.models.history import EVERY, Places
 
 Array = jax.Array
 
@@ -15,6 +16,7 @@ Array = jax.Array
 class Backbone(nn.Module):
     """`backbone(embeddings [B, L, D], attention_mask [B|1, L, L] | None) -> hidden [B, L, D]`, normed at the end.
 
+    Of tokens `read` alone, [B, P, D], where some are named: the last block then leaves out what the others would cost.
     A mask says exactly who sees whom (causality included) and None means causal. A token that sees nobody gets a
     finite, meaningless output. Dropout falls on the embeddings and on what blocks add to the residual stream;
     attention weights are not dropped, because the fused kernels cannot.
@@ -30,11 +32,18 @@ class Backbone(nn.Module):
         """`num_layers`, `num_heads` (of keys) and `head_size`."""
         raise NotImplementedError
 
-    def __call__(self, embeddings: Array, attention_mask: Array | None = None, deterministic: bool = True) -> Array:
+    def __call__(
+        self,
+        embeddings: Array,
+        attention_mask: Array | None = None,
+        deterministic: bool = True,
+        read: Places = EVERY,
+    ) -> Array:
         hidden = self.embedding_dropout(embeddings.astype(self.dtype), deterministic)
-        for block in self.blocks:
+        *lower, last = self.blocks
+        for block in lower:
             hidden = block(hidden, attention_mask, deterministic)
-        return self.norm(hidden)
+        return self.norm(last(hidden, attention_mask, deterministic, read))
 
     def suffixes(
         self, embeddings: Array, valid: Array, *, lengths: tuple[int, ...], num_last: int = 1

@@ -9,6 +9,7 @@ from flax import struct
 from jaxrec.types import Array, JaxrecError, Observation
 
 EVERY = "every"  # all places of a window
+Places = jax.Array | tuple[slice, ...] | str  # int32 [..., P], slices one after the other, or EVERY
 
 
 @struct.dataclass
@@ -73,9 +74,12 @@ def earlier(values: Array, steps: int) -> Array:
     return jnp.pad(kept, [(0, 0)] * (values.ndim - 2) + [(min(steps, window), 0), (0, 0)])
 
 
-def take(values: Array, places: Array | str) -> Array:
-    """[..., P, ...] of values [..., W, ...] at places int32 [..., P], or all of them at `EVERY`."""
+def take(values: Array, places: Places) -> Array:
+    """[..., P, ...] of values [..., W, ...] at places int32 [..., P], or all of them at `EVERY`; of values [B, W, ...]
+    also those of some slices, one after the other."""
     if isinstance(places, str):
         return values
+    if isinstance(places, tuple):
+        return jnp.concatenate([values[:, chosen] for chosen in places], axis=1)
     index = places.reshape(*places.shape, *[1] * (values.ndim - places.ndim))
     return jnp.take_along_axis(values, index, axis=places.ndim - 1)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
+from jaxrec.models.history import EVERY, Places, take
 
 Array = jax.Array
 
@@ -63,8 +64,13 @@ class Block(nn.Module):
         expanded = nn.gelu(self.expand(self.mlp_norm(hidden)), approximate=True)
         return hidden + self.residual_dropout(self.contract(expanded), deterministic)
 
-    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True) -> Array:
+    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Places = EVERY) -> Array:
+        """[B, L, D] -> [B, L, D], or [B, P, D] of the tokens read."""
         keys, values = self.context(hidden)
+        if read is not EVERY:
+            mask = jnp.tri(hidden.shape[1], dtype=bool)[None] if mask is None else mask
+            every = mask if isinstance(read, tuple) else jnp.broadcast_to(mask, (len(hidden), *mask.shape[1:]))
+            hidden, mask = take(hidden, read), take(every, read)
         return self.merge(hidden, attend(self.queries(hidden), keys, values, mask), deterministic)
 
 

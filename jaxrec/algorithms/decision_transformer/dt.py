@@ -66,7 +66,7 @@ class Network(nn.Module):
 
     def features(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
         """What each step's action is read from, [B, T, D], from its tokens, each [B, T, D]."""
-        return self.backbone(interleave(returns, states, actions), None, deterministic)[:, 1::3]
+        return self.backbone(interleave(returns, states, actions), None, deterministic, (slice(1, None, 3),))
 
     def read(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
         """The output at each step from its tokens."""

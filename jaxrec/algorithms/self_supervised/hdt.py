@@ -142,14 +142,18 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         """A window for each place, because the novelty that is asked for differs from place to place."""
 
         def one(item: Array, feedback: Array, mask: Array, known: Array) -> tuple[Array, ...]:
-            rows = encoder.apply({"params": params["encoder"]}, item, feedback, mask, at=EVERY, joined=known[:, width:])
-            found, action = rows, jnp.roll(item, -1, axis=1)
-            if config.intra:
-                novel = jnp.take(params["given"]["tail"], action)
-                asked = returns.asked(mask, novel, None, {"ahead": 0.0, "epsilon": 0.0})["nov"]
-                hidden, _ = intra.apply({"params": params["intra"]}, known[:, :width], asked, rows, action)
-                found = jnp.concatenate([rows, hidden], -1)
-            return (take(found, jnp.maximum(mask.sum(1) - 1, 0)[:, None])[:, 0],)
+            last = jnp.maximum(mask.sum(1) - 1, 0)
+            needed = EVERY if config.intra else last[:, None]
+            rows = encoder.apply(
+                {"params": params["encoder"]}, item, feedback, mask, at=needed, joined=known[:, width:]
+            )
+            if not config.intra:
+                return (rows[:, 0],)
+            action = jnp.roll(item, -1, axis=1)
+            novel = jnp.take(params["given"]["tail"], action)
+            asked = returns.asked(mask, novel, None, {"ahead": 0.0, "epsilon": 0.0})["nov"]
+            hidden = intra.apply({"params": params["intra"]}, known[:, :width], asked, rows, action, last, method="at")
+            return (jnp.concatenate([take(rows, last[:, None])[:, 0], hidden], -1),)
 
         windows = prefixes(length, item, feedback, mask, places)
         shape = windows[0].shape[:2]

@@ -72,8 +72,16 @@ class IntraDT(nn.Module):
 
     def read(self, tokens: list[Array], deterministic: bool = True) -> tuple[Array, Array]:
         """What actions are read from [B, T, D], and the predicted unexpected returns [B, T]."""
-        hidden, each = self.backbone(interleave(*tokens), None, deterministic), len(tokens)
-        return hidden[:, each - 2 :: each], self.return_head(hidden[:, 0::each])[..., 0]
+        each = len(tokens)
+        places = (slice(0, None, each), slice(each - 2, None, each))
+        goal, state = jnp.split(self.backbone(interleave(*tokens), None, deterministic, places), 2, axis=1)
+        return state, self.return_head(goal)[..., 0]
+
+    def at(self, goal_return: Array, novelty: Array, state: Array, action: Array, step: Array) -> Array:
+        """[B, D], what the action of one step [B] of each row is read from."""
+        tokens = self.tokens(goal_return, novelty, state, action)
+        place = (step + 1) * len(tokens) - 2
+        return self.backbone(interleave(*tokens), read=place[:, None])[:, 0]
 
     def __call__(self, goal_return: Array, novelty: Array, state: Array, action: Array, deterministic: bool = True):
         return self.read(self.tokens(goal_return, novelty, state, action), deterministic)

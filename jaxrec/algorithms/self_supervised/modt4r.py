@@ -106,10 +106,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
         def one(item: Array, feedback: Array, mask: Array) -> tuple[Array, ...]:
             state, action = encode(params, item, feedback, mask), jnp.roll(item, -1, axis=1)
-            asked = returns.asked(mask, *_known(params, item, action), params["inference"])
-            read, _ = motrans.apply({"params": params["motrans"]}, state, item, action, _stacked(config, asked))
-            found = jnp.concatenate([read, state], -1) if has_head else read
-            return (take(found, jnp.maximum(mask.sum(1) - 1, 0)[:, None])[:, 0],)
+            asked = _stacked(config, returns.asked(mask, *_known(params, item, action), params["inference"]))
+            last = jnp.maximum(mask.sum(1) - 1, 0)
+            read = motrans.apply({"params": params["motrans"]}, state, item, action, asked, last, method="at")
+            return (jnp.concatenate([read, take(state, last[:, None])[:, 0]], -1) if has_head else read,)
 
         windows = prefixes(length, item, feedback, mask, places)
         tokens = length * (2 + len(config.objectives))

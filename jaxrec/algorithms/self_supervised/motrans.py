@@ -55,10 +55,19 @@ class MoTrans(nn.Module):
 
     def read(self, tokens: list[Array], deterministic: bool = True) -> tuple[Array, Array | None]:
         """From tokens, each [B, T, D]: what actions are read from [B, T, D], and predicted returns [B, T, O]."""
-        hidden = self.backbone(interleave(*tokens), None, deterministic)
         each = len(tokens)
-        before_action = hidden[:, each - 2 :: each]
-        return before_action, None if self.return_first else self.return_head(hidden[:, 0::each])
+        before_action, state = slice(each - 2, None, each), slice(0, None, each)
+        if self.return_first:
+            return self.backbone(interleave(*tokens), None, deterministic, (before_action,)), None
+        hidden = self.backbone(interleave(*tokens), None, deterministic, (before_action, state))
+        action, state = jnp.split(hidden, 2, axis=1)
+        return action, self.return_head(state)
+
+    def at(self, encoded: Array | None, item: Array, action: Array, returns: Array, step: Array) -> Array:
+        """[B, D], what the action of one step [B] of each row is read from."""
+        tokens = self.tokens(encoded, item, action, returns)
+        place = (step + 1) * len(tokens) - 2
+        return self.backbone(interleave(*tokens), read=place[:, None])[:, 0]
 
     def __call__(
         self, encoded: Array | None, item: Array, action: Array, returns: Array, deterministic: bool = True

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from jaxrec.models import caches
 from jaxrec.models.encoders.interactions import InteractionEmbedding
-from jaxrec.models.history import take
 from jaxrec.models.transformer import Block, attend
 
 
@@ -56,6 +55,4 @@ def _after(
     *lower, last = blocks
     for block in lower:
         hidden = block(hidden, visible)
-    keys, values = last.context(hidden)
-    hidden, visible = take(hidden, places), take(visible, places)
-    return norm(last.merge(hidden, attend(last.queries(hidden), keys, values, visible)))
+    return norm(last(hidden, visible, read=places))
