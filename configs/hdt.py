@@ -195,7 +195,8 @@ def embedded(config: ConfigDict) -> None:
     """A generated world's log: tastes drift from week to week, a session a week."""
     config.data.options = GENERATED
     sessions(config, length=20, min_session=3, min_sessions=3)
-    stages(config, num_steps=400, batch_size=16, normal_batch_size=128, learning_rate=3e-3)
+    # Users have seven sessions to learn from.
+    stages(config, num_steps=400, batch_size=16, normal_batch_size=128, num_sessions=7, learning_rate=3e-3)
 
 
 def album(config: ConfigDict) -> None:
