@@ -48,16 +48,18 @@ def next_item(
     those to be measured on stay apart, but with what comes before them (T 5.4.1: inputs are historical sessions and
     the current one)."""
     known = (TRAIN, VALIDATION) if test == TEST else (TRAIN,)
+    options = {"length": length, "long": long, "session": None if joined else session}
+    # Built first, for it refuses lengths below 2: those from 0 down the loop would double for ever.
+    train = build(interactions, split=TRAIN, **options)
     held = build(interactions, split=test, session=session)
     bounds = [length]
     while bounds[-1] < held.item.shape[1]:
         bounds.append(min(2 * bounds[-1], held.item.shape[1]))
     buckets = tuple(bucketed(held, bounds))
     seen = interactions.item[interactions.split == TRAIN]
-    options = {"length": length, "long": long, "session": None if joined else session}
     validated = not joined and test == TEST and (interactions.split == VALIDATION).any()
     return NextItem(
-        train=build(interactions, split=TRAIN, **options),
+        train=train,
         test=buckets,
         past=tuple(past(interactions, bucket, splits=known) for bucket in buckets),
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),

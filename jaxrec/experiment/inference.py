@@ -13,9 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.types import JaxrecError, Params
 
 ROLE = "inference"
+_SWEPT = {
+    "at": ranges.several(ranges.FINITE, "one or more finite numbers"),
+    "policies": ranges.several(ranges.Range("a name", bool), "the names of one or more policies"),
+}
 Metrics = Mapping[str, Any]
 
 
@@ -46,10 +51,11 @@ def _now(config: ConfigDict, option: str) -> list[float]:
 
 
 def check(config: ConfigDict, name: str) -> None:
-    """Every option that is asked for at evaluation stage `name` is one of a policy there.
+    """Every option that is asked for at evaluation stage `name` is one of a policy there, and finite.
 
     Raises:
-      JaxrecError: it is not, or a sweep names a policy that is not evaluated or has no such option.
+      JaxrecError: it is not, or a sweep has no values, or names no policy, or one that is not evaluated or has no such
+        option.
     """
     policies = config.stages[name].policies
     known = {policy: set(config.stages[policy].algorithm.get(ROLE, ())) for policy in policies}
@@ -57,7 +63,9 @@ def check(config: ConfigDict, name: str) -> None:
     for option in config.inference:
         if option not in every:
             raise JaxrecError(f"inference.{option} is asked of no policy of stage {name!r}; theirs are {every}")
+    ranges.check("inference.", config.inference, dict.fromkeys(config.inference, ranges.FINITE))
     for sweep_name, wanted in config.sweeps.items():
+        ranges.check(f"sweeps.{sweep_name}.", wanted, _SWEPT)
         for policy in wanted.policies:
             if wanted.option not in known.get(policy, ()):
                 raise JaxrecError(

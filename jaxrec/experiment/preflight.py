@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.environments import modes
 from jaxrec.experiment import fitting, inference, problem
 from jaxrec.experiment.context import Context, backbone_stage, check_stages, user_models
@@ -107,9 +108,8 @@ def _check_ranked(context: Context, name: str) -> None:
         algorithm = problem.make_algorithm(context.algorithm_config(fitted), _fit_spec(context, fitted))
         if algorithm.ranker is None:
             raise JaxrecError(f"stage {name!r}: {policy!r} is no next-item model, so it ranks no sequences")
-    ks = context.config.sequences[stage.environment].ks
-    if min(ks, default=0) < 1:
-        raise JaxrecError(f"sequences.{stage.environment}.ks {tuple(ks)} must be whole numbers from 1 upward")
+    sequences = context.config.sequences[stage.environment]
+    ranges.check(f"sequences.{stage.environment}.", sequences, {"ks": ranges.COUNTS})
 
 
 def _measured_alike(sequences: ConfigDict, learned: str, measured: str) -> bool:

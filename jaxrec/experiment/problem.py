@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.types import TEST, TRAIN, VALIDATION, Algorithm, Interactions, JaxrecError, Spec, Trajectories
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     """
     from jaxrec.data import preprocess, sequences, sessions, splits
 
+    _check_ranges(wanted)
     choices = {
         "split": ("user", "last_session"),
         "held_out": ("test", "validation"),
@@ -99,6 +101,15 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
     tail = sequences.tail(data.popularity, wanted.head)
     return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail)
+
+
+def _check_ranges(sequences: ConfigDict) -> None:
+    """Raises JaxrecError at a number of sequences' config that filters, splits or rows cannot have."""
+    whole = ("min_item", "min_session", "min_sessions", "num_users")
+    shares = ("test", "validation", "head")
+    wanted = dict.fromkeys(whole, ranges.WHOLE) | dict.fromkeys(shares, ranges.BELOW_ONE)
+    wanted |= {"length": ranges.COUNT, "session_minutes": ranges.NOT_NEGATIVE}
+    ranges.check("sequences.", sequences, wanted)
 
 
 def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:

@@ -6,18 +6,36 @@ behind the same call; what both offer stands in `backbone`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxrec import ranges
 from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 from jaxrec.models.history import EVERY, Places, take
+from jaxrec.types import JaxrecError
 
 Array = jax.Array
+
+RANGES = {
+    "width": ranges.COUNT,
+    "num_layers": ranges.COUNT,
+    "num_heads": ranges.COUNT,
+    "dropout": ranges.BELOW_ONE,
+}
+
+
+def check(prefix: str, options: Mapping[str, Any]) -> None:
+    """Raises JaxrecError where options of the names in `RANGES`, width and heads among them, make no transformer."""
+    ranges.check(prefix, options, RANGES)
+    width, num_heads = options["width"], options["num_heads"]
+    if width % num_heads:
+        raise JaxrecError(f"{prefix}width {width} does not split into {num_heads} heads: change either")
 
 
 class Block(nn.Module):

@@ -8,8 +8,20 @@ from collections.abc import Callable, Mapping
 import optax
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.types import JaxrecError
 
+_RANGES = {
+    "learning_rate": ranges.NOT_NEGATIVE,
+    "b1": ranges.BELOW_ONE,
+    "b2": ranges.BELOW_ONE,
+    "eps": ranges.NOT_NEGATIVE,
+    "weight_decay": ranges.NOT_NEGATIVE,
+    "clip_norm": ranges.NOT_NEGATIVE,
+    "warmup_steps": ranges.WHOLE,
+    "decay_steps": ranges.WHOLE,
+    "every": ranges.COUNT,
+}
 _SCALERS: dict[str, Callable[[ConfigDict], optax.GradientTransformation]] = {
     "adam": lambda c: optax.scale_by_adam(b1=c.b1, b2=c.b2, eps=c.eps),
     "rmsprop": lambda c: optax.scale_by_rms(decay=c.b2, eps=c.eps),
@@ -57,12 +69,11 @@ def schedule(config: ConfigDict) -> optax.Schedule:
 def _group(config: ConfigDict) -> optax.GradientTransformation:
     if config.name not in _SCALERS:
         raise JaxrecError(f"optimizer.name {config.name!r} is unknown; choose one of {sorted(_SCALERS)}")
+    ranges.check("optimizer.", config, _RANGES)
     steps = [_SCALERS[config.name](config)]
     if config.weight_decay:
         steps.append(optax.add_decayed_weights(config.weight_decay, mask=_matrices))
     taken = optax.chain(*steps, optax.scale_by_learning_rate(schedule(config)))
-    if config.every < 1:
-        raise JaxrecError(f"optimizer.every is {config.every}; set it to 1 (each update) or more")
     if config.every == 1:
         return taken
     return optax.conditionally_mask(taken, lambda update: (update + 1) % config.every == 0)

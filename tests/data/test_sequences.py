@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -120,6 +122,13 @@ def test_what_cannot_be_built_is_refused():
         sequences.build(random_log(0), length=1)
     with pytest.raises(JaxrecError, match="no session of interactions has 2 rows"):
         sequences.build(table([(0, 1, 0), (1, 1, 0)]))
+
+
+@pytest.mark.parametrize("length", [1, 0, -1])
+def test_a_length_that_cannot_be_ends_at_once(length):
+    split = np.where(np.arange(400) % 2, TEST, TRAIN)
+    with pytest.raises(JaxrecError, match=f"length {length} hold nothing to predict"):
+        sequences.next_item(dataclasses.replace(random_log(0), split=split), length=length, test=TEST)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -56,3 +56,21 @@ def test_an_option_that_no_policy_has_is_named():
     with pytest.raises(JaxrecError, match=r"sweeps.curve asks 'sasrec' for 'diversity'.*\['modt4r'\]"):
         inference.check(made, "evaluation")
     inference.check(config(diversity=2.0), "evaluation")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "much"])
+def test_what_is_asked_must_be_finite(value):
+    with pytest.raises(JaxrecError, match=f"inference.diversity is '?{value}'?: set it to a finite number"):
+        inference.check(config(diversity=value), "evaluation")
+    made = config()
+    made.sweeps.curve = defaults.sweep("diversity", ("modt4r",), (0.0, value))
+    with pytest.raises(JaxrecError, match=r"sweeps.curve.at is \(0.0, .*: set it to one or more finite numbers"):
+        inference.check(made, "evaluation")
+
+
+def test_a_sweep_of_nothing_is_refused():
+    for policies, at, message in ((("modt4r",), (), "at is"), ((), (1.0,), "policies is")):
+        made = config()
+        made.sweeps.curve = defaults.sweep("diversity", policies, at)
+        with pytest.raises(JaxrecError, match=rf"sweeps.curve.{message} \(\): set it to"):
+            inference.check(made, "evaluation")

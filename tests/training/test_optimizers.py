@@ -63,6 +63,24 @@ def test_a_group_that_steps_at_every_second_update_drops_those_between():
         optimizers.make(_config(every=0))
 
 
+@pytest.mark.parametrize(
+    ("leaf", "value"),
+    [
+        ("learning_rate", float("nan")),
+        ("learning_rate", -1e-3),
+        ("b1", 1.0),
+        ("eps", -1.0),
+        ("weight_decay", float("inf")),
+        ("clip_norm", -1.0),
+        ("decay_steps", -1),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(leaf, value):
+    for where in ({leaf: value}, {"groups": {"all": {"pattern": ".*", leaf: value}}}):
+        with pytest.raises(JaxrecError, match=f"optimizer.{leaf} is {value}: set it to"):
+            optimizers.make(_config(**where))
+
+
 def test_unknown_optimizer_is_named():
     with pytest.raises(JaxrecError, match="'adamax' is unknown"):
         optimizers.make(_config(name="adamax"))

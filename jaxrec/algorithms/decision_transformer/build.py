@@ -12,7 +12,7 @@ from jaxrec.algorithms.decision_transformer.tokens import Tokens
 from jaxrec.algorithms.language import prior
 from jaxrec.data import views
 from jaxrec.data.views import Windows
-from jaxrec.models import encoders
+from jaxrec.models import encoders, transformer
 from jaxrec.models import history as histories
 from jaxrec.models.transformer import Transformer
 from jaxrec.types import Array, JaxrecError, Params, Spec, Trajectories
@@ -24,8 +24,7 @@ def check(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError on settings that cannot work, before anything is compiled."""
     if config.embedding not in EMBEDDING_LAYERS:
         raise JaxrecError(f"algorithm.embedding is {config.embedding!r}: choose one of {sorted(EMBEDDING_LAYERS)}")
-    if config.width % config.num_heads:
-        raise JaxrecError(f"algorithm.width {config.width} does not split into {config.num_heads} heads: change either")
+    transformer.check("algorithm.", config)
     histories.check_window("algorithm.context_length", config.context_length, spec.max_turn)
     if spec.sees_history:
         histories.check_window("algorithm.state_window", config.state_window, spec.max_turn)

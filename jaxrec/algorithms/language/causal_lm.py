@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.language import prior
 from jaxrec.algorithms.language.objectives import negative_log_likelihood
 from jaxrec.data import text
+from jaxrec.models import transformer
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import weights
 from jaxrec.models.language.decoder import Decoder
@@ -82,10 +83,7 @@ def make_decoder(config: ConfigDict, spec: Spec) -> Decoder:
         decoder = prior.decoder(config)
         fits(decoder, spec)
     else:
-        if config.width % config.num_heads:
-            raise JaxrecError(
-                f"algorithm.width {config.width} does not split into {config.num_heads} heads: change either"
-            )
+        transformer.check("algorithm.", config)
         shape = {leaf: config[leaf] for leaf in ("width", "num_layers", "num_heads")}
         shape |= {"vocab_size": spec.vocabulary, "max_positions": config.context_length}
         decoder = Decoder(decoder_config.gpt2(**shape), dropout=config.dropout)

@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import returns, supervised, unexpected
 from jaxrec.algorithms.self_supervised.hierarchy import InterDT, InterGRU, IntraDT
 from jaxrec.algorithms.self_supervised.prefixes import prefixes
 from jaxrec.data import sequences
 from jaxrec.data.sequences import Sessions
 from jaxrec.losses import sequence
-from jaxrec.models import caches, encoders
+from jaxrec.models import caches, encoders, transformer
 from jaxrec.models.history import EVERY, take
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import learner, optimizers, sources
@@ -173,14 +174,15 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
 def check(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError on settings that cannot work."""
+    supervised.check(config, spec)
+    transformer.check("algorithm.", config)
+    ranges.check("algorithm.", config, {"num_sessions": ranges.COUNT})
     if config.inter not in INTER:
         raise JaxrecError(f"algorithm.inter {config.inter!r} is unknown; choose one of {', '.join(INTER)}")
     if config.intra and config.inter != "dt":
         raise JaxrecError("algorithm.intra needs the goal return of algorithm.inter 'dt'; set one of the two")
     if any(name not in INTRA for name in config.objectives):
         raise JaxrecError(f"algorithm.objectives {tuple(config.objectives)}: take some of {', '.join(INTRA)}")
-    if spec.max_turn < 2 or config.num_sessions < 1:
-        raise JaxrecError(f"{config.num_sessions} sessions of {spec.max_turn} items: 1 and 2 are the least")
     if spec.tail is None or spec.vectors is None:
         raise JaxrecError("sessions need the popular items and item vectors; set the stage's vectors to a fit stage")
 

@@ -13,12 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import returns, supervised
 from jaxrec.algorithms.self_supervised.motrans import STATES, MoTrans
 from jaxrec.algorithms.self_supervised.prefixes import prefixes
 from jaxrec.data import sequences
 from jaxrec.losses import sequence
-from jaxrec.models import caches
+from jaxrec.models import caches, transformer
 from jaxrec.models.history import EVERY, History, take
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import learner, optimizers, sources
@@ -131,6 +132,9 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
 def check(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError on settings that cannot work."""
+    supervised.check(config, spec)
+    transformer.check("algorithm.", config)
+    ranges.check("algorithm.inference.", config.inference, dict.fromkeys(config.inference, ranges.FINITE))
     if config.states not in STATES:
         raise JaxrecError(f"algorithm.states {config.states!r} is unknown; choose one of {', '.join(STATES)}")
     unknown = [name for name in config.objectives if name not in returns.OBJECTIVES]
@@ -138,10 +142,6 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError(
             f"algorithm.objectives {tuple(config.objectives)}: take some of {', '.join(returns.OBJECTIVES)}, each once"
         )
-    if spec.max_turn < 2:
-        raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict; ask for at least 2")
-    if config.width % config.num_heads:
-        raise JaxrecError(f"algorithm.width {config.width} does not split into {config.num_heads} heads: change either")
     if "nov" in config.objectives and spec.tail is None:
         raise JaxrecError("the novelty return needs to know which items are popular; learn from sequences")
     if "div" in config.objectives and spec.vectors is None:

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import supervised
 from jaxrec.losses import catalogue
 from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
-from jaxrec.types import Algorithm, Array, JaxrecError, Params, Sequences, Spec
+from jaxrec.types import Algorithm, Array, Params, Sequences, Spec
 
 item_vectors = supervised.item_vectors
 
@@ -26,8 +27,7 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Learns from `data.sequences.NextItem` with rows of `spec.max_turn` items; raises JaxrecError on bad settings."""
-    if config.num_negatives < 0:
-        raise JaxrecError(f"algorithm.num_negatives is {config.num_negatives}; 0 takes the whole catalogue")
+    ranges.check("algorithm.", config, {"num_negatives": ranges.WHOLE})
     model = supervised.build(config, spec)
 
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import double
 from jaxrec.algorithms.self_supervised.transitions import Transitions
 from jaxrec.losses import sequence
@@ -22,9 +23,10 @@ def defaults() -> ConfigDict:
 
 def check(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError where a reward cannot be told, or the weights are not one per objective."""
-    if len(config.weights) != len(OBJECTIVES) or min(config.weights) < 0:
+    if len(config.weights) != len(OBJECTIVES) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
         raise JaxrecError(
-            f"algorithm.weights {tuple(config.weights)} must be one of 0 or more for each of {', '.join(OBJECTIVES)}"
+            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.wanted} "
+            f"for each of {', '.join(OBJECTIVES)}"
         )
     if spec.vectors is None:
         raise JaxrecError("the diversity reward needs item vectors: name a next-item model's fit stage as `vectors`")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import double, snqn, supervised, value_terms
 from jaxrec.algorithms.self_supervised.double import Drawn
 from jaxrec.losses import sampled_actions, sequence
-from jaxrec.types import Algorithm, Array, JaxrecError, Spec
+from jaxrec.types import Algorithm, Array, Spec
 
 item_vectors = double.item_vectors
 
@@ -26,11 +27,7 @@ def defaults() -> ConfigDict:
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
     value_terms.check_negatives(config)
-    if config.warmup_steps < 0 or config.highest_advantage <= 0:
-        raise JaxrecError(
-            f"algorithm.warmup_steps {config.warmup_steps} must not be negative, "
-            f"highest_advantage {config.highest_advantage} must be above 0"
-        )
+    ranges.check("algorithm.", config, {"warmup_steps": ranges.WHOLE, "highest_advantage": ranges.POSITIVE})
 
     def terms(drawn: Drawn, key: Array, *, warm: Array):
         steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)

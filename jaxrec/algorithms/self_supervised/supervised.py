@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised.prefixes import prefixes
 from jaxrec.data import sequences
 from jaxrec.losses import catalogue
@@ -46,13 +47,20 @@ class Supervised(NamedTuple):
     scores: Callable[[Params, Array], Array]
 
 
+def check(config: ConfigDict, spec: Spec) -> None:
+    """Raises JaxrecError at what no model of sequences can work with: sizes, weights of losses, rows too short."""
+    if spec.max_turn < 2:
+        raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict: 2 are the least")
+    weights = {leaf: ranges.NOT_NEGATIVE for leaf in config if leaf.endswith("_weight")}
+    ranges.check("algorithm.", config, {"width": ranges.COUNT, "batch_size": ranges.COUNT, **weights})
+
+
 def build(config: ConfigDict, spec: Spec) -> Supervised:
     """For rows of `spec.max_turn` items, of which a state sees all but one; raises JaxrecError on bad settings."""
-    length = spec.max_turn - 1
+    check(config, spec)
     if config.targets not in ("all", "one"):
         raise JaxrecError(f"algorithm.targets {config.targets!r} is unknown; choose 'all' or 'one'")
-    if length < 1:
-        raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict: 2 are the least")
+    length = spec.max_turn - 1
     scale = max(abs(bound) for bound in spec.reward_range) or 1.0
     sizes = {"num_items": spec.num_items, "width": config.width, "feedback_scale": scale}
     encoder = encoders.make(config.encoder, **sizes, **config.encoder_options)

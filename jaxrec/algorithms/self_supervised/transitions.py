@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.types import Array, JaxrecError, Sequences
 
 REWARDS = ("feedback", "one")
@@ -38,8 +39,7 @@ def check(config: ConfigDict) -> None:
     """Raises JaxrecError where `reward` or `discount` cannot be."""
     if config.reward not in REWARDS:
         raise JaxrecError(f"algorithm.reward {config.reward!r} is unknown; choose one of {', '.join(REWARDS)}")
-    if not 0.0 <= config.discount < 1.0:
-        raise JaxrecError(f"algorithm.discount is {config.discount}; set it to 0 or more and below 1")
+    ranges.check("algorithm.", config, {"discount": ranges.BELOW_ONE})
 
 
 def of(batch: Sequences, reward: str = "feedback") -> Transitions:

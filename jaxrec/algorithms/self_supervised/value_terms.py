@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import double
 from jaxrec.algorithms.self_supervised.double import Drawn
 from jaxrec.losses import sampled_actions, sequence
 from jaxrec.losses import temporal_difference as td
-from jaxrec.types import Array, JaxrecError, Spec
+from jaxrec.types import Array, Spec
 
 
 def negative_defaults() -> ConfigDict:
@@ -27,9 +28,8 @@ def negative_defaults() -> ConfigDict:
 
 
 def check_negatives(config: ConfigDict) -> None:
-    """Raises JaxrecError where nothing would be sampled."""
-    if config.num_negatives < 1:
-        raise JaxrecError(f"algorithm.num_negatives is {config.num_negatives}; sample 1 or more")
+    """Raises JaxrecError where nothing would be sampled, or its reward is no number."""
+    ranges.check("algorithm.", config, {"num_negatives": ranges.COUNT, "negative_reward": ranges.FINITE})
 
 
 class Values(NamedTuple):

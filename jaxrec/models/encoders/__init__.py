@@ -11,28 +11,50 @@ nothing; what comes out of one is meaningless.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import flax.linen as nn
 
+from jaxrec import ranges
+from jaxrec.models import transformer
 from jaxrec.types import JaxrecError
+
+
+def names() -> list[str]:
+    """The files that hold an `Encoder`; the others hold parts."""
+    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in found if hasattr(_file(name), "Encoder")]
 
 
 def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> nn.Module:
     """The encoder of the file `name`; feedback is divided by `feedback_scale`.
 
     Raises:
-      JaxrecError: no such file, or it has no such option.
+      JaxrecError: no such file, or it has no such option, or not of that value.
     """
-    if not importlib.util.find_spec(f"{__name__}.{name}"):
-        known = ", ".join(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "interactions"))
-        raise JaxrecError(f"state encoder {name!r} does not exist: choose one of {known}")
-    module = importlib.import_module(f"{__name__}.{name}")
+    if name not in names():
+        raise JaxrecError(f"state encoder {name!r} does not exist: choose one of {', '.join(names())}")
+    encoder = _file(name).Encoder
     fields = {"num_items": num_items, "width": width, "feedback_scale": feedback_scale}
-    own = sorted(set(module.Encoder.__dataclass_fields__) - {*fields, "parent", "name"})
+    own = {o: f.default for o, f in encoder.__dataclass_fields__.items() if o not in (*fields, "parent", "name")}
     for option in options:
         if option not in own:
-            raise JaxrecError(f"state encoder {name!r} has no option {option!r}: choose one of {', '.join(own)}")
-    return module.Encoder(**fields, **options)
+            known = ", ".join(sorted(own)) or "none"
+            raise JaxrecError(f"state encoder {name!r} has no option {option!r}: choose one of {known}")
+    _check(f"state encoder {name!r}: ", width, own, {**own, **options})
+    return encoder(**fields, **options)
+
+
+def _check(prefix: str, width: int, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Every option of an encoder counts something, or several things where its default does; heads share the width."""
+    several = {option: isinstance(default, tuple) for option, default in defaults.items()}
+    ranges.check(prefix, options, {o: ranges.COUNTS if many else ranges.COUNT for o, many in several.items()})
+    if "num_heads" in options:
+        transformer.check(prefix, {**options, "width": width})
+
+
+def _file(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")

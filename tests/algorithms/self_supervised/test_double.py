@@ -217,7 +217,13 @@ def test_what_cannot_be_told_is_refused_in_one_line():
     for name, setting, message in (
         ("sqn", {"reward": "click"}, "reward 'click' is unknown"),
         ("snqn", {"num_negatives": 0}, "num_negatives is 0"),
-        ("sa2c", {"warmup_steps": -1}, "warmup_steps -1"),
+        ("snqn", {"negative_reward": float("nan")}, "negative_reward is nan"),
+        ("sa2c", {"warmup_steps": -1}, "warmup_steps is -1"),
+        ("sa2c", {"highest_advantage": float("nan")}, "highest_advantage is nan: set it to a finite number above 0"),
+        ("sqn", {"value_weight": float("nan")}, "value_weight is nan"),
+        ("sqn", {"discount": float("nan")}, "discount is nan"),
+        ("sqn", {"batch_size": 0}, "batch_size is 0"),
+        ("smorl", {"weights": (1.0, float("nan"), 1.0)}, r"weights \(1.0, nan, 1.0\) must be a finite number from 0"),
         ("sqn", {"targets": "last"}, "targets 'last' is unknown"),
     ):
         with pytest.raises(JaxrecError, match=message):

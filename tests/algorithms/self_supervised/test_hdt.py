@@ -130,3 +130,22 @@ def test_bad_settings_are_named():
         made(inter="lstm")
     with pytest.raises(JaxrecError, match="intra needs the goal return"):
         made(inter="gru")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 0}, "algorithm.width is 0"),
+        ({"batch_size": 0}, "algorithm.batch_size is 0"),
+        ({"num_sessions": 0}, "algorithm.num_sessions is 0"),
+        ({"num_heads": 3}, "algorithm.width 16 does not split into 3 heads"),
+        ({"num_layers": 0}, "algorithm.num_layers is 0"),
+        ({"dropout": 1.5}, "algorithm.dropout is 1.5: set it to 0 or more and below 1"),
+        ({"goal_weight": float("inf")}, "algorithm.goal_weight is inf"),
+        ({"action_weight": -0.5}, "algorithm.action_weight is -0.5"),
+        ({"encoder": "sasrec", "encoder_options": {"num_heads": 3}}, "'sasrec': width 16 does not split into 3 heads"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(settings, message):
+    with pytest.raises(JaxrecError, match=message):
+        made(**settings)

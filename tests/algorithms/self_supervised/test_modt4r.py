@@ -186,3 +186,23 @@ def test_bad_settings_are_named():
         made(states="none")
     made(Spec(24, ITEMS, LENGTH), objectives=("acc",))
     assert returns.OBJECTIVES == ("acc", "nov", "div")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 0}, "algorithm.width is 0"),
+        ({"batch_size": 0}, "algorithm.batch_size is 0"),
+        ({"num_heads": 0}, "algorithm.num_heads is 0"),
+        ({"num_heads": 3}, "algorithm.width 16 does not split into 3 heads"),
+        ({"num_layers": 0}, "algorithm.num_layers is 0"),
+        ({"dropout": float("nan")}, "algorithm.dropout is nan"),
+        ({"return_weight": float("nan")}, "algorithm.return_weight is nan: set it to a finite number from 0 upward"),
+        ({"state_weight": -1.0}, "algorithm.state_weight is -1.0"),
+        ({"inference": {"diversity": float("inf")}}, "algorithm.inference.diversity is inf: set it to a finite number"),
+        ({"optimizer": {"clip_norm": float("inf")}}, "optimizer.clip_norm is inf"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(settings, message):
+    with pytest.raises(JaxrecError, match=message):
+        made(**settings)

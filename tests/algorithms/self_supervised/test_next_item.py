@@ -110,3 +110,21 @@ def test_bad_settings_are_named():
         made(targets="last")
     with pytest.raises(JaxrecError, match="state encoder 'lstm' does not exist"):
         made(encoder="lstm")
+    with pytest.raises(JaxrecError, match="sequences of 1 items hold nothing to predict"):
+        next_item.make(next_item.defaults(), Spec(24, ITEMS, 1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 0}, "algorithm.width is 0: set it to a whole number from 1 upward"),
+        ({"batch_size": -1}, "algorithm.batch_size is -1"),
+        ({"num_negatives": -1}, "algorithm.num_negatives is -1: set it to a whole number from 0 upward"),
+        ({"encoder": "sasrec", "encoder_options": {"num_heads": 3}}, "'sasrec': width 16 does not split into 3 heads"),
+        ({"encoder": "sasrec", "encoder_options": {"num_layers": 0}}, "'sasrec': num_layers is 0"),
+        ({"encoder": "interactions"}, "'interactions' does not exist: choose one of .*gru, nextitnet, sasrec$"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(settings, message):
+    with pytest.raises(JaxrecError, match=message):
+        made(**settings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 from jaxrec.models import encoders
 from jaxrec.models.history import EVERY, take
 
-NAMES = sorted(m.name for m in pkgutil.iter_modules(encoders.__path__) if m.name != "interactions")
+NAMES = encoders.names()
 WINDOW, WIDTH = 6, 8
 
 

@@ -19,9 +19,18 @@ def test_options_reach_the_encoder():
     [
         ("lstm", {}, "state encoder 'lstm' does not exist: choose one of .*gru.*sasrec"),
         ("sasrec", {"layers": 2}, "'sasrec' has no option 'layers': choose one of num_heads, num_layers"),
-        ("average", {"num_layers": 2}, "'average' has no option 'num_layers'"),
+        ("average", {"num_layers": 2}, "'average' has no option 'num_layers': choose one of none"),
+        ("interactions", {}, "'interactions' does not exist: choose one of average, caser, gru, nextitnet, sasrec"),
+        ("", {}, "state encoder '' does not exist"),
+        ("sasrec", {"num_heads": 0}, "state encoder 'sasrec': num_heads is 0: set it to a whole number from 1 upward"),
+        ("sasrec", {"num_heads": 3}, "state encoder 'sasrec': width 4 does not split into 3 heads"),
+        ("sasrec", {"num_layers": 0}, "'sasrec': num_layers is 0"),
+        ("caser", {"heights": ()}, r"'caser': heights is \(\): set it to whole numbers from 1 upward"),
+        ("caser", {"heights": 3}, "'caser': heights is 3"),
+        ("nextitnet", {"dilations": (1, 0)}, r"'nextitnet': dilations is \(1, 0\)"),
+        ("nextitnet", {"kernel": 2.5}, "'nextitnet': kernel is 2.5"),
     ],
 )
-def test_what_is_not_there_is_named(name, options, message):
+def test_what_is_not_there_or_cannot_be_is_named(name, options, message):
     with pytest.raises(JaxrecError, match=message):
         encoders.make(name, **SIZES, **options)

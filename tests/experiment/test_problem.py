@@ -1,0 +1,37 @@
+"""From a config to the arrays of a stage: numbers that filters and splits cannot have are named before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+from jaxrec import defaults
+from jaxrec.experiment import problem
+from jaxrec.types import JaxrecError
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("leaf", "value", "wanted"),
+    [
+        ("length", 0, "a whole number from 1 upward"),
+        ("length", -3, "a whole number from 1 upward"),
+        ("test", NAN, "0 or more and below 1"),
+        ("validation", -0.1, "0 or more and below 1"),
+        ("validation", 1.0, "0 or more and below 1"),
+        ("head", NAN, "0 or more and below 1"),
+        ("head", 2.0, "0 or more and below 1"),
+        ("head", -1.0, "0 or more and below 1"),
+        ("min_item", -1, "a whole number from 0 upward"),
+        ("min_session", -1, "a whole number from 0 upward"),
+        ("min_sessions", -1, "a whole number from 0 upward"),
+        ("num_users", -1, "a whole number from 0 upward"),
+        ("session_minutes", NAN, "a finite number from 0 upward"),
+        ("session_minutes", -1.0, "a finite number from 0 upward"),
+    ],
+)
+@pytest.mark.parametrize("split", ["user", "last_session"])
+def test_numbers_of_sequences_that_cannot_be_are_named(leaf, value, wanted, split):
+    made = defaults.sequences(split=split, **{leaf: value})
+    with pytest.raises(JaxrecError, match=f"sequences.{leaf} is {value}: set it to {wanted}"):
+        problem.load_sequences(defaults.get_config(), made, None)
