@@ -123,8 +123,11 @@ def summary(ranking: Ranking, *, ks: Sequence[int], tail: Array | None = None, p
     return {f"{name}@{k}": values[n] for name, values in found.items() for n, k in enumerate(ks)}
 
 
-def by_session(ranking: Ranking, *, ks: Sequence[int]) -> dict[str, Array]:
-    """{"HR@5": float32 [N], ...}: what each session adds to HR and NDCG, summed over its targets; and "targets"."""
-    sums = {"HR": ranking.hit, "NDCG": ranking.gain}
+def by_session(ranking: Ranking, *, ks: Sequence[int], past: bool = False) -> dict[str, Array]:
+    """{"HR@5": float32 [N], ...}: what each session adds to a metric that is a mean, and how many "targets" and
+    "surprises" it has, which are what HR and NDCG, and the serendipity metrics, are means over."""
+    sums = {"HR": ranking.hit, "NDCG": ranking.gain, "R": ranking.repeats}
+    if past:
+        sums |= {"UP": ranking.unseen, "HR_ser": ranking.surprise_hit, "NDCG_ser": ranking.surprise_gain}
     found = {f"{name}@{k}": values[:, n].astype(jnp.float32) for name, values in sums.items() for n, k in enumerate(ks)}
-    return found | {"targets": ranking.targets}
+    return found | {"targets": ranking.targets, "surprises": ranking.surprises}

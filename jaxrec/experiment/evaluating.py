@@ -113,9 +113,10 @@ def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Par
         buckets = zip(data.test, data.past, before, strict=True)
         parts = [count(params, rows, past, history, first) for rows, past, first in buckets]
         joined = functools.reduce(operator.add, parts)
-        found = ranking_metrics.summary(joined, ks=config.ks, tail=spec.tail, past=config.split == "last_session")
+        past = config.split == "last_session"
+        found = ranking_metrics.summary(joined, ks=config.ks, tail=spec.tail, past=past)
         found = {f"ranking/{metric}": value for metric, value in found.items()}
-        return found, ranking_metrics.by_session(joined, ks=config.ks)
+        return found, ranking_metrics.by_session(joined, ks=config.ks, past=past)
 
     return evaluator
 

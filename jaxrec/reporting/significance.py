@@ -2,7 +2,8 @@
 
 Both models ranked the targets of the same test sessions, so the difference is taken session by session and held against
 its spread over sessions: a two-tailed paired t-test, as the tables of T and L have it. A session's value is the mean
-over seeds of what it adds to the metric, which leaves the spread between seeds to the tables' intervals.
+over seeds of what it adds to the metric, which leaves the spread between seeds to the tables' intervals. Coverage is no
+mean over sessions, and is left to those intervals too.
 
     python -m jaxrec.reporting.significance runs/modt4r/evaluation:modt4r runs/modt4r/evaluation:sasrec
 
@@ -24,7 +25,7 @@ from jaxrec.reporting import tables
 from jaxrec.types import JaxrecError
 
 FILE = "sessions.npz"
-TARGETS = "targets"
+COUNTS = ("targets", "surprises")  # of each session; see `evaluation.ranking_metrics`
 
 
 def read(path: Path) -> dict[str, dict[str, np.ndarray]]:
@@ -62,12 +63,23 @@ def compare(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) ->
     Raises:
       JaxrecError: they ranked different targets.
     """
-    if not np.array_equal(ours[TARGETS], theirs[TARGETS]):
+    if any(not np.array_equal(ours[count], theirs[count]) for count in COUNTS):
         raise JaxrecError("the two rows were not measured on the same sessions, so they cannot be compared in pairs")
-    count = max(float(ours[TARGETS].sum()), 1.0)
-    shared = [metric for metric in ours if metric != TARGETS and metric in theirs]
-    mean = lambda values: float(values.sum(dtype=np.float64) / count)  # noqa: E731
-    return {m: (mean(ours[m]), mean(theirs[m]), paired(ours[m], theirs[m])) for m in shared}
+    found = {}
+    for metric in ours:
+        if metric in theirs and metric not in COUNTS:
+            count = max(float(_parts(metric, ours).sum()), 1.0)
+            values = [float(row[metric].sum(dtype=np.float64) / count) for row in (ours, theirs)]
+            found[metric] = (*values, paired(ours[metric], theirs[metric]))
+    return found
+
+
+def _parts(metric: str, row: Mapping[str, np.ndarray]) -> np.ndarray:
+    """[N], how much of what the metric is a mean over each session holds."""
+    name = metric.partition("@")[0]
+    if name in ("HR_ser", "NDCG_ser"):
+        return row["surprises"]
+    return row["targets"] if name in ("HR", "NDCG") else row["targets"] > 0
 
 
 def _row(argument: str) -> dict[str, np.ndarray]:

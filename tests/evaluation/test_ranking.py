@@ -12,6 +12,7 @@ import pytest
 from jaxrec.data.sequences import tail as tail_of
 from jaxrec.evaluation import ranking, ranking_metrics
 from jaxrec.models.history import take
+from jaxrec.reporting import significance
 from jaxrec.types import JaxrecError, Sequences
 
 
@@ -120,9 +121,12 @@ def test_buckets_add_up_and_nothing_counted_is_zero():
     joined = count(table, parts[0]) + count(table, parts[1])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), joined, count(table, sequences))
     assert joined.targets.tolist() == [2, 1, 2, 0]
-    each = ranking_metrics.by_session(joined, ks=(2,))
-    np.testing.assert_allclose(each["HR@2"].sum() / 5, ranking_metrics.summary(joined, ks=(2,))["HR@2"])
-    assert each["targets"].tolist() == [2, 1, 2, 0]
+    each = jax.tree.map(np.asarray, ranking_metrics.by_session(joined, ks=(2,), past=True))
+    summary = ranking_metrics.summary(joined, ks=(2,), past=True)
+    compared = significance.compare(each, each)
+    assert set(compared) == set(summary) - {"CV_div@2"} and each["targets"].tolist() == [2, 1, 2, 0]
+    for metric, (ours, theirs, p) in compared.items():
+        assert ours == theirs == pytest.approx(float(summary[metric])) and p == 1
     nothing = count(table, jax.tree.map(lambda x: x[3:], sequences))
     assert set(map(float, ranking_metrics.summary(nothing, ks=(2,)).values())) == {0.0}
 

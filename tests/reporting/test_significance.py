@@ -14,11 +14,12 @@ from jaxrec.types import JaxrecError
 
 RNG = np.random.default_rng(0)
 TARGETS = RNG.integers(1, 5, 40)
+SURPRISES = RNG.binomial(TARGETS, 0.5)
 OURS, THEIRS = (RNG.binomial(TARGETS, share).astype(np.float32) for share in (0.7, 0.3))
 
 
 def row(values, targets=TARGETS):
-    return {"HR@10": values, "targets": targets}
+    return {"HR@10": values, "R@10": values, "HR_ser@10": values, "targets": targets, "surprises": SURPRISES}
 
 
 def test_p_is_that_of_the_paired_t_test():
@@ -30,8 +31,11 @@ def test_p_is_that_of_the_paired_t_test():
 
 
 def test_rows_are_compared_per_target_of_the_same_sessions():
-    ours, theirs, p = significance.compare(row(OURS), row(THEIRS))["HR@10"]
-    assert (ours, theirs) == pytest.approx((OURS.sum() / TARGETS.sum(), THEIRS.sum() / TARGETS.sum())) and p < 0.05
+    found = significance.compare(row(OURS), row(THEIRS))
+    for metric, parts in (("HR@10", TARGETS.sum()), ("R@10", 40), ("HR_ser@10", SURPRISES.sum())):
+        ours, theirs, p = found[metric]
+        assert (ours, theirs) == pytest.approx((OURS.sum() / parts, THEIRS.sum() / parts)) and p < 0.05
+    assert set(found) == {"HR@10", "R@10", "HR_ser@10"}
     with pytest.raises(JaxrecError, match="not measured on the same sessions"):
         significance.compare(row(OURS), row(THEIRS, TARGETS + 1))
     with pytest.raises(JaxrecError, match="40 sessions cannot be paired with 39"):
