@@ -47,6 +47,20 @@ def test_published_numbers_stand_beside_ours_where_the_data_are_the_thesis():
     reference = modt4r.get_config("yoochoose").reference
     assert reference.modt4r["ranking/CV_div@5"] == 0.6445 and reference.sasrec["ranking/R@20"] == 49.28
     assert not modt4r.get_config("yoochoose_sample").reference
+    listening = modt4r.get_config("lfm_1b")
+    assert listening.reference.modt4r["ranking/R@20"] == 684.70
+    assert listening.reference.modt4r_i["ranking/R@10"] == 397.47
+    assert listening.stages.modt4r.algorithm.batch_size == listening.stages.sqn.algorithm.batch_size == 512
+    assert listening.figures.figure_4_6.rows == ("modt4r", "beta_1")
+
+
+@pytest.mark.parametrize("variant", ["yoochoose", "retailrocket", "lfm_1b"])
+def test_table_4_4_has_columns_of_its_own(variant):
+    config = modt4r.get_config(variant)
+    states, methods = config.tables.table_4_4, config.reference.modt4r
+    assert set(states.published) == set(states.rows) and "R@20" not in states.columns
+    last = dict(zip(states.columns, states.published.modt4r, strict=True))
+    assert all(methods[f"ranking/{metric}"] == value for metric, value in last.items()), "the thesis repeats this row"
 
 
 def test_vectors_of_no_next_item_model_are_refused(tmp_path):
