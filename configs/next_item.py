@@ -71,9 +71,9 @@ def smoke(config: ConfigDict) -> None:
 
 
 def yoochoose(config: ConfigDict) -> None:
-    """RC15: 200,000 sessions of three clicks or more (T 4.5.1), the official file in data.root."""
+    """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
-    config.data.options = {}
+    config.data.options = {"buys": True}
     config.sequences.sequences = defaults.sequences(num_users=200_000)
     stages(config, num_steps=20_000)
 

@@ -63,6 +63,13 @@ def test_table_4_4_has_columns_of_its_own(variant):
     assert all(methods[f"ranking/{metric}"] == value for metric, value in last.items()), "the thesis repeats this row"
 
 
+def test_sqn_is_rewarded_with_one_and_the_others_with_purchases():
+    config = modt4r.get_config("yoochoose")
+    rewards = {name: config.stages[name].algorithm.get("reward") for name in modt4r.VALUES}
+    assert rewards == dict.fromkeys(modt4r.VALUES, "feedback") | {"sqn": "one", "items_left": None}
+    assert config.data.options.buys and not modt4r.get_config("yoochoose_sample").data.options.get("buys")
+
+
 def test_vectors_of_no_next_item_model_are_refused(tmp_path):
     config = modt4r.get_config("smoke")
     config.stages.modt4r.vectors = ""
