@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxrec.experiment import inference
 from jaxrec.experiment.artifacts import write_json, write_text
 from jaxrec.experiment.context import Context, inputs
 from jaxrec.reporting import comparison, figures, report, significance
@@ -62,7 +63,7 @@ def _report(context: Context, name: str) -> report.Report:
         test=_facts(context, stage.environment),
         config=config.to_dict(),
         speed={n: _speed(context.folder(n).about()) for n in config.order},
-        notes=tuple(filter(None, (config.paper, *_log_notes(context)))),
+        notes=tuple(filter(None, (config.paper, *_log_notes(context), *inference.notes(config, stage.policies)))),
     )
 
 

@@ -31,7 +31,8 @@ def test_another_question_needs_no_training(tmp_path):
     directions = np.asarray(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(given, np.stack([directions] * 2), rtol=1e-5, err_msg="SASRec's, at every seed")
 
-    config.inference.update({"diversity": 40.0, "alpha": 0.0})
+    assert "Asked at ranking" not in (tmp_path / "tables.md").read_text()
+    config.inference.diversity = 2.0
     text = experiment.run(config, tmp_path)
     assert [(tmp_path / name / "done.json").stat().st_mtime_ns for name in fits] == stamps
     after = json.loads((tmp_path / "evaluation" / "results.json").read_text())
@@ -40,7 +41,9 @@ def test_another_question_needs_no_training(tmp_path):
     report = (tmp_path / "report.md").read_text()
     tables = (tmp_path / "tables.md").read_text()
     assert "Table 4.3" in tables and "(figure_4_5.png)" in tables and (tmp_path / "figure_4_5.png").exists()
-    assert "modt4r, diversity = 40" in report and "Figure 4.5: weight of the diversity return](" in report
+    asked = "Asked at ranking: diversity 2 (by default 1), of modt4r."
+    assert asked in report and asked in tables
+    assert "modt4r, diversity = 2 " in report and "Figure 4.5: weight of the diversity return](" in report
 
 
 def test_published_numbers_stand_beside_ours_where_the_data_are_the_thesis():
