@@ -162,12 +162,18 @@ def figures(config: ConfigDict) -> dict[str, ConfigDict]:
 
 
 def notes(config: ConfigDict) -> tuple[str, ...]:
-    """The budget, which is every row's."""
+    """The budget, which is every row's, and what figure 4.6 leaves out."""
     own = config.stages.modt4r
+    few = [
+        f"Figure 4.6 has {len(figure.rows)} points of the thesis' sweep of beta from 0 to 1: each is a training."
+        for name, figure in config.figures.items()
+        if name == "figure_4_6"
+    ]
     return (
         f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}, "
         f"rate {own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec "
         "as given. Nothing was chosen on the test sessions.",
+        *few,
     )
 
 
