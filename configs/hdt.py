@@ -66,6 +66,11 @@ ALBUM = {
     "inter_dt_sasrec": (0.1178, 0.0802, 0.1451, 0.0871, 0.4923, 0.5951, 0.4152, 0.5476, 4.014, 5.327, 0.1467, 0.0903),
     "hdt_sasrec": (0.1202, 0.0816, 0.1462, 0.0879, 0.5742, 0.6891, 0.5285, 0.6548, 4.195, 5.525, 0.1503, 0.0924),
 }
+# T, table 5.2.
+COUNTS = {
+    "album": {"source": "T table 5.2", "users": 14_341, "sessions": 115_225, "items": 129_273, "events": 1_051_698},
+    "reddit": {"source": "T table 5.2", "users": 11_160, "sessions": 321_878, "items": 21_583, "events": 1_234_442},
+}
 # T, table 5.5, on Album and on Reddit; its table 5.4 is in no copy of the thesis that we have seen.
 RETURNS = ("HR@10", "CV_div@5", "CV_nov@5", "UP@5", "HR_ser@10")
 PUBLISHED_RETURNS = {
@@ -208,7 +213,8 @@ def album(config: ConfigDict) -> None:
     """A week of listening to albums (T 5.4.1), LFM-1b's official file in data.root."""
     config.data.name = "lfm_1b"
     config.data.options = {"item": "album"}
-    sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, repeats=False)
+    filters = {"min_item": 3, "min_session": 3, "min_sessions": 5, "repeats": False}
+    sessions(config, length=20, **filters, published=COUNTS["album"])
     weights = {"return_weight": 0.5, "action_weight": 0.1, "goal_weight": 0.2}  # T 5.4.6
     stages(config, num_steps=20_000, batch_size=100, normal_batch_size=256, learning_rate=1e-3, **weights)
 
@@ -217,7 +223,7 @@ def reddit(config: ConfigDict) -> None:
     """Reddit's interactions (T 5.4.1), the official file in data.root; the thesis does not say which five days."""
     config.data.name = "reddit"
     config.data.options = {}
-    sessions(config, length=20, min_item=3, min_session=3, min_sessions=5)
+    sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, published=COUNTS["reddit"])
     stages(config, num_steps=20_000, batch_size=200, normal_batch_size=256, learning_rate=1e-3)
 
 

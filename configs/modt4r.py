@@ -12,7 +12,7 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 
 from ml_collections import ConfigDict
 
-from configs.next_item import GENERATED
+from configs.next_item import COUNTS, GENERATED
 from jaxrec import defaults
 
 # What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
@@ -255,7 +255,7 @@ def yoochoose(config: ConfigDict) -> None:
     """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
     config.data.options = {"buys": True}
-    config.sequences.sequences = defaults.sequences(num_users=200_000)
+    config.sequences.sequences = defaults.sequences(num_users=200_000, published=COUNTS["yoochoose"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback")
 
 
@@ -271,7 +271,7 @@ def retailrocket(config: ConfigDict) -> None:
     """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
     config.data.options = {}
-    config.sequences.sequences = defaults.sequences(min_item=3)
+    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["retailrocket"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback", return_weight=0.8)
 
 
@@ -282,7 +282,7 @@ def lfm_1b(config: ConfigDict) -> None:
     """
     config.data.name = "lfm_1b"
     config.data.options = {}
-    config.sequences.sequences = defaults.sequences(min_item=3)
+    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["lfm_1b"])
     names = tuple(name for name in VARIANTS if name != "beta_0")
     stages(config, names, num_steps=20_000, learning_rate=1e-3, batch_size=512, return_weight=0.0)
 

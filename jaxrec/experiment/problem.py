@@ -97,7 +97,8 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     )
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
     tail = sequences.tail(data.popularity, wanted.head)
-    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail)
+    counts = sessions.counts(log, session)
+    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail, counts=counts)
 
 
 def make_algorithm(config: ConfigDict, spec: Spec) -> Algorithm:
