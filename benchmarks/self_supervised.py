@@ -20,6 +20,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
@@ -39,12 +40,12 @@ def data(num_items: int) -> NextItem:
     return jax.tree.map(jnp.asarray, NextItem(rows, (), (), np.bincount(item.ravel(), minlength=num_items)))
 
 
-def made(num_items: int, targets: str):
+def options(targets: str) -> ConfigDict:
     """SA2C past its warm-up."""
     config = sa2c.defaults()
     config.update({"encoder": "gru", "width": WIDTH, "batch_size": BATCH, "num_negatives": NEGATIVES})
     config.update({"targets": targets, "warmup_steps": 0})
-    return sa2c.make(config, Spec(ROWS, num_items, LENGTH + 1))
+    return config
 
 
 def training(algorithm, logged: NextItem, steps: int) -> Callable[[], float]:
@@ -63,16 +64,16 @@ def training(algorithm, logged: NextItem, steps: int) -> Callable[[], float]:
     return run
 
 
-def drawing(algorithm, logged: NextItem, steps: int, targets: str, num_items: int) -> Callable[[], float]:
+def drawing(algorithm, logged: NextItem, steps: int, config: ConfigDict, num_items: int) -> Callable[[], float]:
     """Seconds of the draws of so many steps alone: rows, places, negatives, and the states gathered from the rows."""
+    one_place = config.targets == "one"
 
     def one(total, key):
-        key_rows, key_place, key_negatives = jax.random.split(key, 3)
+        key_rows, key_places, key_negatives = jax.random.split(key, 3)
         _, batch = algorithm.source.next(logged, (), None, key_rows)
-        place = supervised.drawn_place(batch.mask[:, 1:], key_place) if targets == "one" else jnp.zeros((), jnp.int32)
-        drawn = BATCH * (1 if targets == "one" else LENGTH)
-        negatives = value_terms.sample(key_negatives, drawn, NEGATIVES, num_items)
-        used = [x.astype(jnp.float32).sum() for x in (*jax.tree.leaves(batch), place, negatives)]
+        places = [supervised.targets(config, batch.mask[:, 1:], key_places)] * one_place
+        negatives = value_terms.sample(key_negatives, BATCH * (1 if one_place else LENGTH), NEGATIVES, num_items)
+        used = [x.astype(jnp.float32).sum() for x in (*jax.tree.leaves(batch), *places, negatives)]
         return total + sum(used), None
 
     draw = jax.jit(lambda keys: jax.lax.scan(one, 0.0, keys)[0])
@@ -87,10 +88,11 @@ def drawing(algorithm, logged: NextItem, steps: int, targets: str, num_items: in
 
 
 def case(num_items: int, asked: argparse.Namespace) -> None:
-    algorithm, logged = made(num_items, asked.targets), data(num_items)
+    config, logged = options(asked.targets), data(num_items)
+    algorithm = sa2c.make(config, Spec(ROWS, num_items, LENGTH + 1))
     runs = {"jaxrec": training(algorithm, logged, asked.steps)}
     compile_s = runs["jaxrec"]()
-    runs["sampling"] = drawing(algorithm, logged, asked.steps, asked.targets, num_items)
+    runs["sampling"] = drawing(algorithm, logged, asked.steps, config, num_items)
     settings = {"num_items": num_items, "targets": asked.targets, "discount": 0.5, "length": LENGTH, "batch": BATCH}
     settings |= {"num_negatives": NEGATIVES, "width": WIDTH, "rows": ROWS, "threads": len(os.sched_getaffinity(0))}
     if peer := connect("torch_sa2c", asked.peer_python, settings, asked.steps, "torch"):

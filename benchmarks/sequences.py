@@ -1,59 +1,109 @@
 """How long does a log of a million events take to become padded sequences, filters and split included?
 
-Generated: sessions of RC15's mean length over 26,702 items of Zipf popularity, rows in the order of time, so that
-sessions lie interleaved. T 4.5.1's steps: sessions and items with three rows, sampled sessions, 80/10/10 by session.
-
     python -m benchmarks.sequences [--out FILE]
+
+Both logs are generated, their rows in the order of time, so that sessions lie interleaved. `by_user`: sessions of the
+mean length of RC15 over 26,702 items, and T 4.5.1's steps: sessions and items with three rows, sampled sessions,
+80/10/10 by session. `by_gaps`: a week of users with sessions as many and as long as those of Album (T, table 5.2),
+and T 5.4.1's steps: repeats, sessions by pauses of 60 minutes, items with three rows, sessions with three, users with
+five sessions, the last session as test. `from_csv` and `from_parquet`: the same from a file, its reading included.
+`kept` is the share of the events that the filters leave.
 """
 
 from __future__ import annotations
 
+import functools
+import tempfile
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 
 from benchmarks.timing import measure, report
-from jaxrec.data import preprocess, sequences, sessions, splits
+from jaxrec.data import datasets, preprocess, sequences, sessions, splits
 from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions
 
+EVENTS, DAY, GAP = 1_000_000, 86_400, 3600
 
-def log(events: int, num_items: int, mean_length: float = 6.2) -> Interactions:
-    rng = np.random.default_rng(0)
-    num_sessions = int(events / mean_length)
-    user = rng.integers(0, num_sessions, events).astype(np.int32)
-    item = (num_items * rng.random(events) ** 3).astype(np.int32)
-    time = np.sort(rng.integers(0, 180 * 86_400, events))
+
+def record(user: np.ndarray, item: np.ndarray, time: np.ndarray, num_items: int) -> Interactions:
+    order = np.argsort(time, kind="stable")
     return Interactions(
-        user=user,
-        item=item,
-        feedback=np.ones(events, np.float32),
-        time=time,
-        split=np.zeros(events, np.int8),
-        user_ids=np.arange(num_sessions),
+        user=user[order].astype(np.int32),
+        item=item[order],
+        feedback=np.ones(len(order), np.float32),
+        time=time[order],
+        split=np.zeros(len(order), np.int8),
+        user_ids=np.arange(user.max() + 1),
         item_ids=np.arange(num_items),
     )
 
 
-def prepared(interactions: Interactions) -> list:
+def items(rng: np.random.Generator, num_items: int) -> np.ndarray:
+    """Popular ones far more often."""
+    return (num_items * rng.random(EVENTS) ** 3).astype(np.int32)
+
+
+def clicks(num_items: int, mean_length: float = 6.2) -> Interactions:
+    rng = np.random.default_rng(0)
+    user = rng.integers(0, int(EVENTS / mean_length), EVENTS)
+    return record(user, items(rng, num_items), rng.integers(0, 180 * DAY, EVENTS), num_items)
+
+
+def listening(num_items: int, mean_length: float = 9.1, mean_sessions: float = 8.0) -> Interactions:
+    """Minutes between the events of a session, hours or days between those of a user."""
+    rng = np.random.default_rng(0)
+    length = 1 + rng.poisson(mean_length - 1, int(1.1 * EVENTS / mean_length))
+    session = np.repeat(np.arange(len(length)), length)[:EVENTS]
+    user = rng.integers(0, int(len(length) / mean_sessions), len(length))
+    passed = np.cumsum(rng.integers(30, 600, EVENTS))
+    start = rng.integers(0, 7 * DAY, len(length))
+    first = np.searchsorted(session, session)
+    return record(user[session], items(rng, num_items), start[session] + passed - passed[first], num_items)
+
+
+def by_user(interactions: Interactions) -> tuple[Interactions, list]:
     kept = preprocess.min_counts(interactions, item=3)
     kept = preprocess.min_counts(kept, user=3)
     kept = sessions.sample_users(kept, kept.num_users * 9 // 10)
     kept = splits.by_user(kept)
-    return [sequences.build(kept, length=11, split=split) for split in (TRAIN, VALIDATION, TEST)]
+    return kept, [sequences.build(kept, length=11, split=split) for split in (TRAIN, VALIDATION, TEST)]
 
 
-def by_gaps(interactions: Interactions) -> list:
-    """T 5.4.1's steps: repeats, 60-minute sessions, filters, the last session as test."""
+def by_gaps(interactions: Interactions) -> tuple[Interactions, list]:
     kept = sessions.without_repeats(interactions)
-    kept = sessions.frequent(kept, gap=86_400 * 20, item=3, length=2, sessions=2)
-    number = sessions.number(kept, 86_400 * 20)
+    kept = sessions.frequent(kept, gap=GAP, item=3, length=3, sessions=5)
+    number = sessions.number(kept, GAP)
     kept = splits.last_session(kept, number)
-    return [sequences.build(kept, length=20, split=split, session=number) for split in (TRAIN, TEST)]
+    return kept, [sequences.build(kept, length=21, split=split, session=number) for split in (TRAIN, TEST)]
+
+
+def from_file(path: Path) -> tuple[Interactions, list]:
+    return by_gaps(datasets.load("csv", path=path, rating=None, duplicates="keep"))
+
+
+def written(interactions: Interactions, folder: Path) -> dict[str, Path]:
+    """Kind -> file of users, items and times."""
+    table = pl.DataFrame({"user": interactions.user, "item": interactions.item, "timestamp": interactions.time})
+    paths = {kind: folder / f"events.{kind}" for kind in ("csv", "parquet")}
+    table.write_csv(paths["csv"])
+    table.write_parquet(paths["parquet"])
+    return paths
 
 
 def main() -> None:
-    interactions = log(1_000_000, 26_702)
-    for name, steps in (("sequences_by_user", prepared), ("sequences_by_gaps", by_gaps)):
-        figures = measure(steps, interactions, repeats=3)
-        report(name, **figures, events=len(interactions), events_per_s=len(interactions) / figures["median_s"])
+    week = listening(129_273)
+    with tempfile.TemporaryDirectory(prefix="jaxrec-") as folder:
+        steps = {
+            "by_user": functools.partial(by_user, clicks(26_702)),
+            "by_gaps": functools.partial(by_gaps, week),
+        }
+        steps |= {f"from_{kind}": functools.partial(from_file, p) for kind, p in written(week, Path(folder)).items()}
+        for name, step in steps.items():
+            kept = len(step()[0]) / EVENTS
+            figures = measure(lambda step=step: step()[1], repeats=3)
+            rate = EVENTS / figures["median_s"]
+            report(f"sequences_{name}", **figures, events=EVENTS, events_per_s=rate, kept=kept)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ ALBUM = {
     "inter_dt_sasrec": (0.1178, 0.0802, 0.1451, 0.0871, 0.4923, 0.5951, 0.4152, 0.5476, 4.014, 5.327, 0.1467, 0.0903),
     "hdt_sasrec": (0.1202, 0.0816, 0.1462, 0.0879, 0.5742, 0.6891, 0.5285, 0.6548, 4.195, 5.525, 0.1503, 0.0924),
 }
+# T, table 5.2.
+COUNTS = {
+    "album": {"source": "T table 5.2", "users": 14_341, "sessions": 115_225, "items": 129_273, "events": 1_051_698},
+    "reddit": {"source": "T table 5.2", "users": 11_160, "sessions": 321_878, "items": 21_583, "events": 1_234_442},
+}
 # T, table 5.5, on Album and on Reddit; its table 5.4 is in no copy of the thesis that we have seen.
 RETURNS = ("HR@10", "CV_div@5", "CV_nov@5", "UP@5", "HR_ser@10")
 PUBLISHED_RETURNS = {
@@ -89,8 +94,8 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config.paper = "Thesis T, chapter 5: Hierarchical Decision Transformers for diversity, novelty and serendipity."
     make = defaults.variant(variant, embedded, album, reddit, smoke)
     make(config)
-    config.notes = notes(config)
     config.tables, config.figures = tables(config, variant), figures(config)
+    config.notes = notes(config)
     return config
 
 
@@ -134,13 +139,19 @@ def figures(config: ConfigDict) -> dict[str, ConfigDict]:
 
 
 def notes(config: ConfigDict) -> tuple[str, ...]:
-    """The budget, in steps every row's; users and sequences are what a method's batch is made of."""
+    """The budget, in steps every row's; users and sequences are what a method's batch is made of. And what figure 5.3
+    leaves out."""
+    few = (
+        "Figure 5.3 has three points of each sweep from 0 to 1, over SASRec: each is a training. The thesis' is over "
+        "GRU4Rec on Reddit."
+    )
     own, normal = config.stages.hdt_sasrec, config.stages.normal_sasrec
     return (
         f"Every row: {own.num_steps:,} steps, width {own.algorithm.width}, rate "
         f"{own.algorithm.optimizer.learning_rate:g}; of {own.algorithm.batch_size} users with up to "
         f"{own.algorithm.num_sessions} sessions each, or of {normal.algorithm.batch_size} sequences of joined "
         "sessions. Nothing was chosen on the test sessions.",
+        *[few] * ("figure_5_3a" in config.figures),
     )
 
 
@@ -203,7 +214,8 @@ def album(config: ConfigDict) -> None:
     """A week of listening to albums (T 5.4.1), LFM-1b's official file in data.root."""
     config.data.name = "lfm_1b"
     config.data.options = {"item": "album"}
-    sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, repeats=False)
+    filters = {"min_item": 3, "min_session": 3, "min_sessions": 5, "repeats": False}
+    sessions(config, length=20, **filters, published=COUNTS["album"])
     weights = {"return_weight": 0.5, "action_weight": 0.1, "goal_weight": 0.2}  # T 5.4.6
     stages(config, num_steps=20_000, batch_size=100, normal_batch_size=256, learning_rate=1e-3, **weights)
 
@@ -212,7 +224,7 @@ def reddit(config: ConfigDict) -> None:
     """Reddit's interactions (T 5.4.1), the official file in data.root; the thesis does not say which five days."""
     config.data.name = "reddit"
     config.data.options = {}
-    sessions(config, length=20, min_item=3, min_session=3, min_sessions=5)
+    sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, published=COUNTS["reddit"])
     stages(config, num_steps=20_000, batch_size=200, normal_batch_size=256, learning_rate=1e-3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -127,6 +127,7 @@ def sequences(
     held_out: str = "test",
     ks: Sequence[int] = (5, 10, 20),
     head: float = 0.1,
+    published: Mapping[str, Any] | None = None,
 ) -> ConfigDict:
     """The log as sequences for next-item models.
 
@@ -145,6 +146,8 @@ def sequences(
       held_out: what models are measured on, 'test' or 'validation'.
       ks: where ranked lists are cut.
       head: share of the items that counts as popular; CV_nov is over the rest.
+      published: counts that a paper has of the same, some of users, sessions, items and events, and their `source`;
+        they are reported beside ours.
     """
     return ConfigDict(
         {
@@ -163,6 +166,7 @@ def sequences(
             "held_out": held_out,
             "ks": tuple(ks),
             "head": head,
+            "published": dict(published or {}),
         }
     )
 

@@ -156,6 +156,8 @@ class Spec:
     tail: Any = dataclasses.field(default=None, compare=False, repr=False)  # bool [A], the items that few know, or None
     # float32 [A, E], what another model learned of the items and this one takes as given, or None.
     vectors: Any = dataclasses.field(default=None, compare=False, repr=False)
+    # Of sequences, all splits together: users, sessions, items and events.
+    counts: Mapping[str, int] | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def sees_history(self) -> bool:

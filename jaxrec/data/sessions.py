@@ -31,6 +31,12 @@ def number(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
     return session
 
 
+def counts(interactions: Interactions, session: np.ndarray) -> dict[str, int]:
+    """Users, sessions, items and events with rows, as papers' tables of data have them."""
+    present = {"users": interactions.user, "sessions": session, "items": interactions.item}
+    return {name: len(np.unique(values)) for name, values in present.items()} | {"events": len(interactions)}
+
+
 def without_repeats(interactions: Interactions) -> Interactions:
     """Of rows of one user that follow each other with the same item, the first only; ordered by user and time."""
     order = chronological(interactions)

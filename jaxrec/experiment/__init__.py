@@ -31,6 +31,8 @@ def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = 
     context = Context(config, workdir, stop_requested)
     preflight.check(context)
     progress = Progress(enabled=processes.is_first())
+    for fact in summary.sequence_facts(context):
+        progress.say(fact)
     with artifacts.locked(workdir):
         artifacts.write_json(workdir / "config.json", config.to_dict())
         for number, name in enumerate(config.order, start=1):

@@ -202,9 +202,10 @@ class Context:
             config = self.config.environments[name]
             models = {split: self.fingerprint(stage) for split, stage in user_models(config).items()}
             return digest({"config": config.to_dict(), "user_models": models})
-        for named in (self.config.texts, self.config.sequences):
-            if name in named:
-                return digest(named[name].to_dict())
+        if name in self.config.sequences:  # what was published of them changes nothing
+            return digest({k: v for k, v in self.config.sequences[name].to_dict().items() if k != "published"})
+        if name in self.config.texts:
+            return digest(self.config.texts[name].to_dict())
         return self.fingerprint(name)
 
 

@@ -6,7 +6,7 @@ here, so that another question needs neither training nor another program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -30,6 +30,17 @@ def ask(params: Params, wanted: Mapping[str, float]) -> Params:
         return params
     own = params[ROLE]
     return params | {ROLE: own | {o: jnp.full_like(own[o], value) for o, value in wanted.items() if o in own}}
+
+
+def notes(config: ConfigDict, policies: Sequence[str]) -> list[str]:
+    """In words, what is asked of which policies that is not their stages' own."""
+    found: dict[str, list[str]] = {}
+    for option, asked in config.inference.items():
+        for policy in policies:
+            own = config.stages[policy].algorithm.get(ROLE, {}).get(option, asked)
+            if own != asked:
+                found.setdefault(f"{option} {asked:g} (by default {own:g})", []).append(policy)
+    return [f"Asked at ranking: {what}, of {', '.join(rows)}." for what, rows in found.items()]
 
 
 def sweep(

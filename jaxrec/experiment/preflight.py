@@ -118,7 +118,7 @@ def _measured_alike(sequences: ConfigDict, learned: str, measured: str) -> bool:
     if learned not in sequences:
         return False
     one, other = (sequences[name].to_dict() for name in (learned, measured))
-    return all(other[leaf] == value for leaf, value in one.items() if leaf not in ("joined", "long"))
+    return all(other[leaf] == value for leaf, value in one.items() if leaf not in ("joined", "long", "published"))
 
 
 def _environment_spec(context: Context, name: str) -> Spec:

@@ -100,7 +100,8 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     )
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
     tail = sequences.tail(data.popularity, wanted.head)
-    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail)
+    counts = sessions.counts(log, session)
+    return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail, counts=counts)
 
 
 def _check_ranges(sequences: ConfigDict) -> None:

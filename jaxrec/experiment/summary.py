@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxrec.experiment import inference
 from jaxrec.experiment.artifacts import write_json, write_text
 from jaxrec.experiment.context import Context, inputs
 from jaxrec.reporting import comparison, figures, report, significance
@@ -62,7 +63,7 @@ def _report(context: Context, name: str) -> report.Report:
         test=_facts(context, stage.environment),
         config=config.to_dict(),
         speed={n: _speed(context.folder(n).about()) for n in config.order},
-        notes=tuple(filter(None, (config.paper, *_log_notes(context)))),
+        notes=tuple(filter(None, (config.paper, *_data_notes(context), *inference.notes(config, stage.policies)))),
     )
 
 
@@ -103,6 +104,27 @@ def _drawn(context: Context, made: report.Report, evaluation: str) -> dict[str, 
         others = {row: made.results[row] for row in first if row not in points}
         swept[name] = figures.swept(title, option, asked, points, others)
     return {"figures": across, "sweeps": swept}
+
+
+def sequence_facts(context: Context) -> list[str]:
+    """In words, how much of the log is in each sequences that the stages use, and what was published of the same."""
+    config, found = context.config, {}
+    used = {name for stage in config.order for name in inputs(config, stage) if name in config.sequences}
+    for name in sorted(used):
+        counts = context.sequences(name)[1].counts
+        found.setdefault(_counted(counts, config.sequences[name].published), []).append(name)
+    names = {said: f" {', '.join(alike)}" if len(found) > 1 else "" for said, alike in found.items()}
+    return [f"Sequences{names[said]}: {said}." for said in found]
+
+
+def _counted(counts: Mapping[str, int], published: Mapping[str, Any]) -> str:
+    theirs = {name: published[name] for name in counts if name in published}
+    shown = [n for n in counts if n in theirs or n != "users" or counts["users"] != counts["sessions"]]
+    ours = ", ".join(f"{counts[name]:,} {name}" for name in shown)
+    if not theirs:
+        return ours
+    differing = ", ".join(f"{number:,} {name}" for name, number in theirs.items() if number != counts[name])
+    return f"{ours}; {published['source']} has {differing or 'the same'}"
 
 
 def _data_name(config: Any) -> str:
@@ -158,8 +180,8 @@ def _speed(about: dict[str, Any]) -> str:
     return ", ".join(filter(None, (f"{about['seconds']:.1f} s", about.get("speed"))))
 
 
-def _log_notes(context: Context) -> list[str]:
-    notes = []
+def _data_notes(context: Context) -> list[str]:
+    notes = sequence_facts(context)
     for name in context.config.order:
         if context.config.stages[name].kind == "collect":
             kinds = context.folder(name).about()["kinds"]

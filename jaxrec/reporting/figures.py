@@ -35,10 +35,12 @@ def swept(title: str, option: str, asked: float | None, points: sweeps.Sweep, ot
 
 
 def draw(stored: Mapping[str, Any]) -> dict[str, Figure]:
-    """Every figure by its name; a sweep in which accuracy or coverage was not measured has none."""
+    """Every figure by its name, a sweep as metrics against values and, as NAME_trade_off, against each other; without
+    the one where nothing of it was measured."""
     found = {name: _across(made) for name, made in stored.get("figures", {}).items()}
     for name, made in stored.get("sweeps", {}).items():
-        found[name] = sweeps.figure(made["option"], made["points"], made["others"], made["asked"])
+        found[name] = sweeps.against(made["option"], made["points"], made["asked"])
+        found[f"{name}_trade_off"] = sweeps.figure(made["option"], made["points"], made["others"], made["asked"])
     return {name: figure for name, figure in sorted(found.items()) if figure}
 
 
@@ -58,12 +60,13 @@ def save(stored: Mapping[str, Any], folder: Path) -> None:
 
 
 def markdown(stored: Mapping[str, Any], folder: str) -> dict[str, list[str]]:
-    """Name -> the figure as a picture in `folder`, a sweep's numbers below it."""
-    found = {}
-    for name in draw(stored):
-        kind = "figures" if name in stored.get("figures", {}) else "sweeps"
-        made, path = stored[kind][name], f"{folder}/{name}.png" if folder else f"{name}.png"
-        found[name] = [f"![{made['title']}]({path})\n"]
-        if kind == "sweeps":
-            found[name].append(tables.markdown(sweeps.table(made["option"], made["points"])))
-    return found
+    """Name -> the figure's pictures in `folder`, a sweep's numbers below them."""
+    drawn, found = draw(stored), {}
+    for kind in ("figures", "sweeps"):
+        for name, made in stored.get(kind, {}).items():
+            pictures = [picture for picture in (name, f"{name}_trade_off") if picture in drawn]
+            paths = [f"{folder}/{picture}.png" if folder else f"{picture}.png" for picture in pictures]
+            found[name] = [f"![{made['title']}]({path})\n" for path in paths]
+            if kind == "sweeps" and pictures:
+                found[name].append(tables.markdown(sweeps.table(made["option"], made["points"])))
+    return {name: lines for name, lines in sorted(found.items()) if lines}

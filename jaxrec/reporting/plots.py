@@ -116,6 +116,30 @@ def trade_off(
     return figure
 
 
+def against(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, Any]]]], *, xlabel: str, ringed: float | None = None
+) -> Figure:
+    """One panel per metric: a curve per policy through its means, with their 95 % intervals over seeds.
+
+    Args:
+      panels: metric -> policy -> [(value, [S])]. ringed: the value whose points are marked.
+    """
+    figure = _figure(max(6.4, 2.9 * len(panels)))
+    for place, (metric, curves) in enumerate(panels.items(), start=1):
+        axes = _decorated(figure.add_subplot(1, len(panels), place), xlabel=xlabel, ylabel=metric)
+        for index, (policy, points) in enumerate(curves.items()):
+            colour, marker, line = _style(index)
+            values = [value for value, _ in points]
+            mean, half = np.array([interval(seeds) for _, seeds in points]).T
+            axes.errorbar(values, mean, np.nan_to_num(half), color=colour, marker=marker, linestyle=line, markersize=4,
+                          capsize=3, label=policy)  # fmt: skip
+            at = [value == ringed for value in values]
+            axes.scatter(np.array(values)[at], mean[at], s=90, facecolors="none", edgecolors=colour, linewidths=1.4)
+        if len(curves) > 1:
+            axes.legend(frameon=False)
+    return figure
+
+
 def panels(
     panels: Mapping[str, Sequence[tuple[str, Any]]],
     lines: Mapping[str, Any],

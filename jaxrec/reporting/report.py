@@ -135,7 +135,8 @@ def _plots(folder: Path, report: Report) -> list[str]:
         figures[f"Learning curves, {metric}"] = plots.learning_curves(curves, ylabel=metric)
     for title, (option, asked, sweep) in report.sweeps.items():
         others = {method: values for method, values in report.results.items() if method not in sweep}
-        figures[title] = sweeps.figure(option, sweep, others, asked)
+        figures[title] = sweeps.against(option, sweep, asked)
+        figures[f"{title}, trade-off"] = sweeps.figure(option, sweep, others, asked)
     if report.lengths:
         figures["History lengths chosen"] = plots.history_lengths(report.lengths)
     lines = ["## Plots\n"] if figures else []

@@ -28,6 +28,18 @@ def table(option: str, sweep: Sweep) -> tables.Table:
     return tables.results_table(rows)
 
 
+def against(option: str, sweep: Sweep, asked: float | None) -> Figure | None:
+    """Accuracy and coverage against the option's value, as the thesis draws its figures 4.4 and 4.5; None where neither
+    was measured."""
+    panels: dict[str, dict[str, list[tuple[float, Any]]]] = {}
+    for policy, points in sweep.items():
+        for value, metrics in points:
+            for name, seeds in longest(metrics).items():
+                if name.partition("@")[0] in (ACCURACY, *COVERAGE):
+                    panels.setdefault(name, {}).setdefault(policy, []).append((value, seeds))
+    return plots.against(panels, xlabel=option, ringed=asked) if panels else None
+
+
 def figure(option: str, sweep: Sweep, others: Mapping[str, Mapping[str, Any]], asked: float | None) -> Figure | None:
     """Accuracy against coverage along each policy's values, the one that is `asked` ringed; the other policies as
     points. None where either was not measured."""

@@ -31,7 +31,8 @@ def test_another_question_needs_no_training(tmp_path):
     directions = np.asarray(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(given, np.stack([directions] * 2), rtol=1e-5, err_msg="SASRec's, at every seed")
 
-    config.inference.update({"diversity": 40.0, "alpha": 0.0})
+    assert "Asked at ranking" not in (tmp_path / "tables.md").read_text()
+    config.inference.diversity = 2.0
     text = experiment.run(config, tmp_path)
     assert [(tmp_path / name / "done.json").stat().st_mtime_ns for name in fits] == stamps
     after = json.loads((tmp_path / "evaluation" / "results.json").read_text())
@@ -40,13 +41,36 @@ def test_another_question_needs_no_training(tmp_path):
     report = (tmp_path / "report.md").read_text()
     tables = (tmp_path / "tables.md").read_text()
     assert "Table 4.3" in tables and "(figure_4_5.png)" in tables and (tmp_path / "figure_4_5.png").exists()
-    assert "modt4r, diversity = 40" in report and "Figure 4.5: weight of the diversity return](" in report
+    asked = "Asked at ranking: diversity 2 (by default 1), of modt4r."
+    assert asked in report and asked in tables
+    assert "modt4r, diversity = 2 " in report and "Figure 4.5: weight of the diversity return](" in report
 
 
 def test_published_numbers_stand_beside_ours_where_the_data_are_the_thesis():
     reference = modt4r.get_config("yoochoose").reference
     assert reference.modt4r["ranking/CV_div@5"] == 0.6445 and reference.sasrec["ranking/R@20"] == 49.28
     assert not modt4r.get_config("yoochoose_sample").reference
+    listening = modt4r.get_config("lfm_1b")
+    assert listening.reference.modt4r["ranking/R@20"] == 684.70
+    assert listening.reference.modt4r_i["ranking/R@10"] == 397.47
+    assert listening.stages.modt4r.algorithm.batch_size == listening.stages.sqn.algorithm.batch_size == 512
+    assert listening.figures.figure_4_6.rows == ("modt4r", "beta_1")
+
+
+@pytest.mark.parametrize("variant", ["yoochoose", "retailrocket", "lfm_1b"])
+def test_table_4_4_has_columns_of_its_own(variant):
+    config = modt4r.get_config(variant)
+    states, methods = config.tables.table_4_4, config.reference.modt4r
+    assert set(states.published) == set(states.rows) and "R@20" not in states.columns
+    last = dict(zip(states.columns, states.published.modt4r, strict=True))
+    assert all(methods[f"ranking/{metric}"] == value for metric, value in last.items()), "the thesis repeats this row"
+
+
+def test_sqn_is_rewarded_with_one_and_the_others_with_purchases():
+    config = modt4r.get_config("yoochoose")
+    rewards = {name: config.stages[name].algorithm.get("reward") for name in modt4r.VALUES}
+    assert rewards == dict.fromkeys(modt4r.VALUES, "feedback") | {"sqn": "one", "items_left": None}
+    assert config.data.options.buys and not modt4r.get_config("yoochoose_sample").data.options.get("buys")
 
 
 def test_vectors_of_no_next_item_model_are_refused(tmp_path):

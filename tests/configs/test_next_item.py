@@ -8,13 +8,15 @@ import pytest
 
 from configs import next_item
 from jaxrec import experiment
+from jaxrec.experiment.context import Context
 from jaxrec.types import JaxrecError
 
 
-def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path):
+def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
     config = next_item.get_config("smoke")
     config.order, config.stages.evaluation.policies = ("sasrec", "evaluation"), ("sasrec",)
     config.tables = {}
+    config.sequences.sequences.published = {"source": "Table 1", "sessions": 7, "items": 41}
     table = experiment.run(config, tmp_path)
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
     assert set(results) == {"sasrec"}
@@ -24,6 +26,10 @@ def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path):
         assert all(len(values) == 2 for values in metrics.values())
         assert 0 < metrics["ranking/HR@10"][0] <= 1 and 0 < metrics["ranking/CV_div@10"][1] <= 1
     assert "HR@10" in table and "sasrec" in table
+    counts = Context(config, tmp_path).sequences("sequences")[1].counts
+    ours = ", ".join(f"{counts[name]:,} {name}" for name in ("sessions", "items", "events"))
+    said = f"Sequences: {ours}; Table 1 has 7 sessions, 41 items."
+    assert said in capsys.readouterr().err and said in (tmp_path / "report.md").read_text()
     mark = (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns
     assert experiment.run(config, tmp_path) == table
     assert (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns == mark
@@ -56,8 +62,6 @@ def test_mistakes_are_seen_before_anything_is_trained(tmp_path, path, value, mes
 
 
 def test_the_last_session_of_users_and_sessions_by_pauses(tmp_path):
-    from jaxrec.experiment.context import Context
-
     config = next_item.get_config("smoke")
     config.sequences.sequences.update({"split": "last_session", "session_minutes": 600.0, "min_session": 2})
     data, spec = Context(config, tmp_path).sequences("sequences")

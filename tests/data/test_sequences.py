@@ -156,6 +156,14 @@ def test_repeats_in_a_row_go_but_not_those_with_something_between():
     assert list(zip(kept.user.tolist(), kept.time.tolist(), strict=True)) == [(0, 1), (0, 3), (0, 4), (1, 0)]
 
 
+def test_what_has_rows_is_counted():
+    data = random_log(2)
+    some = data.where(data.user < 2)
+    session = sessions.number(some, 1200)
+    expected = {"users": len(set(some.user)), "sessions": session.max() + 1, "items": len(set(some.item))}
+    assert sessions.counts(some, session) == expected | {"events": len(some)} and len(some) < len(data)
+
+
 def test_sampled_users_come_with_all_their_rows():
     data = random_log(0)
     drawn, others = (sessions.sample_users(data, 4, seed=seed) for seed in (1, 2))

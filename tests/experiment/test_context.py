@@ -53,6 +53,17 @@ def test_fingerprint_covers_everything_a_stage_is_made_from(tmp_path):
     assert Context(other, tmp_path).fingerprint("log") == Context(_config(), tmp_path).fingerprint("log")
 
 
+def test_what_was_published_of_sequences_makes_no_other_stage(tmp_path):
+    config = _config()
+    config.sequences.sessions = defaults.sequences()
+    config.stages.dt.data = "sessions"
+    base = Context(config, tmp_path).fingerprint("dt")
+    config.sequences.sessions.published = {"source": "Table 1", "items": 3}
+    assert Context(config, tmp_path).fingerprint("dt") == base
+    config.sequences.sessions.length = 5
+    assert Context(config, tmp_path).fingerprint("dt") != base
+
+
 def test_defaults_name_an_unknown_option_or_file():
     with pytest.raises(JaxrecError, match="has no option 'widht'"):
         defaults.algorithm("decision_transformer.dt", widht=3)

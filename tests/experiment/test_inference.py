@@ -40,6 +40,16 @@ def test_a_sweep_measures_each_value_and_the_one_asked_for():
     assert inference.sweep(made, "sasrec", params, None) == {}
 
 
+def test_what_is_asked_otherwise_is_said_of_whom():
+    policies = ("sasrec", "modt4r")
+    assert inference.notes(config(), policies) == inference.notes(config(diversity=1.0), policies) == []
+    said = inference.notes(config(diversity=2.0, alpha=1.0, epsilon=0.25), policies)
+    assert set(said) == {
+        "Asked at ranking: diversity 2 (by default 1), of modt4r.",
+        "Asked at ranking: epsilon 0.25 (by default 0.5), of modt4r.",
+    }
+
+
 def test_no_fit_depends_on_it(tmp_path):
     base, asked, swept = config(), config(diversity=2.0), config()
     swept.sweeps.curve = defaults.sweep("diversity", ("modt4r",), (0.0, 2.0))

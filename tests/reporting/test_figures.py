@@ -40,5 +40,10 @@ def test_the_page_shows_each_picture_that_is_saved(tmp_path):
     figures.save(made, tmp_path)
     page = comparison.page({"title": "t", "notes": [], "tables": {}, **made}, pictures="results")
     assert "## Figure 4.6\n\n![Figure 4.6](results/figure_4_6.png)" in page and "| modt4r, diversity = 2 |" in page
-    assert {path.name for path in tmp_path.iterdir()} == {"figure_4_5.png", "figure_4_6.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "figure_4_5.png",
+        "figure_4_5_trade_off.png",
+        "figure_4_6.png",
+    }
+    assert "(results/figure_4_5.png)" in page and "(results/figure_4_5_trade_off.png)" in page
     assert figures.markdown({}, "") == {}

@@ -18,7 +18,17 @@ def test_the_report_holds_table_and_curve(tmp_path):
     made = report.Report("title", results, sweeps={"Figure 4.5": ("diversity", 2.0, SWEEP)})
     text = report.write(tmp_path, made).read_text()
     assert "### Figure 4.5" in text and "ours, diversity = 2" in text and "![Figure 4.5](figure_4_5.png)" in text
-    assert (tmp_path / "figure_4_5.png").stat().st_size > 5000
+    assert (tmp_path / "figure_4_5.png").stat().st_size > 5000 and "(figure_4_5_trade_off.png)" in text
+
+
+def test_each_metric_stands_against_the_value():
+    figure = sweeps.against("diversity", SWEEP, 2.0)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["HR@20", "CV_div@20", "CV_nov@20"]
+    line = figure.axes[1].lines[0]
+    assert line.get_xdata().tolist() == [0.0, 2.0] and line.get_ydata().round(6).tolist() == [2.1, 4.1]
+    ring = figure.axes[1].collections[-1].get_offsets()
+    assert ring.round(6).tolist() == [[2.0, 4.1]] and figure.axes[0].get_xlabel() == "diversity"
+    assert sweeps.against("diversity", {"ours": [(0.0, {"perplexity": [1.0]})]}, None) is None
 
 
 def test_the_curve_goes_through_the_means_and_rings_what_is_asked_for():

@@ -40,7 +40,7 @@ def load(
     Raises:
       JaxrecError: a file is missing or damaged.
     """
-    folder = official.folder(root, "yoochoose", URL, FOLDER, FILES, gzipped=True)
+    folder = official.folder(root, "yoochoose", URL, FOLDER, FILES | ({BUYS: None} if buys else {}), gzipped=True)
     logs = [_log(folder / next(iter(FILES)), [Column("category", str)], rewards[0] if buys else 1.0)]
     if buys:
         logs.append(_log(folder / BUYS, [Column("price", float), Column("quantity", int)], rewards[1]))

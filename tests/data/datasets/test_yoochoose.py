@@ -27,6 +27,12 @@ def test_reads_clicks_and_buys(root):
     assert (both.user[3], both.item[3], both.time[3]) == (1, 0, 1_396_868_000)
 
 
+def test_buys_that_are_not_there_are_named(tmp_path):
+    writers.yoochoose(tmp_path, CLICKS)
+    with pytest.raises(JaxrecError, match="yoochoose-buys.dat is missing; it comes from https"):
+        datasets.load("yoochoose", tmp_path, check=False, buys=True)
+
+
 def test_a_part_is_told_from_the_official_release(root):
     with pytest.raises(JaxrecError, match="2 users where 9249729 are expected, 2 items where 52739"):
         datasets.load("yoochoose", root)
