@@ -65,15 +65,14 @@ def listening(num_items: int, mean_length: float = 9.1, mean_sessions: float = 8
 def by_user(interactions: Interactions) -> tuple[Interactions, list]:
     kept = preprocess.min_counts(interactions, item=3)
     kept = preprocess.min_counts(kept, user=3)
-    kept = sessions.sample_users(kept, kept.num_users * 9 // 10)
+    kept = preprocess.reindex(kept.where(sessions.sample_users(kept, kept.num_users * 9 // 10)))
     kept = splits.by_user(kept)
     return kept, [sequences.build(kept, length=11, split=split) for split in (TRAIN, VALIDATION, TEST)]
 
 
 def by_gaps(interactions: Interactions) -> tuple[Interactions, list]:
     kept = sessions.without_repeats(interactions)
-    kept = sessions.frequent(kept, gap=GAP, item=3, length=3, sessions=5)
-    number = sessions.number(kept, GAP)
+    kept, number = sessions.frequent(kept, gap=GAP, item=3, length=3, sessions=5)
     kept = splits.last_session(kept, number)
     return kept, [sequences.build(kept, length=21, split=split, session=number) for split in (TRAIN, TEST)]
 
