@@ -1,7 +1,8 @@
 """HDT (T 5.3): sessions of a user one after the other, a decision transformer across them and one inside each.
 
 L = L_S + alpha L_R + beta L_a + lambda L_g (T 5.21). InterDT is HDT without what is inside sessions; Hier has a
-recurrent user state instead (T 5.4.2). The gradient ends where a session does, as in user-parallel mini-batches.
+recurrent user state instead (T 5.4.2). The gradient ends where a session does, as in user-parallel mini-batches. Our
+reading: what a user did before the last C sessions is forgotten.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def defaults() -> ConfigDict:
             "num_layers": 1,  # of the transformer inside sessions; T names none
             "num_heads": 1,
             "dropout": 0.1,  # in it
-            "num_sessions": 8,  # C, consecutive ones of a user, in training and behind a ranked one
+            "num_sessions": 8,  # C, consecutive ones of a user in training, and the last ones behind what is ranked
             "return_weight": 0.5,  # alpha
             "action_weight": 0.2,  # beta
             "goal_weight": 0.1,  # lambda; without effect on Hier, which has no goal
@@ -163,7 +164,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return found.reshape(*shape, -1)
 
     def scores(params: Params, states: Array) -> Array:
-        """Of the sequence model, and where there is one of the transformer inside the session (T 5.3.5)."""
+        """Of the sequence model, and where there is one of the transformer inside the session (our reading of T 5.3.5,
+        which names the sequential model and InterDT)."""
         found = supervised.head_scores(params["output"], states[:, :width])
         return found + supervised.head_scores(params["action"], states[:, width:]) if config.intra else found
 
