@@ -170,9 +170,10 @@ def sessions(config: ConfigDict, **options) -> None:
 
 def stages(
     config: ConfigDict, names=tuple(ENCODERS), ablations=tuple(ABLATIONS), *, num_steps: int, steps_per_call: int = 100,
-    batch_size: int, normal_batch_size: int, learning_rate: float, **options,
+    batch_size: int, normal_batch_size: int, learning_rate: float, sasrec_dropout: float = 0.0, **options,
 ) -> None:  # fmt: skip
     """Item vectors, then every method over each encoder, HDT's ablations, and one full ranking of all."""
+    dropout = {"sasrec": {"encoder_options": {"dropout": sasrec_dropout}}} if sasrec_dropout else {}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
     width = {"width": options["width"]} if "width" in options else {}
     config.stages.vectors = defaults.fit(
@@ -180,13 +181,13 @@ def stages(
     )
     rows = []
     for name in names:
+        alike = {"encoder": ENCODERS[name], **dropout.get(name, {}), **budget}
         config.stages[f"normal_{name}"] = defaults.fit(
-            "self_supervised.next_item", "joined", encoder=ENCODERS[name], batch_size=normal_batch_size, **budget,
-            **width,
-        )  # fmt: skip
+            "self_supervised.next_item", "joined", batch_size=normal_batch_size, **alike, **width
+        )
         config.stages[f"smorl_{name}"] = defaults.fit(
-            "self_supervised.smorl", "joined", vectors="vectors", encoder=ENCODERS[name], reward="one",
-            batch_size=normal_batch_size, **budget, **width,
+            "self_supervised.smorl", "joined", vectors="vectors", reward="one", batch_size=normal_batch_size, **alike,
+            **width,
         )  # fmt: skip
         rows += [f"normal_{name}", f"smorl_{name}"]
         changes = {f"{method}_{name}": changed for method, changed in METHODS.items()}
@@ -194,8 +195,8 @@ def stages(
             changes |= {f"hdt_{ablation}": ABLATIONS[ablation] for ablation in ablations}
         for row, changed in changes.items():
             config.stages[row] = defaults.fit(
-                "self_supervised.hdt", "sessions", vectors="vectors", encoder=ENCODERS[name], batch_size=batch_size,
-                **budget, **{**options, **changed},
+                "self_supervised.hdt", "sessions", vectors="vectors", batch_size=batch_size, **alike,
+                **{**options, **changed},
             )  # fmt: skip
             rows.append(row)
     config.stages.evaluation = defaults.evaluate(tuple(rows), "sessions", modes=(), num_episodes=0)
@@ -217,7 +218,8 @@ def album(config: ConfigDict) -> None:
     filters = {"min_item": 3, "min_session": 3, "min_sessions": 5, "repeats": False}
     sessions(config, length=20, **filters, published=COUNTS["album"])
     weights = {"return_weight": 0.5, "action_weight": 0.1, "goal_weight": 0.2}  # T 5.4.6
-    stages(config, num_steps=20_000, batch_size=100, normal_batch_size=256, learning_rate=1e-3, **weights)
+    sizes = {"num_steps": 20_000, "batch_size": 100, "normal_batch_size": 256}
+    stages(config, learning_rate=1e-3, sasrec_dropout=0.1, **sizes, **weights)
 
 
 def reddit(config: ConfigDict) -> None:
@@ -226,7 +228,8 @@ def reddit(config: ConfigDict) -> None:
     config.data.options = {}
     sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, published=COUNTS["reddit"])
     # Users have 29 sessions in the mean (T table 5.2).
-    stages(config, num_steps=20_000, batch_size=200, normal_batch_size=256, num_sessions=32, learning_rate=1e-3)
+    sizes = {"num_steps": 20_000, "batch_size": 200, "normal_batch_size": 256, "num_sessions": 32}
+    stages(config, learning_rate=1e-3, sasrec_dropout=0.1, **sizes)
 
 
 def smoke(config: ConfigDict) -> None:

@@ -77,10 +77,11 @@ def algorithm(
 
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array, **now: Array):
         del target_params
-        key_coin, key_place, key_terms = jax.random.split(key, 3)
+        key_coin, key_place, key_terms, key_dropout = jax.random.split(key, 4)
         places = supervised.targets(config, batch.mask[:, 1:], key_place)
         networks = in_order(params, jax.random.bernoulli(key_coin))
-        return terms(seen(model, networks, batch, places, weights=weights, reward=config.reward), key_terms, **now)
+        drawn = seen(model, networks, batch, places, key_dropout, weights=weights, reward=config.reward)
+        return terms(drawn, key_terms, **now)
 
     learning = learner.from_loss(init_params, loss_fn, in_turn(optimizers.make(config.optimizer)), schedules=schedules)
     return supervised.algorithm(config, model, learning, network=lambda params: params[NETWORKS[0]])
@@ -105,13 +106,15 @@ def seen(
     networks: tuple[Params, Params],
     batch: Sequences,
     places: Array | str,
+    key: Array | None = None,
     *,
     weights: Sequence[float],
     reward: str,
 ) -> Drawn:
     """The batch as the drawn network sees it, every place [B * L] or one per row, `places` [B, 1].
 
-    The best action is looked for once per state: what comes after a place is what is here at the next.
+    The best action is looked for once per state: what comes after a place is what is here at the next. The states of
+    the network that learns are dropped out by the key, those that only value a choice are not.
     """
     inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
     drawn, other = networks
@@ -120,7 +123,7 @@ def seen(
     if not isinstance(places, str):  # the state after the action as well
         asked = jnp.minimum(jnp.concatenate([places, places + 1], 1), steps.action.shape[1] - 1)
     steps = jax.tree.map(lambda x: take(x, places), steps)
-    hidden, others = (model.states(network, *inputs, asked) for network in (drawn, other))
+    hidden, others = (model.states(network, *inputs, asked, k) for network, k in ((drawn, key), (other, None)))
     shape, count = hidden.shape[:2], steps.action.shape[1]
     best = catalogue.best(hidden.reshape(-1, hidden.shape[2]), *_weighted(drawn["values"], weights))
     value = values(other["values"], others, best.reshape(*shape, 1))[..., 0, :]

@@ -7,6 +7,7 @@ reading: what a user did before the last C sessions is forgotten.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,11 +89,14 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             params["action"] = supervised.init_head(keys[5], spec.num_items, width)
         return params
 
-    def step(params: Params, carry: Mapping[str, Any], session: Sessions) -> tuple[dict[str, Any], tuple[Array, ...]]:
+    def step(
+        params: Params, carry: Mapping[str, Any], session: Sessions, key: Array | None
+    ) -> tuple[dict[str, Any], tuple[Array, ...]]:
         """One session of each user: the next carry, and (states [B, L, D], goal return and goal state [B, D])."""
         goal_return, goal, user = _inter(inter, params, carry)
         rows = (x[:, :-1] for x in (session.item, session.feedback, session.mask))
-        states = encoder.apply({"params": params["encoder"]}, *rows, at=EVERY, joined=goal)
+        encode = functools.partial(encoder.apply, {"params": params["encoder"]}, rngs=supervised.dropout(key))
+        states = encode(*rows, at=EVERY, joined=goal)
         last = jnp.maximum(session.mask.sum(1) - 2, 0)  # the state that the last item was predicted from
         found = {
             "state": take(states, last[:, None])[:, 0],
@@ -102,17 +106,19 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         kept = jax.tree.map(lambda new, old: jnp.where(_like(session.real, new), new, old), found, dict(carry))
         return jax.lax.stop_gradient(kept), (states, goal_return, goal)
 
-    def walk(params: Params, sessions: Sessions) -> tuple[dict[str, Any], tuple[Array, ...]]:
+    def walk(params: Params, sessions: Sessions, key: Array | None = None) -> tuple[dict[str, Any], tuple[Array, ...]]:
         """All sessions in turn: the last carry, and what `step` yields with sessions first, [C, B, ...]."""
-        size = sessions.item.shape[0]
+        size, count = sessions.item.shape[:2]
         start = {"state": jnp.zeros((size, width)), "user": jnp.zeros((size, width))}
         start["met"] = unexpected.nothing_met(size, directions.shape[1])
         by_session = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), sessions)
-        return jax.lax.scan(lambda carry, session: step(params, carry, session), start, by_session)
+        keys = None if key is None else jax.random.split(key, count)
+        return jax.lax.scan(lambda carry, now: step(params, carry, *now), start, (by_session, keys))
 
     def loss_fn(params: Params, target_params: Params, batch: Sessions, key: Array):
         del target_params
-        _, (states, goal_return, goal) = walk(params, batch)
+        key_encoder, key_intra = jax.random.split(key)
+        _, (states, goal_return, goal) = walk(params, batch, key_encoder)
         item, mask = (jnp.swapaxes(x, 0, 1).reshape(-1, length + 1) for x in (batch.item, batch.mask))
         states, goal_return, goal = (x.reshape(-1, *x.shape[2:]) for x in (states, goal_return, goal))
         terms = {"next_item": supervised.loss(params, states, item[:, 1:], mask[:, 1:])}
@@ -123,7 +129,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             known = jnp.take(params["given"]["tail"], item[:, 1:]) & mask[:, 1:]
             asked = returns.remaining(known.astype(jnp.float32))
             hidden, predicted = intra.apply(
-                {"params": params["intra"]}, goal_return, asked, states, item[:, 1:], False, rngs={"dropout": key}
+                {"params": params["intra"]}, goal_return, asked, states, item[:, 1:], False, rngs={"dropout": key_intra}
             )
             found = supervised.loss({"output": params["action"]}, hidden, item[:, 1:], mask[:, 1:])
             terms["action"] = config.action_weight * found

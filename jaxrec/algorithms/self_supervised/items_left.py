@@ -37,8 +37,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array):
         del target_params
-        places = supervised.targets(config, batch.mask[:, 1:], key)
-        hidden = model.states(params, batch.item[:, :-1], batch.feedback[:, :-1], batch.mask[:, :-1], places)
+        key_place, key_dropout = jax.random.split(key)
+        places = supervised.targets(config, batch.mask[:, 1:], key_place)
+        inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
+        hidden = model.states(params, *inputs, places, key_dropout)
         steps = jax.tree.map(lambda x: take(x, places), transitions.of(batch))
         predicted = hidden @ params["left"]["kernel"] + params["left"]["bias"]
         error = jnp.square(predicted - jnp.log1p(steps.items_left))

@@ -83,16 +83,17 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         params |= {role: leaves for role, leaves in user.init(key_user).items() if role in roles}
         return params | ({"given": jax.tree.map(jnp.asarray, given)} if given else {})
 
-    def encode(params: Params, item: Array, feedback: Array, mask: Array) -> Array | None:
-        return user.states(params, item, feedback, mask) if encoded else None
+    def encode(params: Params, *rows: Array, key: Array | None = None) -> Array | None:
+        return user.states(params, *rows, key=key) if encoded else None
 
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array):
         del target_params
         item, action, mask = batch.item[:, :-1], batch.item[:, 1:], batch.mask[:, 1:]
-        state = encode(params, item, batch.feedback[:, :-1], batch.mask[:, :-1])
+        key_encoder, key_motrans = jax.random.split(key)
+        state = encode(params, item, batch.feedback[:, :-1], batch.mask[:, :-1], key=key_encoder)
         target = _stacked(config, returns.logged(mask, *_known(params, item, action)))
         hidden, predicted = motrans.apply(
-            {"params": params["motrans"]}, state, item, action, target, False, rngs={"dropout": key}
+            {"params": params["motrans"]}, state, item, action, target, False, rngs={"dropout": key_motrans}
         )
         terms = {"action": supervised.loss({"output": params["action"]}, hidden, action, mask)}
         if has_head:

@@ -32,9 +32,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     def loss_fn(params: Params, target_params: Params, batch: Sequences, key: Array):
         del target_params
-        key_place, key_negatives = jax.random.split(key)
+        key_place, key_negatives, key_dropout = jax.random.split(key, 3)
         places = supervised.targets(config, batch.mask[:, 1:], key_place)
-        hidden = model.states(params, batch.item[:, :-1], batch.feedback[:, :-1], batch.mask[:, :-1], places)
+        inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
+        hidden = model.states(params, *inputs, places, key_dropout)
         label, mask = (take(x[:, 1:], places) for x in (batch.item, batch.mask))
         if not config.num_negatives:
             return {"next_item": supervised.loss(params, hidden, label, mask)}, {}

@@ -5,6 +5,7 @@ The loss is the cross-entropy of the next item over all items, at every place of
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ def defaults() -> ConfigDict:
     return ConfigDict(
         {
             "encoder": "sasrec",  # a file in models/encoders
-            "encoder_options": ConfigDict(),  # fields of its Encoder: num_layers and num_heads of sasrec, for one
+            "encoder_options": ConfigDict(),  # fields of its Encoder: num_layers, num_heads, dropout of sasrec, for one
             "width": 64,  # D, of items and states
             "batch_size": 256,  # sequences per step
             "targets": "all",  # every place of a sequence, or 'one', drawn anew at each step
@@ -40,7 +41,7 @@ def defaults() -> ConfigDict:
 
 class Supervised(NamedTuple):
     """`init(key) -> params` with the roles `encoder` and `output`; `states` and `scores` as in `types.Ranker`, of any
-    params that hold these two."""
+    params that hold these two. `states(..., key=key)` drops out what an encoder's `dropout` says."""
 
     init: Callable[[Array], Params]
     states: Callable[..., Array]
@@ -71,22 +72,35 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
         variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, at=EVERY)
         return {"encoder": variables["params"], "output": init_head(key_output, spec.num_items, config.width)}
 
-    def states(params: Params, item: Array, feedback: Array, mask: Array, places: Array | str = EVERY) -> Array:
+    def states(
+        params: Params,
+        item: Array,
+        feedback: Array,
+        mask: Array,
+        places: Array | str = EVERY,
+        key: Array | None = None,
+    ) -> Array:
         """After the first `length` items each state is that of the last `length` ones, in a window of their own."""
-        variables, rows, longer = {"params": params["encoder"]}, (item, feedback, mask), item.shape[1] - length
+        rows, longer = (item, feedback, mask), item.shape[1] - length
+        encode = functools.partial(encoder.apply, {"params": params["encoder"]}, rngs=dropout(key))
         if longer > 0 and not isinstance(places, str):
             inside = jnp.minimum(places, length - 1)[..., None]
-            return encoder.apply(variables, *prefixes(length, *rows, places), at=inside)[..., 0, :]
-        first = encoder.apply(variables, *(_to_length(x[:, :length], length) for x in rows), at=places)
+            return encode(*prefixes(length, *rows, places), at=inside)[..., 0, :]
+        first = encode(*(_to_length(x[:, :length], length) for x in rows), at=places)
         if longer <= 0:
             return first[:, : item.shape[1]]
         place = jnp.arange(longer)[:, None] + 1 + jnp.arange(length)[None]
-        return jnp.concatenate([first, encoder.apply(variables, *(x[:, place] for x in rows))], axis=1)
+        return jnp.concatenate([first, encode(*(x[:, place] for x in rows))], axis=1)
 
     def scores(params: Params, states: Array) -> Array:
         return head_scores(params["output"], states)
 
     return Supervised(init, states, scores)
+
+
+def dropout(key: Array | None) -> dict[str, Array] | None:
+    """The random numbers an encoder drops out by in training; None where it should not."""
+    return None if key is None else {"dropout": key}
 
 
 def init_head(key: Array, num_items: int, width: int) -> dict[str, Array]:

@@ -49,8 +49,9 @@ def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, 
 
 
 def _check(prefix: str, width: int, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Every option of an encoder counts something, or several things where its default does; heads share the width."""
-    several = {option: isinstance(default, tuple) for option, default in defaults.items()}
+    """Every option of an encoder counts something, or several things where its default does, but what a transformer
+    has is as that wants it."""
+    several = {option: isinstance(default, tuple) for option, default in defaults.items() if option != "dropout"}
     ranges.check(prefix, options, {o: ranges.COUNTS if many else ranges.COUNT for o, many in several.items()})
     if "num_heads" in options:
         transformer.check(prefix, {**options, "width": width})
