@@ -36,6 +36,9 @@ def test_the_target_is_the_log_of_what_is_left_of_the_session():
 def test_it_learns(targets):
     made = algorithm(targets=targets)
     step, state = jax.jit(made.learner.update), made.learner.init(jax.random.key(0))
-    for n in range(150):
+    found = []
+    for n in range(350):
         state, metrics = step(state, rows(), jax.random.key(n))
-    assert metrics["loss/items_left"] < 0.02 and metrics["loss/next_item"] < 0.2
+        found.append((metrics["loss/items_left"], metrics["loss/next_item"]))
+    left, item = np.mean(found[-50:], 0)  # of many steps, for one of them draws a place that may have been rare
+    assert left < 0.02 and item < 0.2
