@@ -39,7 +39,7 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     """Plays stage `name`'s policies; leaves results.json: policy -> metric -> one value per seed."""
     config, results, seconds = context.config.stages[name], {}, {}
     if config.environment in context.config.texts or config.environment in context.config.sequences:
-        return measure(context, name)
+        return measure(context, name, progress)
     environment, env_params = context.environment(config.environment)
     discrete = not context.fitted(config.policies[0]).spec.action_size
     items = catalogue(context.interactions) if discrete else None
@@ -71,36 +71,43 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
 
 
-def measure(context: Context, name: str) -> dict[str, Any]:
+def measure(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     """Measures stage `name`'s models on its text or sequences; leaves results.json as `run` does, sweeps.json: policy
     -> sweep -> [value, metric -> one number per seed], and of rankings sessions.npz, for `reporting.significance`:
     policy -> metric -> [N], the mean over seeds of what each test session adds."""
     config, results, seconds, swept, sessions = context.config.stages[name], {}, {}, {}, {}
-    ranked = config.environment in context.config.sequences
-    wanted = context.config.sequences.get(config.environment)
-    for policy_name in config.policies:
-        fitted, began = context.fitted(policy_name), time.monotonic()
-        # Sequences measured alike may be learned from otherwise, and then come with what a model needs of that.
-        learned = context.config.stages[policy_name].data
-        data, spec = context.sequences(learned) if ranked else context.text(config.environment)
-        evaluator = ranks(fitted.algorithm, spec, wanted) if ranked else _without_sessions(fitted.algorithm.evaluator)
-        measured = jax.jit(jax.vmap(evaluator, (0, None)))
-        params = inference.ask(fitted.params, context.config.inference)
-        found, each = measured(params, data)
-        results[policy_name] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
-        sessions[policy_name] = {metric: np.asarray(values).mean(0) for metric, values in each.items()}
-        swept[policy_name] = inference.sweep(
-            context.config, policy_name, params, lambda p, m=measured, d=data: m(p, d)[0]
-        )
-        seconds[policy_name] = time.monotonic() - began
+    with progress.bar(name, total=len(config.policies), unit="policy") as bar:
+        for policy in config.policies:
+            began = time.monotonic()
+            (found, each), swept[policy] = _measured(context, config.environment, policy)
+            results[policy] = {metric: np.asarray(values).tolist() for metric, values in found.items()}
+            sessions[policy] = {metric: np.asarray(values).mean(0) for metric, values in each.items()}
+            seconds[policy] = time.monotonic() - began
+            bar.done(len(results))
     write_json(context.folder(name).path / "results.json", results)
     write_json(context.folder(name).path / "sweeps.json", {policy: found for policy, found in swept.items() if found})
-    if ranked:
+    if config.environment in context.config.sequences:
         save_arrays(context.folder(name).path / significance.FILE, sessions)
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
 
 
 Measured = tuple[Mapping[str, Array], Mapping[str, Array]]  # metric -> scalar, metric -> [N] of each session
+
+
+def _measured(context: Context, environment: str, policy: str) -> tuple[Measured, dict[str, Any]]:
+    """(what one policy is worth, its sweeps), every leaf with an axis of seeds."""
+    fitted = context.fitted(policy)
+    if environment in context.config.sequences:
+        # Sequences measured alike may be learned from otherwise, and then come with what a model needs of that.
+        data, spec = context.sequences(context.config.stages[policy].data)
+        evaluator = ranks(fitted.algorithm, spec, context.config.sequences[environment])
+    else:
+        data, _ = context.text(environment)
+        evaluator = _without_sessions(fitted.algorithm.evaluator)
+    measure_all = jax.jit(jax.vmap(evaluator, (0, None)))
+    params = inference.ask(fitted.params, context.config.inference)
+    swept = inference.sweep(context.config, policy, params, lambda asked: measure_all(asked, data)[0])
+    return measure_all(params, data), swept
 
 
 def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Params, NextItem], Measured]:
