@@ -57,14 +57,14 @@ def next_item(
         bounds.append(min(2 * bounds[-1], held.item.shape[1]))
     buckets = tuple(bucketed(held, bounds))
     seen = interactions.item[interactions.split == TRAIN]
-    validated = not joined and test == TEST and (interactions.split == VALIDATION).any()
+    validated = np.isin(held.user, interactions.user[interactions.split == VALIDATION]).any()
     return NextItem(
         train=train,
         test=buckets,
         past=tuple(past(interactions, bucket, splits=known) for bucket in buckets),
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
         before=tuple(before(interactions, bucket, splits=known, length=length) for bucket in buckets) if joined else (),
-        history=build(interactions, split=known, **options) if validated else None,
+        history=build(interactions, split=known, **options) if validated and test == TEST and not joined else None,
     )
 
 
