@@ -5,7 +5,7 @@
     python -m jaxrec.main --config=configs/hdt.py:smoke                                          # proves that it runs
 
 Rows: normal (a user's sessions joined), smorl on the same, hier, inter_dt and hdt over each encoder, table 5.5's uxp
-and nov, and the weights of figure 5.3. Not measured.
+and nov, and the weights of figure 5.3. Measured in the embedded world: results/hdt_embedded.md.
 
 Variants: album, reddit, smoke.
 """
