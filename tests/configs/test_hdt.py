@@ -10,6 +10,7 @@ import pytest
 
 from configs import hdt
 from jaxrec import experiment
+from jaxrec.experiment import evaluating
 from jaxrec.experiment.context import Context
 from jaxrec.types import JaxrecError
 
@@ -28,6 +29,13 @@ def test_both_kinds_are_ranked(tmp_path):
     tested = {found["metric"]: found["p"] for found in compared["orderings"]}
     assert 0 <= tested["HR@10"] <= 1 and tested["CV_div@10"] is None
     assert "p of the paired t-test" in (tmp_path / "tables.md").read_text()
+    context = Context(config, tmp_path)
+    fitted, (joined, spec) = context.fitted("normal_sasrec"), context.sequences("joined")
+    ranked = jax.vmap(evaluating.ranks(fitted.algorithm, spec, config.sequences.sessions), (0, None))
+    seen, alone = (jax.jit(ranked)(fitted.params, data)[0] for data in (joined, joined.replace(before=())))
+    found = results["normal_sasrec"]["ranking/NDCG@20"]
+    np.testing.assert_allclose(found, seen["ranking/NDCG@20"], rtol=1e-5)
+    assert np.abs(np.subtract(found, alone["ranking/NDCG@20"])).max() > 1e-3, "ranked with what came before"
 
 
 def test_joined_sessions_are_measured_alike(tmp_path):
