@@ -147,17 +147,19 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def states(
         params: Params, item: Array, feedback: Array, mask: Array, known: Array, places: Array | str = EVERY
     ) -> Array:
-        """A window for each place, because the novelty that is asked for differs from place to place."""
+        """With a transformer inside sessions a window for each place, for the novelty that is asked for differs from place
+        to place."""
+
+        def encode(item: Array, *rows: Array, goal: Array = known[:, width:], at: Array | str | None = None) -> Array:
+            goal = goal.reshape(len(goal), *[1] * (item.ndim - 2), width)
+            return encoder.apply({"params": params["encoder"]}, item, *rows, at=at, joined=goal)
+
+        if not config.intra:
+            return supervised.windowed(encode, length, (item, feedback, mask), places)
 
         def one(item: Array, feedback: Array, mask: Array, known: Array) -> tuple[Array, ...]:
-            last = jnp.maximum(mask.sum(1) - 1, 0)
-            needed = EVERY if config.intra else last[:, None]
-            rows = encoder.apply(
-                {"params": params["encoder"]}, item, feedback, mask, at=needed, joined=known[:, width:]
-            )
-            if not config.intra:
-                return (rows[:, 0],)
-            action = jnp.roll(item, -1, axis=1)
+            last, action = jnp.maximum(mask.sum(1) - 1, 0), jnp.roll(item, -1, axis=1)
+            rows = encode(item, feedback, mask, goal=known[:, width:], at=EVERY)
             novel = jnp.take(params["given"]["tail"], action)
             asked = returns.asked(mask, novel, None, {"ahead": 0.0, "epsilon": 0.0})["nov"]
             hidden = intra.apply({"params": params["intra"]}, known[:, :width], asked, rows, action, last, method="at")

@@ -80,22 +80,31 @@ def build(config: ConfigDict, spec: Spec) -> Supervised:
         places: Array | str = EVERY,
         key: Array | None = None,
     ) -> Array:
-        """After the first `length` items each state is that of the last `length` ones, in a window of their own."""
-        rows, longer = (item, feedback, mask), item.shape[1] - length
         encode = functools.partial(encoder.apply, {"params": params["encoder"]}, rngs=dropout(key))
-        if longer > 0 and not isinstance(places, str):
-            inside = jnp.minimum(places, length - 1)[..., None]
-            return encode(*prefixes(length, *rows, places), at=inside)[..., 0, :]
-        first = encode(*(_to_length(x[:, :length], length) for x in rows), at=places)
-        if longer <= 0:
-            return first[:, : item.shape[1]]
-        place = jnp.arange(longer)[:, None] + 1 + jnp.arange(length)[None]
-        return jnp.concatenate([first, encode(*(x[:, place] for x in rows))], axis=1)
+        return windowed(encode, length, (item, feedback, mask), places)
 
     def scores(params: Params, states: Array) -> Array:
         return head_scores(params["output"], states)
 
     return Supervised(init, states, scores)
+
+
+def windowed(encode: Callable[..., Array], length: int, rows: tuple[Array, ...], places: Array | str) -> Array:
+    """States [B, P, D] after the places of rows [B, T], by an encoder of `length` items: those after the first `length`
+    are of the last `length` ones, in a window of their own.
+
+    Args:
+      encode: (item [..., length], feedback, mask, at) -> states, as encoders have it.
+    """
+    longer = rows[0].shape[1] - length
+    if longer > 0 and not isinstance(places, str):
+        inside = jnp.minimum(places, length - 1)[..., None]
+        return encode(*prefixes(length, *rows, places), at=inside)[..., 0, :]
+    first = encode(*(_to_length(x[:, :length], length) for x in rows), at=places)
+    if longer <= 0:
+        return first[:, : rows[0].shape[1]]
+    place = jnp.arange(longer)[:, None] + 1 + jnp.arange(length)[None]
+    return jnp.concatenate([first, encode(*(x[:, place] for x in rows))], axis=1)
 
 
 def dropout(key: Array | None) -> dict[str, Array] | None:

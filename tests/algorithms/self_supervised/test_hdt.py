@@ -59,8 +59,9 @@ def test_earlier_sessions_decide(name):
     assert not gradient.any(), "no gradient passes from one session to an earlier one"
 
 
-def test_a_place_sees_the_items_up_to_it_alone():
-    algorithm = made()
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_a_place_sees_the_items_up_to_it_alone(name):
+    algorithm = made(**VARIANTS[name])
     item = jnp.array([[1, 2, 3, 4, 5], [1, 2, 3, 0, 0], [3, 4, 5, 0, 0]])
     mask = jnp.arange(5)[None] < jnp.array([5, 3, 3])[:, None]
 
