@@ -147,8 +147,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def states(
         params: Params, item: Array, feedback: Array, mask: Array, known: Array, places: Array | str = EVERY
     ) -> Array:
-        """With a transformer inside sessions a window for each place, for the novelty that is asked for differs from place
-        to place."""
+        """With a transformer inside sessions a window for each place, for another novelty is asked for at each."""
 
         def encode(item: Array, *rows: Array, goal: Array = known[:, width:], at: Array | str | None = None) -> Array:
             goal = goal.reshape(len(goal), *[1] * (item.ndim - 2), width)
