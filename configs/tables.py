@@ -6,8 +6,8 @@
 
 Variants: smoke, coat, coat_leak, movielens_100k, virtual_taobao. It leaves tables.md and tables.json in the workdir:
 every mode, each row's time, and which of the paper's orderings hold. FOLDER holds one Hugging Face folder per language
-model; each becomes a row of table 2. Without it the prior is a GPT-2 of the transformer's own size, trained here on
-text.
+model; each becomes a row of table 2, which reads the same text by its own tokenizer. The prior of the other rows is a
+GPT-2 of the transformer's own size, trained here on text.
 """
 
 import os
@@ -70,7 +70,9 @@ def get_config(variant: str | None = None) -> ConfigDict:
         config.data.options.text = True
     prior = {"gpt2": language_model(own, smoke)}
     rows = {name: offline_row(own, name) for name in OFFLINE} | mdt4rec_rows(own)
-    rows |= {f"on_{folder.name}": with_changes(own, {"backbone": str(folder)}) for folder in backbones()}
+    for name, folder in backbones().items():
+        config.texts[f"text_{name}"] = text(variant, tokenizer=str(folder))
+        rows[f"on_{name}"] = with_changes(own, {"backbone": str(folder)}, text=f"text_{name}")
     config.stages.update(ConfigDict({**online, **prior, **rows}))
     config.order = (*ratings, *online, "a2c", "log", "dt", *prior, *rows, *static, "evaluation")
     config.stages.evaluation.policies = (*online, "a2c", "dt", *rows, *static)
@@ -119,20 +121,20 @@ def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
     }
 
 
-def with_changes(own: ConfigDict, changes: dict) -> ConfigDict:
+def with_changes(own: ConfigDict, changes: dict, text: str = "text") -> ConfigDict:
     """MDT4Rec on a language model, by LoRA unless the changes say otherwise."""
     stage = own.copy_and_resolve_references()
-    stage.text = "text"
+    stage.text = text
     stage.algorithm.update({"adapt": "lora", "language_length": 32, **changes})
     return stage
 
 
-def text(variant: str | None) -> ConfigDict:
+def text(variant: str | None, **tokenizer: str) -> ConfigDict:
     """What is said of the world's items; on real data the part of WikiText-2 that needs the least room."""
     if variant in (None, "smoke"):
-        return defaults.text(vocabulary=400)
+        return defaults.text(vocabulary=400, **tokenizer)
     files = [f"wikitext-2/wiki.{part}.tokens" for part in ("valid", "test")]
-    return defaults.text(train=files[:1], validation=files[1:], vocabulary=512)
+    return defaults.text(train=files[:1], validation=files[1:], vocabulary=512, **tokenizer)
 
 
 def language_model(own: ConfigDict, smoke: bool) -> ConfigDict:
@@ -145,10 +147,11 @@ def language_model(own: ConfigDict, smoke: bool) -> ConfigDict:
     )  # fmt: skip
 
 
-def backbones() -> list[Path]:
-    """The Hugging Face folders below JAXREC_BACKBONES."""
+def backbones() -> dict[str, Path]:
+    """Name -> Hugging Face folder, below JAXREC_BACKBONES; a dot in a name would part it, as in Qwen2.5."""
     root = os.environ.get("JAXREC_BACKBONES", "")
-    return sorted(path.parent for path in Path(root).glob("*/config.json")) if root else []
+    folders = sorted(path.parent for path in Path(root).glob("*/config.json")) if root else []
+    return {folder.name.replace(".", "_"): folder for folder in folders}
 
 
 def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:

@@ -41,3 +41,18 @@ def test_the_variants_named_are_the_ones_there_are():
         mdt4rec.get_config("nothing")
     known = re.findall(r"'(\w+)'", str(raised.value).split("choose one of")[1])
     assert {variant or "embedded" for path, variant in _variants() if path.stem == "mdt4rec"} == set(known)
+
+
+def test_each_language_model_found_is_a_row_of_table_2(monkeypatch, tmp_path):
+    from configs import tables
+
+    (tmp_path / "Model-1.5").mkdir()
+    (tmp_path / "Model-1.5" / "config.json").write_text("{}")
+    (tmp_path / "no_model").mkdir()
+    monkeypatch.setenv("JAXREC_BACKBONES", str(tmp_path))
+    config = tables.get_config("coat")
+    check_stages(config)
+    assert config.tables.table_2.rows == ("mdt4rec", "on_Model-1_5")
+    row = config.stages["on_Model-1_5"]
+    assert row.algorithm.backbone == config.texts[row.text].tokenizer == str(tmp_path / "Model-1.5")
+    assert config.texts[row.text].train == config.texts.text.train and config.texts.text.tokenizer == "bpe"
