@@ -25,10 +25,14 @@ def test_an_encoder_drops_out_in_training_alone(name, world):  # noqa: F811
         config.encoder_options = {"dropout": rate}
         made = module.make(config, spec)
         state = jax.jit(made.learner.init)(jax.random.key(0))
-        _, batch = made.source.next(data, (), state.params, jax.random.key(2))
+        _, batch = jax.jit(made.source.next)(data, (), state.params, jax.random.key(2))
         update = jax.jit(lambda state, batch, key, made=made: made.learner.update(state, batch, key)[1]["loss/total"])
         losses[rate] = [float(update(state, batch, jax.random.key(k))) for k in (3, 4)]
     assert losses[0.0][0] == losses[0.0][1] and len({*losses[0.9], losses[0.0][0]}) == 3
-    known = (made.ranker.context(state.params, data.train, data.train.user),) if made.ranker.context else ()
-    inputs = (x[:, :-1] for x in (data.train.item, data.train.feedback, data.train.mask))
-    assert np.isfinite(made.ranker.states(state.params, *inputs, *known)).all()
+
+    @jax.jit
+    def states(params, rows):
+        known = (made.ranker.context(params, rows, rows.user),) if made.ranker.context else ()
+        return made.ranker.states(params, *(x[:, :-1] for x in (rows.item, rows.feedback, rows.mask)), *known)
+
+    assert np.isfinite(states(state.params, data.train)).all()
