@@ -105,9 +105,9 @@ def _measured(context: Context, environment: str, policy: str) -> tuple[Measured
         data, _ = context.text(environment)
         evaluator = _without_sessions(fitted.algorithm.evaluator)
     measure_all = jax.jit(jax.vmap(evaluator, (0, None)))
+    answer = inference.once(lambda params: measure_all(params, data))
     params = inference.ask(fitted.params, context.config.inference)
-    swept = inference.sweep(context.config, policy, params, lambda asked: measure_all(asked, data)[0])
-    return measure_all(params, data), swept
+    return answer(params), inference.sweep(context.config, policy, params, lambda asked: answer(asked)[0])
 
 
 def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Params, NextItem], Measured]:

@@ -32,6 +32,20 @@ def ask(params: Params, wanted: Mapping[str, float]) -> Params:
     return params | {ROLE: own | {o: jnp.full_like(own[o], value) for o, value in wanted.items() if o in own}}
 
 
+def once(measure: Callable[[Params], Any]) -> Callable[[Params], Any]:
+    """The same function of parameters that differ in what is asked alone; the same question is measured once."""
+    known: dict[tuple[float, ...], Any] = {}
+
+    def answer(params: Params) -> Any:
+        asked = params.get(ROLE, {}) if isinstance(params, Mapping) else {}
+        question = tuple(float(np.ravel(asked[option])[0]) for option in sorted(asked))
+        if question not in known:
+            known[question] = measure(params)
+        return known[question]
+
+    return answer
+
+
 def notes(config: ConfigDict, policies: Sequence[str]) -> list[str]:
     """In words, what is asked of which policies that is not their stages' own."""
     found: dict[str, list[str]] = {}

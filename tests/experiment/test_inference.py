@@ -40,6 +40,15 @@ def test_a_sweep_measures_each_value_and_the_one_asked_for():
     assert inference.sweep(made, "sasrec", params, None) == {}
 
 
+def test_the_same_question_is_measured_once():
+    asked = []
+    answer = inference.once(lambda params: asked.append(params) or len(asked))
+    params = {"inference": {"alpha": jnp.ones(2), "diversity": jnp.full(2, 0.3)}}
+    assert answer(params) == answer(inference.ask(params, {"diversity": 0.3})) == 1
+    assert answer(inference.ask(params, {"diversity": 0.4})) == 2 and answer(params) == 1 and len(asked) == 2
+    assert inference.once(lambda params: 7)(()) == 7
+
+
 def test_what_is_asked_otherwise_is_said_of_whom():
     policies = ("sasrec", "modt4r")
     assert inference.notes(config(), policies) == inference.notes(config(diversity=1.0), policies) == []
