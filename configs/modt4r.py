@@ -32,6 +32,7 @@ VARIANTS = {
     "acc_nov": {"objectives": ("acc", "nov")},
     "nov_div": {"objectives": ("nov", "div")},
 }
+TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp", "no_state_loss", "beta_0")  # without most of the figures' rows
 WEIGHTS = ("no_state_loss", "beta_0", "beta_1")
 SUBSETS = ("acc", "div", "nov", "acc_div", "acc_nov", "nov_div")  # T 4.21
 # Learners of values beside the softmax; those in WITH_VECTORS are rewarded for diversity too.
@@ -265,7 +266,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
     config.data.name = "yoochoose"
     config.data.options = {"check": False}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=500, learning_rate=1e-3, reward="feedback", num_layers=1)
+    stages(config, TABLES, num_steps=500, learning_rate=1e-3, reward="feedback", num_layers=1)
 
 
 def retailrocket(config: ConfigDict) -> None:
@@ -293,7 +294,7 @@ def movielens_100k(config: ConfigDict) -> None:
     config.data.name = "movielens_100k"
     config.data.options = {}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=500, learning_rate=1e-3, num_layers=1)
+    stages(config, TABLES, num_steps=500, learning_rate=1e-3, num_layers=1)
 
 
 def amazon_industrial(config: ConfigDict) -> None:
@@ -301,4 +302,4 @@ def amazon_industrial(config: ConfigDict) -> None:
     config.data.name = "amazon_industrial"
     config.data.options = {"check": False}
     config.sequences.sequences = defaults.sequences()
-    stages(config, num_steps=500, learning_rate=1e-3, num_layers=1)
+    stages(config, TABLES, num_steps=500, learning_rate=1e-3, num_layers=1)
