@@ -62,7 +62,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
     static = [name for name in ("static_cycle", "popular", "random") if name in config.stages]
     own = config.stages.mdt4rec
 
-    online = {name: online_row(name, smoke) for name in ONLINE if not (vectors and name == "dqn")}
+    online = {name: online_row(name, config.stages.a2c) for name in ONLINE if not (vectors and name == "dqn")}
     if vectors:
         config.stages.log.policy = "ddpg"  # M 4.2
     config.texts.text = text(variant)
@@ -87,11 +87,20 @@ def get_config(variant: str | None = None) -> ConfigDict:
     return config
 
 
-def online_row(name: str, smoke: bool) -> ConfigDict:
-    """2,000 rounds of 64 users: 128,000 turns, and for the methods with a replay buffer 16,000 updates."""
-    rounds = 10 if smoke else 2000 if name != "ppo" else 400
-    changes = {} if name == "ppo" or not smoke else {"warmup": 64}
-    return defaults.fit(f"actor_critic.{name}", "train", num_steps=rounds, steps_per_call=rounds // 10, **changes)
+def online_row(name: str, a2c: ConfigDict) -> ConfigDict:
+    """As many turns as A2C, which makes the log: for PPO in as many rounds, for the methods with a replay buffer in
+    2,000 rounds of more users at once and 8 updates each."""
+    if name == "ppo":
+        return defaults.fit("actor_critic.ppo", "train", num_steps=a2c.num_steps, steps_per_call=a2c.num_steps // 10)
+    rounds = min(2000, a2c.num_steps * 2)
+    row = defaults.fit(f"actor_critic.{name}", "train", num_steps=rounds, steps_per_call=rounds // 10)
+    row.algorithm.num_envs = turns(a2c) // rounds
+    return row
+
+
+def turns(online: ConfigDict) -> int:
+    """Environment steps of an online row."""
+    return online.num_steps * online.algorithm.num_envs * online.algorithm.num_steps
 
 
 def offline_row(own: ConfigDict, name: str) -> ConfigDict:
@@ -197,12 +206,13 @@ def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
 
 def notes(config: ConfigDict) -> tuple[str, ...]:
     """What was scaled down from the papers, and the budgets."""
-    own, a2c = config.stages.mdt4rec, config.stages.a2c
+    own, a2c, ddpg = config.stages.mdt4rec, config.stages.a2c, config.stages.ddpg
     size = own.algorithm
     return (
         f"Scaled down for two CPU cores: {size.num_layers} layers of width {size.width} (published: GPT-2 Large), a "
         "prior of that size trained here on text, so the paper's numbers are its own and only orderings compare.",
-        f"Budgets: every offline row {own.num_steps:,} steps of {size.batch_size} windows on one log; online rows "
-        f"{config.stages.ddpg.num_steps * 64:,} turns, ppo {config.stages.ppo.num_steps:,} and a2c "
-        f"{a2c.num_steps:,} rounds of their own. Settings of no row were chosen on the test environment.",
+        f"Budgets: every offline row {own.num_steps:,} steps of {size.batch_size} windows on one log; every online row "
+        f"{turns(a2c):,} turns, a2c and ppo in {a2c.num_steps:,} rounds, the others with "
+        f"{ddpg.num_steps * ddpg.algorithm.num_updates:,} updates of {ddpg.algorithm.batch_size} replayed turns. "
+        "Settings of no row were chosen on the test environment.",
     )

@@ -36,6 +36,7 @@ WHOLE = Range("a whole number from 0 upward", lambda x: isinstance(x, Integral) 
 FINITE = Range("a finite number", _number)
 NOT_NEGATIVE = Range("a finite number from 0 upward", lambda x: _number(x) and x >= 0)
 POSITIVE = Range("a finite number above 0", lambda x: _number(x) and x > 0)
+SHARE = Range("a number from 0 to 1", lambda x: _number(x) and 0 <= x <= 1)
 BELOW_ONE = Range("0 or more and below 1", lambda x: _number(x) and 0 <= x < 1)
 
 

@@ -149,6 +149,8 @@ class Spec:
     action_size: int = 0
     reward_range: tuple[float, float] = (0.0, 1.0)
     return_range: tuple[float, float] = (0.0, 1.0)
+    # Quantiles of the returns of logged episodes, at equal steps from the least to the best; empty without a log.
+    episode_returns: tuple[float, ...] = ()
     environment: Any = None  # the gymnax environment an on-policy or replay source steps
     # What is known of users and items beside their feedback: (float32 [N, F_u], float32 [A, F_i]), or None.
     features: Any = dataclasses.field(default=None, compare=False, repr=False)

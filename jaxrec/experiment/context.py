@@ -37,7 +37,8 @@ class Fitted:
 
 @dataclasses.dataclass(frozen=True)
 class Logs:
-    """A finished collect stage; the spec's return_range is that of the logged returns-to-go."""
+    """A finished collect stage; the spec's return_range is that of the logged returns-to-go, and it knows the
+    episodes' returns."""
 
     trajectories: Trajectories
     spec: Spec
@@ -178,10 +179,8 @@ class Context:
             leaf = np.zeros(0)
             record = Trajectories(Observation(leaf, leaf, leaf, leaf, leaf), leaf, leaf, leaf)
             trajectories = load_arrays(self.folder(name).path / "trajectories.npz", record)
-            returns = problem.returns_to_go(trajectories)[trajectories.mask]
             spec = problem.spec_of_environment(environment, params)
-            spec = dataclasses.replace(spec, return_range=(float(returns.min()), float(returns.max())))
-            self._logs[name] = Logs(trajectories, spec)
+            self._logs[name] = Logs(trajectories, dataclasses.replace(spec, **problem.return_facts(trajectories)))
         return self._logs[name]
 
     def folder(self, name: str) -> StageFolder:

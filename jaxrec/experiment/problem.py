@@ -168,6 +168,14 @@ def returns_to_go(trajectories: Trajectories) -> np.ndarray:
     return np.flip(np.cumsum(np.flip(reward, 1), 1), 1)
 
 
+def return_facts(trajectories: Trajectories) -> dict[str, tuple[float, ...]]:
+    """`Spec`'s fields of logged returns: the range of the returns-to-go, and the deciles of whole episodes' returns."""
+    returns = returns_to_go(trajectories)
+    known = returns[trajectories.mask]
+    deciles = np.quantile(returns[trajectories.mask[:, 0], 0], np.linspace(0.0, 1.0, 11))
+    return {"return_range": (float(known.min()), float(known.max())), "episode_returns": tuple(map(float, deciles))}
+
+
 def interaction_arrays(interactions: Interactions) -> dict[str, Any]:
     """The device columns a logged source gathers from: user, item int32 [E] and feedback float32 [E]."""
     return jax.tree.map(

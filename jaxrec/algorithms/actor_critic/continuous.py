@@ -42,6 +42,8 @@ class Agent(NamedTuple):
     critic: (params, state, action) -> [..., C], of the action's direction.
     states: (params, target_params, batch) -> (state, the next state under the target encoder).
     target: (batch, next value [B]) -> TD target [B].
+    noise_scale: what noise is multiplied by, the root mean square of a unit vector's numbers where vectors stand for
+      items: as published beside numbers in [-1, 1], it would drown them.
     """
 
     action_size: int
@@ -52,6 +54,7 @@ class Agent(NamedTuple):
     states: Callable[[Params, Params, sources.Transitions], tuple[Array, Array]]
     encoder: state.StateEncoder
     reward_scale: float
+    noise_scale: float
 
 
 def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_action: int = 1) -> Agent:
@@ -83,6 +86,7 @@ def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_actio
         states=states,
         encoder=encoder,
         reward_scale=state.reward_scale(spec),
+        noise_scale=1.0 if spec.action_size else size**-0.5,
     )
 
 

@@ -18,7 +18,7 @@ from jaxrec.types import Algorithm, Array, Params, Spec
 
 def defaults() -> ConfigDict:
     config = continuous.defaults()
-    config.exploration_noise = 0.1  # standard deviation per number of the action, in [-1, 1] or of unit length
+    config.exploration_noise = 0.1  # standard deviation; a share of the numbers' size where vectors stand for items
     return config
 
 
@@ -42,7 +42,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return terms, off_policy.report(batch, value, agent.reward_scale)
 
     policy, behaviour = continuous.policies(
-        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise)
+        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise * agent.noise_scale)
     )
     return off_policy.algorithm(
         config, spec, agent.init_params, loss_fn,

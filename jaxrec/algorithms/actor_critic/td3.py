@@ -18,7 +18,7 @@ from jaxrec.types import Algorithm, Array, Params, Spec
 
 def defaults() -> ConfigDict:
     config = continuous.defaults()
-    config.exploration_noise = 0.1  # standard deviation per number of the action, in [-1, 1] or of unit length
+    config.exploration_noise = 0.1  # standard deviation; a share of the numbers' size where vectors stand for items
     config.smoothing_noise = 0.2  # likewise, of the target action
     config.smoothing_clip = 0.5  # largest smoothing noise
     config.target_update_every = 2  # updates
@@ -36,7 +36,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def smoothed(params: Params, now: Array, key: Array) -> Array:
         action = actor(params, now)
         noise = config.smoothing_noise * jax.random.normal(key, action.shape)
-        return jnp.clip(action + jnp.clip(noise, -config.smoothing_clip, config.smoothing_clip), -1.0, 1.0)
+        noise = agent.noise_scale * jnp.clip(noise, -config.smoothing_clip, config.smoothing_clip)
+        return jnp.clip(action + noise, -1.0, 1.0)
 
     def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
         now, following = agent.states(params, target_params, batch)
@@ -50,7 +51,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return terms, off_policy.report(batch, value[..., 0], agent.reward_scale)
 
     policy, behaviour = continuous.policies(
-        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise)
+        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise * agent.noise_scale)
     )
     return off_policy.algorithm(
         config, spec, agent.init_params, loss_fn,

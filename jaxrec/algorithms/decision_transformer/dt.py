@@ -1,7 +1,9 @@
 """Decision Transformer (Chen et al., 2021), the baseline of M 4.2: tokens (R, s, a), action from the state's token.
 
 Acting, the first return is a target and each observed reward is taken off it. Our reading for recommenders: states come
-from the state encoder of paper M, items are predicted by cross-entropy, continuous actions by tanh and squared error.
+from the state encoder of paper M, items are predicted by cross-entropy, continuous actions by tanh and squared error,
+and the target is a return that one logged episode in ten reached: the very best is one lucky user's, and what is left
+of it, rewards taken off, soon lies above everything that was ever logged at that turn.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def defaults() -> ConfigDict:
             "embedding": "linear",  # linear (published) or mlp
             "state_encoder": "sasrec",  # a file in models/encoders
             "state_window": 3,  # W, pairs a state is made of (EasyRL4Rec: 3)
-            "target_return": 1.0,  # share of the logged return range asked for at turn 0; 1 = the best logged return
+            "target_quantile": 0.9,  # of the logged episodes' returns, asked for at turn 0; 1 = the best one
             "batch_size": 64,  # windows per step
             "optimizer": optimizer,
         }

@@ -1,9 +1,10 @@
 """DT4Rec (Zhao et al., "User Retention-oriented Recommendation with Decision Transformer", WWW 2023), a baseline of M.
 
 DT, but the return prompt is a mixture of learned vectors (a learned discretisation), and a weighted contrastive loss
-keeps the model from answering a wrong prompt as it answers the right one. Our reading: wrong prompts are uniform over
-the logged range, one for every step; what is compared is what the action is read from; states, tokens and acting are
-DT's here, since the paper's own state is a list of slates and its reward the days until a user returns.
+keeps the model from answering a wrong prompt as it answers the right one. Our reading: wrong prompts are uniform below
+the right one, one for every step, for a higher one is what is asked for when acting and must not be answered otherwise
+than the best that was seen; what is compared is what the action is read from; states, tokens and acting are DT's here,
+since the paper's own state is a list of slates and its reward the days until a user returns.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         del target_params
         batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
         key_wrong, key_dropout = jax.random.split(key)
-        wrong = jax.random.uniform(key_wrong, batch.return_to_go.shape)
+        wrong = jax.random.uniform(key_wrong, batch.return_to_go.shape) * batch.return_to_go
         return losses(network, config, params, batch, wrong, key_dropout)
 
     learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import window
+from jaxrec import ranges
+from jaxrec.algorithms.decision_transformer import build, window
 from jaxrec.types import Array, Observation, Params, Policy, Spec
 
 
@@ -27,7 +29,7 @@ def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
     `network` offers `tokens`, `backbone`, `places` (where in a step its return and its state stand, the later one is
     the last token) and `respond(hidden [B, 3, D], length int32 [B]) -> output`, which is given the last three outputs.
     """
-    scale = 1.0 / max(spec.return_range[1] - spec.return_range[0], 1e-6)
+    scale, first = 1.0 / max(spec.return_range[1] - spec.return_range[0], 1e-6), target(config, spec)
     state_window = config.state_window if spec.sees_history else None
     return_place, state_place = network.places
 
@@ -41,17 +43,29 @@ def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
         model = network.bind({"params": params})
         turn = observation.turn
         last_action = carry.action if spec.action_size else observation.item
-        target = jnp.where(turn == 0, config.target_return, carry.target - observation.feedback * scale)
+        asked = jnp.where(turn == 0, first, carry.target - observation.feedback * scale)
         steps = window.write(carry.window, 2, model.tokens.actions(last_action, turn - 1))
         steps = window.advance(steps, observation)
-        steps = window.write(steps, return_place, model.tokens.returns(target, turn))
+        steps = window.write(steps, return_place, model.tokens.returns(asked, turn))
         steps = window.write(steps, state_place, model.tokens.states(*window.state_inputs(steps, observation)))
         tokens, valid = window.sequence(steps, 2)
         hidden, _ = model.backbone.suffixes(tokens, valid, lengths=(tokens.shape[1],), num_last=3)
         output = model.respond(hidden[:, 0], steps.length)
-        return Carry(steps, target, output if spec.action_size else carry.action), output
+        return Carry(steps, asked, output if spec.action_size else carry.action), output
 
     def diagnostics(carry: Any) -> dict[str, Array]:
         return {"history_length": carry.window.length}
 
     return Policy(init, act, diagnostics)
+
+
+def target(config: ConfigDict, spec: Spec) -> float:
+    """The normalised return that is asked for at turn 0; of the whole range where no log is known.
+
+    Raises:
+      JaxrecError: the quantile is none.
+    """
+    ranges.check("algorithm.", config, {"target_quantile": ranges.SHARE})
+    known = spec.episode_returns or spec.return_range
+    asked = np.interp(config.target_quantile, np.linspace(0.0, 1.0, len(known)), known)
+    return float(build.normalise(asked, spec.return_range))

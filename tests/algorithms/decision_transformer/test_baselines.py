@@ -85,7 +85,7 @@ def test_padding_changes_neither_losses_nor_gradients(module, spec):
 @pytest.mark.parametrize(("module", "spec"), EVERY, ids=NAMES)
 def test_acting_equals_the_training_forward_at_every_step(module, spec):
     """Fed a logged episode, each turn's output is that of the window re-encoded with the returns that were asked."""
-    config, network, params = made(module, spec, target_return=0.6)
+    config, network, params = made(module, spec, target_quantile=0.6)
     log = random_log(spec).replace(mask=jnp.ones((5, 7), bool))
     acting = module.policy(network, config, spec)
 
@@ -167,6 +167,18 @@ def test_cdt4rec_reward_feeds_the_action_and_its_gradient_by_hand():
     assert gradients["action"]["reward_estimator"]["Dense_1"]["bias"] != 0, "the action's loss reaches the estimator"
 
 
+def test_dt4rec_calls_no_prompt_wrong_that_is_above_the_right_one(monkeypatch):
+    """A user who is asked for more than was ever logged gets what the best that was logged got."""
+    algorithm, log, seen = dt4rec.make(small(dt4rec.defaults()), ITEM_SPEC), random_log(ITEM_SPEC), []
+    monkeypatch.setattr(dt4rec, "losses", lambda *given: seen.append(given[3:5]) or ({"none": jnp.zeros(())}, {}))
+    state = jax.jit(algorithm.learner.init)(jax.random.key(0))
+    _, batch = algorithm.source.next(log, (), state.params, jax.random.key(1))
+    with jax.disable_jit():
+        algorithm.learner.update(state, batch, jax.random.key(2))
+    windows, wrong = seen[0]
+    assert ((wrong >= 0) & (wrong <= windows.return_to_go)).all() and (wrong < windows.return_to_go).any()
+
+
 def test_dt4rec_contrast_weighs_wrong_prompts_by_their_distance():
     """A wrong prompt that is the right one costs nothing; one of distance d costs d times a cosine."""
     config, network, params = made(dt4rec, ITEM_SPEC, contrast_weight=1.0)
@@ -182,7 +194,7 @@ def test_dt4rec_contrast_weighs_wrong_prompts_by_their_distance():
 
     right, wrong = (np.asarray(x)[0] for x in jax.jit(lambda p: network.apply({"params": p}, method=both))(params))
     cosine = (right * wrong).sum(-1) / np.linalg.norm(right, axis=-1) / np.linalg.norm(wrong, axis=-1)
-    np.testing.assert_allclose(losses(params, far), 8.0 * cosine.mean(), rtol=1e-4)
+    np.testing.assert_allclose(losses(params, far), 8.0 * np.abs(cosine).mean(), rtol=1e-4)
     assert (cosine < 0.9995).any(), "the prompt must matter"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import dt, mdt4rec
+from jaxrec.algorithms.decision_transformer import dt, mdt4rec, prompted
 from jaxrec.data import views
 from jaxrec.types import JaxrecError, Observation
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
@@ -16,7 +18,7 @@ from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, p
 @pytest.mark.parametrize("spec", [ITEM_SPEC, VECTOR_SPEC], ids=["items", "vectors"])
 def test_acting_along_a_log_equals_the_training_forward(spec):
     """Fed a logged episode whose returns-to-go are the target less the observed rewards, both give the same outputs."""
-    config = small(dt.defaults(), target_return=0.6)
+    config = small(dt.defaults(), target_quantile=0.6)
     network = dt.make_network(config, spec)
     params = parameters(network, config, spec)
     log = random_log(spec).replace(mask=jnp.ones((5, 7), bool))
@@ -42,6 +44,18 @@ def test_acting_along_a_log_equals_the_training_forward(spec):
     np.testing.assert_array_equal(acting.diagnostics(carry)["history_length"], config.context_length)
 
 
+def test_the_target_is_a_quantile_of_what_episodes_returned():
+    """ITEM_SPEC's returns lie in 0 to 14; of two episodes in three it was 7 at most, of all 12."""
+    spec = dataclasses.replace(ITEM_SPEC, episode_returns=(1.0, 3.0, 7.0, 12.0))
+    config = small(dt.defaults())
+    for quantile, asked in ((0.0, 1.0), (0.5, 5.0), (2 / 3, 7.0), (1.0, 12.0)):
+        config.target_quantile = quantile
+        np.testing.assert_allclose(prompted.target(config, spec), asked / 14)
+    config.target_quantile = 1.5
+    with pytest.raises(JaxrecError, match="algorithm.target_quantile is 1.5: set it to a number from 0 to 1"):
+        dt.make(config, spec)
+
+
 def test_turn_zero_asks_for_the_target_again():
     config = small(dt.defaults())
     network = dt.make_network(config, ITEM_SPEC)
@@ -51,9 +65,9 @@ def test_turn_zero_asks_for_the_target_again():
     begin = Observation(*(jnp.array([v]) for v in (0, 2, 0.0, 0)), jnp.zeros((1, 0)))
     first, output = act(params, acting.init(params, 1), begin, jax.random.key(0))
     later, _ = act(params, first, begin.replace(turn=jnp.array([1]), feedback=jnp.array([7.0])), jax.random.key(0))
-    np.testing.assert_allclose(later.target, [0.5])
+    np.testing.assert_allclose(later.target, [0.4], rtol=1e-6)
     again, same = act(params, later, begin, jax.random.key(0))
-    np.testing.assert_allclose(again.target, [1.0])
+    np.testing.assert_allclose(again.target, [0.9], rtol=1e-6)
     np.testing.assert_allclose(same, output, atol=1e-6)
 
 
