@@ -60,11 +60,10 @@ def initial(network: nn.Module, config: ConfigDict, spec: Spec) -> Callable[[Arr
     return lambda key: network.init(key, blank(config, spec))["params"]
 
 
-def windows(config: ConfigDict) -> Callable[[Trajectories, Array], Windows]:
-    """The view of the log that every decision transformer learns from."""
-    return views.windows(
-        batch_size=config.batch_size, context_length=config.context_length, state_window=config.state_window
-    )
+def windows(config: ConfigDict, ahead: int = 0) -> Callable[[Trajectories, Array], Windows]:
+    """The view of the log that every decision transformer learns from, with so many steps after the T of a window."""
+    length = config.context_length + ahead
+    return views.windows(batch_size=config.batch_size, context_length=length, state_window=config.state_window)
 
 
 def num_outputs(spec: Spec) -> int:

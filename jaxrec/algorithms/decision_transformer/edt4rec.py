@@ -98,7 +98,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         target_keys=("value",),
         target_update_rate=config.target_update_rate,
     )
-    return Algorithm(learned, sources.logged(build.windows(config)), policy(network, config, spec))
+    return Algorithm(learned, sources.logged(build.windows(config, ahead=1)), policy(network, config, spec))
 
 
 def check(config: ConfigDict, spec: Spec) -> None:
@@ -140,12 +140,18 @@ def losses(
     batch: views.Windows,
     key: Array | None = None,
 ):
-    """(terms, metrics) of a batch from `normalised`; dropout falls where a key is given."""
+    """(terms, metrics) of a batch from `normalised`; dropout falls where a key is given.
+
+    A step after the T of a window is only valued: without it, returns would be stitched up to the window's end alone.
+    """
     held = network.apply({"params": {**params, **target_params}}, batch, method="values")
     held = jax.lax.stop_gradient(held)
+    known = batch.reward, batch.return_to_go, held, batch.mask
+    relabelled = (
+        jax.vmap(relabel)(*known) for relabel in (relabelling.relabelled_returns, relabelling.one_step_targets)
+    )
+    asked, targets, batch = jax.tree.map(lambda x: x[:, : config.context_length], (*relabelled, batch))
     logged, mask = batch.return_to_go, batch.mask
-    asked = jax.vmap(relabelling.relabelled_returns)(batch.reward, logged, held, mask)
-    targets = jax.vmap(relabelling.one_step_targets)(batch.reward, logged, held, mask)
     rngs = None if key is None else {"dropout": key}
     predictions, value, log_prob, entropy, temperature = network.apply(
         {"params": params}, batch.replace(return_to_go=asked), key is None, rngs=rngs

@@ -155,6 +155,20 @@ def test_edt4rec_terms_and_their_gradients_by_hand():
     np.testing.assert_allclose(bias("entropy"), temperature * (probability * surprise / 2).sum(0), atol=1e-5)
 
 
+def test_edt4rec_stitches_beyond_the_window():
+    """The step after the window says what its last step could have led to; it is asked for nothing itself."""
+    config, network, params = made(edt4rec, ITEM_SPEC, entropy_floor=0.5, value_expectile=0.5)
+    _, batch = edt4rec.make(config, ITEM_SPEC).source.next(random_log(ITEM_SPEC), (), params, jax.random.key(0))
+    assert batch.reward.shape[1] == STEPS + 1
+    batch = views.gather(random_log(ITEM_SPEC), jnp.arange(2), jnp.zeros(2, int), context_length=5, state_window=3)
+    batch = edt4rec.normalised(batch.replace(mask=jnp.ones((2, STEPS + 1), bool)), ITEM_SPEC)
+    held = {"value": jax.tree.map(lambda x: 1.1 * x, params["value"])}
+    terms = jax.jit(lambda p: edt4rec.losses(network, config, ITEM_SPEC, p, held, batch)[0])(params)
+    values = jax.jit(lambda p: network.apply({"params": p}, batch, method="values"))
+    now, later = values(params)[:, :STEPS], values({**params, **held})[:, 1:]
+    np.testing.assert_allclose(terms["value"], 0.5 * ((batch.reward[:, :STEPS] + later - now) ** 2).mean(), rtol=1e-5)
+
+
 def test_cdt4rec_reward_feeds_the_action_and_its_gradient_by_hand():
     config, network, params = made(cdt4rec, ITEM_SPEC)
     batch = build.blank(config, ITEM_SPEC).replace(
