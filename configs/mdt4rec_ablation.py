@@ -25,6 +25,7 @@ PARTS = {
     "median": ("mdt4rec", {"expectile": 0.5}),  # the mean return instead of the highest in support
     "kappa_0": ("mdt4rec", {"kappa": 0.0}),  # asks for returns as they were logged
     "linear": ("mdt4rec", {"embedding": "linear"}),
+    "dt_best": ("dt", {"target_quantile": 1.0}),  # asks for the best logged return, where DT asks for a good one
     "long": ("mdt4rec", {}),  # three times the steps
     "dt_long": ("dt", {}),
 }
