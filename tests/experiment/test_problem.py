@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from jaxrec import defaults
 from jaxrec.experiment import problem
-from jaxrec.types import JaxrecError
+from jaxrec.types import JaxrecError, Trajectories
 
 NAN = float("nan")
 
@@ -35,3 +36,13 @@ def test_numbers_of_sequences_that_cannot_be_are_named(leaf, value, wanted, spli
     made = defaults.sequences(split=split, **{leaf: value})
     with pytest.raises(JaxrecError, match=f"sequences.{leaf} is {value}: set it to {wanted}"):
         problem.load_sequences(defaults.get_config(), made, None)
+
+
+def test_a_log_knows_its_returns():
+    """Eleven episodes return 0 to 10, half at each of two turns, the first at one alone; an empty row is no episode."""
+    reward = np.repeat(np.arange(11.0, dtype=np.float32)[:, None] / 2, 2, axis=1)
+    mask = np.arange(2)[None] < np.array([1, *[2] * 10])[:, None]
+    rows = [np.append(x, np.full((1, 2), y, x.dtype), axis=0) for x, y in ((reward, 99), (mask, False))]
+    facts = problem.return_facts(Trajectories(None, None, *rows))
+    assert facts["return_range"] == (0.0, 10.0)
+    np.testing.assert_allclose(facts["episode_returns"], range(11))

@@ -90,7 +90,10 @@ def test_without_the_expectile_its_loss_and_its_head_are_gone():
     assert set(params["tokens"]["state_embedding"]["MLP_0"]) == {"Dense_0"}
 
 
-SPEC = Spec(num_users=1, num_items=3, max_turn=4, reward_range=(0.0, 1.0), return_range=(0.0, 4.0))
+SPEC = Spec(
+    num_users=1, num_items=3, max_turn=4, reward_range=(0.0, 1.0), return_range=(0.0, 4.0),
+    episode_returns=(0.0, 0.0, 4.0, 4.0),
+)  # fmt: skip
 
 
 def mixed_log():
