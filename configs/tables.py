@@ -88,8 +88,8 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def online_row(name: str, a2c: ConfigDict) -> ConfigDict:
-    """As many turns as A2C, which makes the log: for PPO in as many rounds, for the methods with a replay buffer in
-    2,000 rounds of more users at once and 8 updates each."""
+    """As many turns as A2C: for PPO in as many rounds, for the methods with a replay buffer in 2,000 rounds of more
+    users at once and 8 updates each."""
     if name == "ppo":
         return defaults.fit("actor_critic.ppo", "train", num_steps=a2c.num_steps, steps_per_call=a2c.num_steps // 10)
     rounds = min(2000, a2c.num_steps * 2)

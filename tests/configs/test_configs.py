@@ -43,6 +43,16 @@ def test_the_variants_named_are_the_ones_there_are():
     assert {variant or "embedded" for path, variant in _variants() if path.stem == "mdt4rec"} == set(known)
 
 
+@pytest.mark.parametrize("variant", [None, "coat_leak", "movielens_100k", "virtual_taobao"])
+def test_every_online_row_has_as_many_turns_as_a2c(variant):
+    from configs import tables
+
+    config = tables.get_config(variant)
+    rows = [name for name in tables.ONLINE if name in config.order]
+    budgets = {name: tables.turns(config.stages[name]) for name in (*rows, "a2c")}
+    assert len(rows) >= 4 and len(set(budgets.values())) == 1, budgets
+
+
 def test_each_language_model_found_is_a_row_of_table_2(monkeypatch, tmp_path):
     from configs import tables
 

@@ -1,8 +1,12 @@
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxrec import defaults
+from jaxrec.experiment.artifacts import save_arrays
 from jaxrec.experiment.context import Context, check_stages
-from jaxrec.types import JaxrecError
+from jaxrec.types import JaxrecError, Observation, Trajectories
+from tests.experiment import tiny
 
 
 def _config():
@@ -51,6 +55,19 @@ def test_fingerprint_covers_everything_a_stage_is_made_from(tmp_path):
     other = _config()
     other.stages.dt.num_steps = 9
     assert Context(other, tmp_path).fingerprint("log") == Context(_config(), tmp_path).fingerprint("log")
+
+
+def test_learners_from_a_log_are_told_its_returns(tmp_path):
+    """Three episodes of two turns, returning 2, 4 and 6."""
+    context = Context(tiny.get_config(), tmp_path)
+    zero = np.zeros((3, 2), np.int32)
+    reward = np.repeat(np.float32([[1], [2], [3]]), 2, axis=1)
+    trajectories = Trajectories(Observation(zero, zero, reward, zero, np.zeros((3, 2, 0))), zero, reward, zero == 0)
+    context.folder("log").path.mkdir()
+    save_arrays(context.folder("log").path / "trajectories.npz", trajectories)
+    spec = context.logs("log").spec
+    assert spec.return_range == (1.0, 6.0) and spec.num_items > 0
+    np.testing.assert_allclose(spec.episode_returns, jnp.linspace(2.0, 6.0, 11), rtol=1e-6)
 
 
 def test_what_was_published_of_sequences_makes_no_other_stage(tmp_path):

@@ -126,12 +126,18 @@ def roles(agent: Agent, *without: str) -> tuple[str, ...]:
     return tuple(role for role in jax.eval_shape(agent.init_params, jax.random.key(0)) if role not in without)
 
 
-def with_gaussian_noise(actor: Callable[[Params, Array], Array], std: float) -> Callable[[Params, Array, Array], Array]:
-    """sample(params, state, key): the actor's action plus independent normals, clipped to [-1, 1]."""
+def with_gaussian_noise(
+    agent: Agent, actor: Callable[[Params, Array], Array], std: float, largest: float = jnp.inf
+) -> Callable[[Params, Array, Array], Array]:
+    """sample(params, state, key): the actor's action plus independent normals, clipped to [-1, 1].
+
+    `std` and the `largest` noise are those of numbers in [-1, 1]; `agent.noise_scale` brings them to the action's.
+    """
 
     def sample(params: Params, now: Array, key: Array) -> Array:
         action = actor(params, now)
-        return jnp.clip(action + std * jax.random.normal(key, action.shape), -1.0, 1.0)
+        noise = jnp.clip(std * jax.random.normal(key, action.shape), -largest, largest)
+        return jnp.clip(action + agent.noise_scale * noise, -1.0, 1.0)
 
     return sample
 

@@ -41,9 +41,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         terms = {"critic": mean(td.td_loss(value, target)), "actor": -mean(climbed)}
         return terms, off_policy.report(batch, value, agent.reward_scale)
 
-    policy, behaviour = continuous.policies(
-        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise * agent.noise_scale)
-    )
+    exploring = continuous.with_gaussian_noise(agent, actor, config.exploration_noise)
+    policy, behaviour = continuous.policies(agent, spec, actor, exploring)
     return off_policy.algorithm(
         config, spec, agent.init_params, loss_fn,
         target_keys=continuous.roles(agent), policy=policy, behaviour=behaviour,

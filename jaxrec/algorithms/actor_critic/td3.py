@@ -33,11 +33,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def actor(params: Params, now: Array) -> Array:
         return agent.direction(jnp.tanh(agent.actor(params, now)))
 
-    def smoothed(params: Params, now: Array, key: Array) -> Array:
-        action = actor(params, now)
-        noise = config.smoothing_noise * jax.random.normal(key, action.shape)
-        noise = agent.noise_scale * jnp.clip(noise, -config.smoothing_clip, config.smoothing_clip)
-        return jnp.clip(action + noise, -1.0, 1.0)
+    smoothed = continuous.with_gaussian_noise(agent, actor, config.smoothing_noise, config.smoothing_clip)
 
     def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
         now, following = agent.states(params, target_params, batch)
@@ -50,9 +46,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         terms = {"critic": mean(td.td_loss(value, target)), "actor": -mean(climbed)}
         return terms, off_policy.report(batch, value[..., 0], agent.reward_scale)
 
-    policy, behaviour = continuous.policies(
-        agent, spec, actor, continuous.with_gaussian_noise(actor, config.exploration_noise * agent.noise_scale)
-    )
+    exploring = continuous.with_gaussian_noise(agent, actor, config.exploration_noise)
+    policy, behaviour = continuous.policies(agent, spec, actor, exploring)
     return off_policy.algorithm(
         config, spec, agent.init_params, loss_fn,
         target_keys=continuous.roles(agent), policy=policy, behaviour=behaviour,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.actor_critic import ddpg, dqn, sac, td3
+from jaxrec.algorithms.actor_critic import continuous, ddpg, dqn, sac, td3
 from jaxrec.environments import rollout
 from jaxrec.models.encoders import interactions
 from jaxrec.types import JaxrecError, Observation, Spec
@@ -74,6 +74,24 @@ def test_vectors_are_the_actions_where_the_environment_takes_them(module):
     _, again = algorithm.policy.act(params, (), seen, jax.random.key(1))
     assert carry == () and action.shape == (2, 2) and abs(action).max() < 1.0
     np.testing.assert_array_equal(action, again)
+
+
+@pytest.mark.parametrize("vectors", [True, False], ids=["vectors are the actions", "vectors stand for items"])
+def test_noise_is_measured_against_the_numbers_of_an_action(vectors):
+    """A unit vector of 16 numbers has them at a quarter of one in the mean square."""
+    space = {"num_items": 0, "action_size": 16} if vectors else {"num_items": 6}
+    config, spec = tiny(ddpg, width=16), Spec(num_users=1, max_turn=9, observation_size=3, **space)
+    agent = continuous.build(config, spec, num_critics=1)
+    still = jnp.zeros((2000, 16))
+    scale = 1.0 if vectors else 0.25
+
+    def noise(std, *largest):
+        sample = continuous.with_gaussian_noise(agent, lambda params, now: still, std, *largest)
+        return np.asarray(sample({}, still, jax.random.key(0)))
+
+    np.testing.assert_allclose(noise(0.1).std(), 0.1 * scale, rtol=0.02)
+    assert abs(noise(0.2, 0.3)).max() == np.float32(0.3 * scale)
+    assert abs(noise(9.0)).max() == 1.0
 
 
 def test_td3_moves_actor_and_targets_at_every_second_update(monkeypatch):
