@@ -4,7 +4,9 @@ A generated log: users with 60 random items each; 3,000 items, length 50, width 
 Adam, cross-entropy over all items. `train`: one loss per sequence, as RecBole has it, from its own loader there and
 from ours here; beside it the step with a loss at every place of each sequence, which is what jaxrec does by default.
 `evaluate`: every user's last item ranked among all, hit rate and NDCG at 5, 10 and 20; beside it the ranking of every
-place of every user, for which RecBole runs its encoder once per place. The two packages take turns.
+place of every user, for which RecBole runs its encoder once per place. The two packages take turns. `gflop_per_s` is
+what the ranking of last places computes, `matmul_gflop_per_s` what a product of two large matrices reaches in the same
+run: their quotient is what a better program could still win with the same arithmetic.
 
     python -m benchmarks.next_item [--peer-python PYTHON] [--rounds 7] [--out FILE]
 
@@ -19,6 +21,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +37,7 @@ from jaxrec.types import Sequences, Spec
 
 SIZES = {"num_items": 3000, "length": 50, "width": 64, "num_layers": 2, "batch_size": 256, "users": 2000}
 KS = (5, 10, 20)
+MATMUL = 2048  # rows of the square matrices that show what the machine reaches
 STEPS = {"train": 10, "evaluate": 1}  # per round
 
 
@@ -83,13 +87,37 @@ def ranking_all(last: bool, log: NextItem):
     return run, max(first - run(), 0.0)
 
 
-def compare(work: str, arguments: argparse.Namespace, runs: dict) -> None:
-    """One JSON line; `runs` is name -> (function, compile seconds), the first of them the peer's equal."""
+def ranking_flops(log: NextItem) -> float:
+    """Floating-point operations of ranking every user's last place, counted by the compiler in one batch of all."""
+    made = algorithm("all")
+    count = ranking.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
+    params = jax.jit(made.learner.init)(jax.random.key(0)).params
+    return count.lower(params, log.test[0], jnp.asarray(log.past[0])).cost_analysis()["flops"]
+
+
+def matmul() -> Callable[[], float]:
+    """Seconds of one product of square matrices of `MATMUL` rows."""
+    square = jnp.ones((MATMUL, MATMUL))
+    product = jax.jit(jnp.matmul).lower(square, square).compile()
+
+    def run() -> float:
+        start = time.perf_counter()
+        jax.block_until_ready(product(square, square))
+        return time.perf_counter() - start
+
+    return run
+
+
+def compare(work: str, arguments: argparse.Namespace, runs: dict, flops: float = 0.0) -> None:
+    """One JSON line; `runs` is name -> (function, compile seconds), the first of them the peer's equal, of which a call
+    takes so many floating-point operations where that is known."""
     mine = next(iter(runs))
     settings = {"work": work, "ks": list(KS), "threads": len(os.sched_getaffinity(0)), **SIZES}
     timed = {name: run for name, (run, _) in runs.items()}
     peer = connect("recbole_sasrec", arguments.peer_python, settings, STEPS[work], "torch, recbole")
-    times = in_turn(timed | ({"recbole": peer} if peer else {}), arguments.rounds, STEPS[work])
+    timed |= {"recbole": peer} if peer else {}
+    times = in_turn(timed | ({"matmul": matmul()} if flops else {}), arguments.rounds, STEPS[work])
+    product = times.pop("matmul", None)
     handled = SIZES["batch_size"] if work == "train" else SIZES["users"]
     unit = "sequences" if work == "train" else "users"
     fields = {f"{name}_{unit}_per_s": handled / statistics.median(values) for name, values in times.items()}
@@ -98,6 +126,9 @@ def compare(work: str, arguments: argparse.Namespace, runs: dict) -> None:
         fields["speedup"] = statistics.median(ratio(mine))
         if work == "evaluate":
             fields["speedup_per_place"] = SIZES["length"] * statistics.median(ratio("every_place"))
+    if product:
+        fields["gflop_per_s"] = flops / statistics.median(times[mine]) / 1e9
+        fields["matmul_gflop_per_s"] = 2 * MATMUL**3 / statistics.median(product) / 1e9
     report(f"next_item_{work}", **fields, compile_s=runs[mine][1], **SIZES)
 
 
@@ -108,7 +139,8 @@ def main() -> None:
     parser.add_argument("--out")
     arguments, log = parser.parse_args(), data()
     compare("train", arguments, {"one_place": training("one", log), "every_place": training("all", log)})
-    compare("evaluate", arguments, {"last_place": ranking_all(True, log), "every_place": ranking_all(False, log)})
+    ranked = {"last_place": ranking_all(True, log), "every_place": ranking_all(False, log)}
+    compare("evaluate", arguments, ranked, ranking_flops(log))
 
 
 if __name__ == "__main__":
