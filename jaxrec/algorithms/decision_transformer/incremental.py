@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import window
 from jaxrec.algorithms.decision_transformer.network import Network
-from jaxrec.algorithms.decision_transformer.search import Found, Search, decide, observe
+from jaxrec.algorithms.decision_transformer.search import Found, Search, decide, in_groups, observe
 from jaxrec.models import start_caches
 from jaxrec.types import Array, Observation, Spec
 
 TOKENS = 3  # of a block: R_{t-1}, a_{t-1}, s_t
+_GROUPS = 2  # of users on a CPU, which gives one thread to all the small products of one attention
 
 
 @struct.dataclass
@@ -67,4 +69,5 @@ def incremental(network: Network, config: ConfigDict, spec: Spec, lengths: tuple
         given = model.backbone.follow(memory.caches, token, found.cache.mask, found.cache.start)
         return memory.replace(steps=window.write(memory.steps, 1, token)), given
 
-    return Search(init, find, respond)
+    search = Search(init, find, respond)
+    return in_groups(search, _GROUPS) if jax.default_backend() == "cpu" else search

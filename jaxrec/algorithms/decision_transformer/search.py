@@ -8,9 +8,10 @@ backbone that has only its plain forward pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
@@ -79,6 +80,37 @@ def batched(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int
     def respond(model: Network, steps: window.Window, found: Found, token: Array) -> tuple[window.Window, Array]:
         given, _ = model.backbone.extend(found.cache, token[:, None])
         return window.write(steps, 1, token), given[:, 0]
+
+    return Search(init, find, respond)
+
+
+def in_groups(search: Search, num_groups: int) -> Search:
+    """The same search for groups of neighbouring users that share nothing, so that they may run side by side."""
+
+    def split(rows: Any) -> list:
+        """A tree of [B, ...] as one tree per group."""
+        leaves, form = jax.tree.flatten(rows)
+        parts = [jnp.array_split(leaf, min(num_groups, len(leaf))) for leaf in leaves]
+        return [form.unflatten(part) for part in zip(*parts, strict=True)]
+
+    def joined(parts: Sequence) -> Any:
+        return jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
+
+    def init(num_users: int) -> tuple:
+        return tuple(search.init(len(part)) for part in split(jnp.zeros(num_users)))
+
+    def find(model: Network, memories: tuple, *observed: Any) -> tuple[tuple, Found]:
+        parts = [search.find(model, *given) for given in zip(memories, *map(split, observed), strict=True)]
+        memories, found = zip(*parts, strict=True)
+        whole = joined([part.replace(cache=None) for part in found])
+        return memories, whole.replace(cache=tuple(part.cache for part in found))
+
+    def respond(model: Network, memories: tuple, found: Found, token: Array) -> tuple[tuple, Array]:
+        alone = split(found.replace(cache=None))
+        founds = [part.replace(cache=cache) for part, cache in zip(alone, found.cache, strict=True)]
+        parts = [search.respond(model, *given) for given in zip(memories, founds, split(token), strict=True)]
+        memories, hidden = zip(*parts, strict=True)
+        return memories, joined(hidden)
 
     return Search(init, find, respond)
 
