@@ -124,10 +124,13 @@ def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
         "no_language_loss": {"language_weight": 0.0},
     }
     rows |= {f"T_{length}": {"context_length": length} for length in (5, 10, 15, 20) if length != whole}
-    rows |= {f"delta_{step}": {"delta": step} for step in (4, 6, 8) if step < whole}
-    return {"mdt4rec_no_lm": own.copy_and_resolve_references()} | {
-        name: with_changes(own, {"backbone": "gpt2", **changes}) for name, changes in rows.items()
+    made = {name: with_changes(own, {"backbone": "gpt2", **changes}) for name, changes in rows.items()}
+    searched = {
+        f"delta_{step}": defaults.same_params(made["mdt4rec"], "mdt4rec", delta=step)
+        for step in (4, 6, 8)
+        if step < whole
     }
+    return {"mdt4rec_no_lm": own.copy_and_resolve_references()} | made | searched
 
 
 def with_changes(own: ConfigDict, changes: dict, text: str = "text") -> ConfigDict:

@@ -211,6 +211,15 @@ def fit(
     )
 
 
+def same_params(fitted: ConfigDict, params_of: str, **changes: Any) -> ConfigDict:
+    """A fit stage that trains nothing: the algorithm of the stage `fitted` with changes that no training sees (how it
+    searches, what it asks for), on the parameters that the stage named `params_of` leaves, all seeds of it."""
+    stage = fitted.copy_and_resolve_references()
+    stage.algorithm.update(changes)
+    stage.num_steps, stage.params_of = 0, params_of
+    return stage
+
+
 def table(
     title: str,
     leader: str,

@@ -52,6 +52,8 @@ def _run_stage(context: Context, number: int, name: str, progress: Progress) -> 
 
 
 def _describe(stage: ConfigDict) -> str:
+    if "params_of" in stage:
+        return f"{stage.algorithm.name} with the parameters of {stage.params_of}"
     if stage.kind == "fit":
         return f"fit {stage.algorithm.name} on {stage.data}, {stage.num_steps:,} steps"
     if stage.kind == "collect":

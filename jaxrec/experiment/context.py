@@ -114,7 +114,7 @@ class Context:
         module = importlib.import_module(f"jaxrec.algorithms.{config.algorithm.name}")
         if not hasattr(module, "item_vectors"):
             raise JaxrecError(f"{config.algorithm.name} learns no item vectors; name a next-item model's stage")
-        if not (self.folder(stage).path / "params").exists():
+        if not (self.params_folder(stage) / "params").exists():
             _, spec = self.stage_data(config)
             learner = problem.make_algorithm(self.algorithm_config(config), spec).learner
             found = module.item_vectors(jax.eval_shape(learner.init, jax.random.key(0)).params)
@@ -161,7 +161,7 @@ class Context:
             template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
             placed = sharding.shardings(template, self.mesh, self.config.sharding, leading=1)
             template = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), template, placed)
-            self._fitted[name] = Fitted(algorithm, read_params(self.folder(name).path, template), spec)
+            self._fitted[name] = Fitted(algorithm, read_params(self.params_folder(name), template), spec)
         return self._fitted[name]
 
     def _estimate(self, config: ConfigDict, algorithm: Algorithm) -> Params:
@@ -182,6 +182,10 @@ class Context:
             spec = problem.spec_of_environment(environment, params)
             self._logs[name] = Logs(trajectories, dataclasses.replace(spec, **problem.return_facts(trajectories)))
         return self._logs[name]
+
+    def params_folder(self, name: str) -> Path:
+        """The folder of the fit stage whose parameters a fit stage's are: its own, where it names no other."""
+        return self.folder(self.config.stages[name].get("params_of", name)).path
 
     def folder(self, name: str) -> StageFolder:
         return StageFolder(self.workdir / name, self.fingerprint(name))
@@ -223,7 +227,7 @@ def backbone_stage(config: ConfigDict, stage: ConfigDict) -> str:
 def inputs(config: ConfigDict, name: str) -> list[str]:
     """The stages, environments, texts and sequences a stage names, in no particular order."""
     stage = config.stages[name]
-    named = [stage[leaf] for leaf in ("data", "environment", "policy", "text", "vectors") if leaf in stage]
+    named = [stage[leaf] for leaf in ("data", "environment", "policy", "text", "vectors", "params_of") if leaf in stage]
     named += [*stage.get("policies", ()), backbone_stage(config, stage)]
     return [n for n in named if n and n != "interactions"]
 

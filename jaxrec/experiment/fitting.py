@@ -30,10 +30,10 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
     config, folder = context.config.stages[name], context.folder(name).path
     data, spec = context.stage_data(config)
     algorithm = problem.make_algorithm(context.algorithm_config(config), spec)
-    if algorithm.learner is None:
+    if algorithm.learner is None or "params_of" in config:
         began = time.monotonic()
         context.fitted(name)
-        return {"seconds": time.monotonic() - began, "num_seeds": 1}
+        return {"seconds": time.monotonic() - began, "num_seeds": context.num_seeds(config) if algorithm.learner else 1}
     learner = starting_from(algorithm.learner, config) if config.init_from else algorithm.learner
     num_seeds = context.num_seeds(config)
     with contextlib.ExitStack() as stack:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec import ranges
 from jaxrec.environments import modes
 from jaxrec.experiment import fitting, inference, problem
 from jaxrec.experiment.context import Context, backbone_stage, check_stages, user_models
-from jaxrec.types import JaxrecError, Spec
+from jaxrec.types import Algorithm, JaxrecError, Spec
 
 KINDS = ("fit", "collect", "evaluate")
 
@@ -64,17 +66,35 @@ def _check_fit(context: Context, name: str) -> None:
     stage = context.config.stages[name]
     if stage.num_steps < 0 or stage.steps_per_call < 1:
         raise JaxrecError(f"stage {name!r}: num_steps must be 0 or more, steps_per_call 1 or more")
-    spec, config = _fit_spec(context, stage), context.algorithm_config(stage)
-    if backbone_stage(context.config, stage) and not (Path(config.backbone) / "config.json").exists():
-        config.backbone = ""  # yet to be trained: what does not depend on it is checked now
     try:
-        algorithm = problem.make_algorithm(config, spec)
+        algorithm = _algorithm(context, stage)
         if stage.init_from and algorithm.learner is None:
             raise JaxrecError(f"{stage.algorithm.name} is counted, not trained: it cannot start from init_from")
         if stage.init_from:
             fitting.check_start(algorithm.learner, stage)
+        if "params_of" in stage:
+            _check_same_params(context, stage, algorithm)
     except JaxrecError as error:
         raise JaxrecError(f"stage {name!r}: {error}") from error
+
+
+def _algorithm(context: Context, stage: ConfigDict) -> Algorithm:
+    spec, config = _fit_spec(context, stage), context.algorithm_config(stage)
+    if backbone_stage(context.config, stage) and not (Path(config.backbone) / "config.json").exists():
+        config.backbone = ""  # yet to be trained: what does not depend on it is checked now
+    return problem.make_algorithm(config, spec)
+
+
+def _check_same_params(context: Context, stage: ConfigDict, algorithm: Algorithm) -> None:
+    other = context.config.stages[stage.params_of]
+    if context.num_seeds(other) != context.num_seeds(stage):
+        raise JaxrecError(f"{stage.params_of!r}, whose parameters it takes, has another number of seeds")
+    learners = algorithm.learner, _algorithm(context, other).learner
+    if None in learners:
+        raise JaxrecError(f"{stage.params_of!r} leaves no parameters for it: one of the two is counted, not trained")
+    mine, theirs = (jax.eval_shape(learner.init, jax.random.key(0)).params for learner in learners)
+    if jax.tree.map(jnp.shape, mine) != jax.tree.map(jnp.shape, theirs):
+        raise JaxrecError(f"{stage.params_of!r}, whose parameters it takes, is another network; change no sizes")
 
 
 def _fit_spec(context: Context, stage: ConfigDict) -> Spec:
