@@ -186,7 +186,7 @@ def stages(
             "self_supervised.next_item", "joined", batch_size=normal_batch_size, **alike, **width
         )
         config.stages[f"smorl_{name}"] = defaults.fit(
-            "self_supervised.smorl", "joined", vectors="vectors", reward="one", batch_size=normal_batch_size, **alike,
+            "self_supervised.smorl", "joined", vectors="vectors", reward="click", batch_size=normal_batch_size, **alike,
             **width,
         )  # fmt: skip
         rows += [f"normal_{name}", f"smorl_{name}"]

@@ -23,6 +23,7 @@ VARIANTS = {
     "modt4r_i": {"states": "item"},
     "modt4r_imp": {"states": "implicit"},
     "no_state_loss": {"state_weight": 0.0},
+    "raw_returns": {"scaled_returns": False},
     "beta_0": {"return_weight": 0.0},
     "beta_1": {"return_weight": 1.0},
     "acc": {"objectives": ("acc",)},
@@ -32,11 +33,13 @@ VARIANTS = {
     "acc_nov": {"objectives": ("acc", "nov")},
     "nov_div": {"objectives": ("nov", "div")},
 }
-TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp", "no_state_loss", "beta_0")  # without most of the figures' rows
-WEIGHTS = ("no_state_loss", "beta_0", "beta_1")
+TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp", "no_state_loss", "raw_returns", "beta_0")  # without most figures'
+WEIGHTS = ("no_state_loss", "raw_returns", "beta_0", "beta_1")
 SUBSETS = ("acc", "div", "nov", "acc_div", "acc_nov", "nov_div")  # T 4.21
-# Learners of values beside the softmax; those in WITH_VECTORS are rewarded for diversity too.
-VALUES = ("items_left", "sqn", "snqn", "sa2c", "smorl", "smonac")
+# Beside the control, learners of values: a coin draws which of their two networks learns. Those in WITH_VECTORS are
+# rewarded for diversity too.
+TWO_NETWORKS = ("sqn", "snqn", "sa2c", "smorl", "smonac")
+VALUES = ("items_left", *TWO_NETWORKS)
 WITH_VECTORS = ("smorl", "smonac")
 
 METRICS = ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@5", "CV_div@10", "CV_div@20", "CV_nov@5", "CV_nov@10",
@@ -171,10 +174,12 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
         for name, figure in config.figures.items()
         if name == "figure_4_6"
     ]
+    two = ", ".join(name for name in TWO_NETWORKS if name in config.stages)
     return (
-        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences, width {own.algorithm.width}, "
-        f"rate {own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec "
-        "as given. Nothing was chosen on the test sessions.",
+        f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences for every network that learns (a "
+        f"coin draws one of two for {two}: twice the steps), width {own.algorithm.width}, rate "
+        f"{own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec as "
+        "given. Nothing was chosen on the test sessions.",
         *few,
     )
 
@@ -187,14 +192,14 @@ def stages(
     num_steps: int,
     steps_per_call: int = 100,
     learning_rate: float,
-    reward: str = "one",
+    reward: str = "click",
     **options,
 ) -> None:
     """SASRec, whose item vectors the others take as given, then the rows, then one full ranking of all.
 
-    Learners of values are rewarded with one for each item, but with the log's `feedback` where it tells a click from a
-    purchase: ratings from 1 to 5 would drown the cross-entropy in errors of Q. SQN always takes one; the thesis says so
-    of it alone, and that the others follow their own settings (T 4.5.1).
+    Learners of values are rewarded as for a click for each item, but with the log's `feedback` where it tells a click
+    from a purchase: ratings from 1 to 5 would drown the cross-entropy in errors of Q. SQN always takes one; the thesis
+    says so of it alone, and that the others follow their own settings (T 4.5.1).
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
@@ -202,8 +207,9 @@ def stages(
     for name in values:
         vectors = "sasrec" if name in WITH_VECTORS else ""
         row = defaults.fit(f"self_supervised.{name}", "sequences", vectors=vectors, **budget, **alike)
+        row.num_steps *= 2 if name in TWO_NETWORKS else 1
         if "warmup_steps" in row.algorithm:
-            row.algorithm.warmup_steps = num_steps // 2  # published: 15,000, of longer runs
+            row.algorithm.warmup_steps = row.num_steps // 2  # published: 15,000, of longer runs
         if "reward" in row.algorithm:
             row.algorithm.reward = "one" if name == "sqn" else reward
         config.stages[name] = row

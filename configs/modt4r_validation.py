@@ -2,42 +2,40 @@
 
     python -m jaxrec.main --config=configs/modt4r_validation.py --workdir=runs/modt4r_validation
 
-The learners of values have a critic, of whose two networks a coin draws the one that learns (T, Algorithm 4), so that
-the one that ranks gets half the steps; and with a reward of one an item their errors of Q are 25 times those of the
-published click's 0.2. MODT4R has beta, which the thesis tunes for each data set (T 4.5.4), and alpha, which needs no
-training. Measured: results/modt4r_validation.md.
+Of the two networks of a learner of values a coin draws the one that learns (T, Algorithm 4), so that the one that ranks
+gets half the steps; MODT4R's returns may be counted or shares, its beta is tuned for each data set by the thesis
+(T 4.5.4), and what is asked for when ranking needs no training. Measured: results/modt4r_validation.md.
 
 Variants: smoke.
 """
 
 from ml_collections import ConfigDict
 
-from configs.modt4r import VALUES, WITH_VECTORS
+from configs import modt4r
 from configs.next_item import GENERATED
 from jaxrec import defaults
 
-LEARNERS = tuple(name for name in VALUES if name != "items_left")
-# What a row's name ends in -> (times the steps, what it changes).
-OF_LEARNERS = {
+# What a row's name ends in -> (times the steps, what it changes of MODT4R).
+CHANGES = {
     "": (1, {}),
-    "_twice": (2, {}),
-    "_w": (1, {"value_weight": 0.04}),
-    "_w_twice": (2, {"value_weight": 0.04}),
-}
-OF_MODT4R = {
-    "": (1, {}),
+    "_raw": (1, {"scaled_returns": False}),
+    "_raw_beta_0": (1, {"scaled_returns": False, "return_weight": 0.0}),
     "_beta_0": (1, {"return_weight": 0.0}),
-    "_beta_006": (1, {"return_weight": 0.06}),
+    "_beta_6": (1, {"return_weight": 6.0}),
     "_twice": (2, {}),
-    "_beta_0_twice": (2, {"return_weight": 0.0}),
-    "_beta_006_twice": (2, {"return_weight": 0.06}),
+}
+SWEPT = {
+    "alpha": (0.5, 1.0, 2.0, 4.0),
+    "epsilon": (0.0, 0.5, 1.5),
+    "ahead": (0.0, 1.0, 2.0),
+    "diversity": (0.5, 1.0, 1.5),
 }
 SHOWN = ("HR@10", "NDCG@10", "CV_div@10", "CV_nov@10")
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, or its smoke variant."""
-    config = defaults.get_config()
+    config = modt4r.get_config("smoke" if variant == "smoke" else None)
     config.name = "modt4r_validation"
     config.paper = (
         "Thesis T, chapter 4: settings of MODT4R and of the learners of values, chosen on validation sessions."
@@ -50,55 +48,53 @@ def get_config(variant: str | None = None) -> ConfigDict:
 def embedded(config: ConfigDict) -> None:
     """The sessions of configs/modt4r.py, ranked on those held out for validation."""
     config.data.options = GENERATED
-    config.sequences.sequences = defaults.sequences(session_minutes=60.0, held_out="validation")
-    stages(config, LEARNERS, tuple(OF_MODT4R), num_steps=600, steps_per_call=100, learning_rate=3e-3, batch_size=128)
+    rows(config, modt4r.TWO_NETWORKS, tuple(CHANGES))
 
 
 def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
-    config.data.options = {"size": "tiny", "images": False}
-    config.sequences.sequences = defaults.sequences(length=6, test=0.25, validation=0.25, held_out="validation")
-    sizes = {"batch_size": 8, "width": 8}
-    stages(config, ("sqn",), ("", "_beta_0"), num_steps=4, steps_per_call=2, learning_rate=3e-3, **sizes)
+    config.sequences.sequences.validation = 0.25
+    rows(config, ("sa2c",), ("", "_beta_0"))
 
 
-def stages(
-    config: ConfigDict, learners: tuple, changed: tuple, *, num_steps: int, steps_per_call: int, learning_rate: float,
-    **sizes,
-) -> None:  # fmt: skip
-    """SASRec, every learner of values and MODT4R with every change, and one full ranking of all."""
-
-    def fit(name: str, longer: int, **options) -> ConfigDict:
-        return defaults.fit(
-            f"self_supervised.{name}", "sequences", num_steps=num_steps * longer, steps_per_call=steps_per_call,
-            optimizer__learning_rate=learning_rate, **sizes, **options,
-        )  # fmt: skip
-
-    sasrec = {"sasrec": fit("next_item", 1), "sasrec_twice": fit("next_item", 2)}
-    values, ours = {}, {}
+def rows(config: ConfigDict, learners: tuple, changes: tuple) -> None:
+    """SASRec, learners of values with and without twice the steps, and MODT4R with every change, all ranked."""
+    config.sequences.sequences.held_out = "validation"
+    had, stages = config.stages, {}
+    stages["sasrec"], stages["sasrec_twice"] = had.sasrec, longer(had.sasrec, 2)
     for name in learners:
-        for suffix, (longer, changes) in OF_LEARNERS.items():
-            row = fit(name, longer, vectors="sasrec" if name in WITH_VECTORS else "", reward="one", **changes)
-            if "warmup_steps" in row.algorithm:
-                row.algorithm.warmup_steps = num_steps // 2
-            values[name + suffix] = row
-    for suffix in changed:
-        longer, changes = OF_MODT4R[suffix]
-        ours["modt4r" + suffix] = fit("modt4r", longer, vectors="sasrec", num_layers=1, **changes)
-    config.stages.update(ConfigDict(sasrec | values | ours))
-    rows = tuple(sasrec | values | ours)
-    config.stages.evaluation = defaults.evaluate(rows, "sequences", modes=(), num_episodes=0)
-    config.order = (*rows, "evaluation")
-    config.inference = config.stages.modt4r.algorithm.inference.to_dict()
-    config.sweeps.alpha = defaults.sweep(
-        "alpha", tuple(ours), (0.5, 1.0, 2.0, 4.0), "Weight alpha of the encoder's scores"
-    )
+        stages[name] = had[name]
+        stages[f"{name}_half"] = longer(had[name], 0.5)
+    for suffix in changes:
+        times, changed = CHANGES[suffix]
+        stages[f"modt4r{suffix}"] = longer(had.modt4r, times)
+        stages[f"modt4r{suffix}"].algorithm.update(changed)
+    ranked = tuple(stages)
+    config.stages = ConfigDict(stages)
+    config.stages.evaluation = defaults.evaluate(ranked, "sequences", modes=(), num_episodes=0)
+    config.order = (*ranked, "evaluation")
+    config.sweeps = {name: defaults.sweep(name, ("modt4r",), at, f"MODT4R's {name}") for name, at in SWEPT.items()}
+    ours = [name for name in ranked if name.startswith(("sasrec", "modt4r"))]
+    values = [name for name in ranked if not name.startswith("modt4r")]
     alike = {"mode": "ranking", "lead": SHOWN, "shown": SHOWN}
+    config.figures = {}
     config.tables = {
-        "learners": defaults.table("Learners of values", "sasrec", (*sasrec, *values), **alike),
-        "modt4r": defaults.table("MODT4R", "sasrec", (*sasrec, *ours), **alike),
+        "learners": defaults.table("Learners of values", "sasrec", values, **alike),
+        "modt4r": defaults.table("MODT4R", "sasrec", ours, **alike),
     }
+    own = had.modt4r
     config.notes = (
-        f"Measured on the validation sessions. Every row: {num_steps:,} steps, `_twice` twice as many; `_w` weights "
-        "the errors of Q by 0.04, which a reward of 0.2 would do; `_beta` is the weight of MODT4R's return loss (0.6).",
+        f"Measured on the validation sessions. SASRec and MODT4R: {own.num_steps:,} steps of "
+        f"{own.algorithm.batch_size} sequences, `_twice` twice as many; learners of values: as many for each of their "
+        "two networks, `_half` half as many. `_raw`: returns as counted, not as shares. `_beta`: the weight of the "
+        f"return loss ({own.algorithm.return_weight:g}).",
     )
+
+
+def longer(stage: ConfigDict, times: float) -> ConfigDict:
+    """The stage with so many times its steps."""
+    stage = stage.copy_and_resolve_references()
+    stage.num_steps = int(stage.num_steps * times)
+    if "warmup_steps" in stage.algorithm:
+        stage.algorithm.warmup_steps = int(stage.algorithm.warmup_steps * times)
+    return stage

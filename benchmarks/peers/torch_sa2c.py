@@ -70,7 +70,7 @@ def loss(own: Network, other: Network, item: torch.Tensor, feedback: torch.Tenso
         mean = (taken + (sampled * counts).sum(-1)) / (1 + counts.sum(-1))
         advantage = (taken - mean).clamp(0, 10)
     entropy = functional.cross_entropy(own.output(hidden).flatten(0, 1), label.flatten(), reduction="none")
-    return (advantage.flatten() * entropy).mean() + positive + negative
+    return (advantage.flatten() * entropy).mean() + 0.5 * (positive + negative)
 
 
 def main() -> None:

@@ -70,6 +70,9 @@ def test_sqn_is_rewarded_with_one_and_the_others_with_purchases():
     config = modt4r.get_config("yoochoose")
     rewards = {name: config.stages[name].algorithm.get("reward") for name in modt4r.VALUES}
     assert rewards == dict.fromkeys(modt4r.VALUES, "feedback") | {"sqn": "one", "items_left": None}
+    steps = {name: config.stages[name].num_steps for name in ("sasrec", "items_left", "modt4r", *modt4r.TWO_NETWORKS)}
+    assert steps == dict.fromkeys(steps, 20_000) | dict.fromkeys(modt4r.TWO_NETWORKS, 40_000)
+    assert modt4r.get_config().stages.snqn.algorithm.reward == "click"
     assert config.data.options.buys and not modt4r.get_config("yoochoose_sample").data.options.get("buys")
 
 

@@ -28,8 +28,10 @@ NETWORKS = ("first", "second")
 def defaults() -> ConfigDict:
     config = supervised.defaults()
     config.discount = 0.5  # per item
-    config.reward = "feedback"  # the log's own (Yoochoose: 0.2 a click, 1 a purchase), or 'one' for every item
-    config.value_weight = 1.0  # of the squared errors of Q; 0.5 gives half the square
+    config.reward = (
+        "feedback"  # the log's own (Yoochoose: 0.2 a click, 1 a purchase), or of every item 'click' or 'one'
+    )
+    config.value_weight = 0.5  # of the squared errors of Q: SQN's code has half the square, L Eq. 10 the whole
     return config
 
 

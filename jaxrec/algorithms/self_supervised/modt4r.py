@@ -1,7 +1,8 @@
 """MODT4R (T 4.4): a user encoder and a decision transformer asked for accuracy, novelty and diversity at once.
 
-L = L_S + L_a + beta L_R (T 4.17); scores A + alpha Y (T 4.19). What is asked for when ranking stands in `inference` and
-can be changed at every evaluation. MRDT, _i, _imp, subsets of the objectives and L without L_S are options.
+L = L_S + L_a + beta L_R (T 4.17), whose returns are shares of the largest; scores A + alpha Y (T 4.19). What is asked
+for when ranking stands in `inference` and can be changed at every evaluation. MRDT, _i, _imp, subsets of the objectives
+and L without L_S are options.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ def defaults() -> ConfigDict:
     """The thesis' sizes where it names them (T 4.5.1)."""
     optimizer = optimizers.defaults()
     optimizer.learning_rate = 1e-3
-    optimizer.clip_norm = 1.0  # the returns' squared errors are large at first
     return ConfigDict(
         {
             "encoder": "sasrec",  # UserTrans, a file in models/encoders
@@ -38,9 +38,10 @@ def defaults() -> ConfigDict:
             "states": "encoded",  # by UserTrans; or 'item' (_i), or 'implicit' (_imp), which have neither it nor L_S
             "return_first": False,  # True: (R, s, a) and no return loss (MRDT)
             "objectives": returns.OBJECTIVES,  # whose returns are in the trajectory (T 4.21)
+            "scaled_returns": True,  # as shares of the largest there can be; False: as counted (T 4.7, 4.15)
             "width": 64,  # D, of items, states, returns and actions
             "num_layers": 2,  # of MoTrans; T names none
-            "num_heads": 1,
+            "num_heads": 4,  # of MoTrans: one would have to find a step's state and its returns with the same weights
             "dropout": 0.1,  # in MoTrans
             "state_weight": 1.0,  # of L_S; at 0 the encoder has no head, and its scores no part in the ranking
             "return_weight": 0.6,  # beta, of L_R; RC15's best (T 4.5.4)
@@ -91,7 +92,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         item, action, mask = batch.item[:, :-1], batch.item[:, 1:], batch.mask[:, 1:]
         key_encoder, key_motrans = jax.random.split(key)
         state = encode(params, item, batch.feedback[:, :-1], batch.mask[:, :-1], key=key_encoder)
-        target = _stacked(config, returns.logged(mask, *_known(params, item, action)))
+        target = _stacked(config, returns.logged(mask, *_known(params, item, action)), length)
         hidden, predicted = motrans.apply(
             {"params": params["motrans"]}, state, item, action, target, False, rngs={"dropout": key_motrans}
         )
@@ -108,7 +109,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
         def one(item: Array, feedback: Array, mask: Array) -> tuple[Array, ...]:
             state, action = encode(params, item, feedback, mask), jnp.roll(item, -1, axis=1)
-            asked = _stacked(config, returns.asked(mask, *_known(params, item, action), params["inference"]))
+            asked = returns.asked(mask, *_known(params, item, action), params["inference"])
+            asked = _stacked(config, asked, length)
             last = jnp.maximum(mask.sum(1) - 1, 0)
             read = motrans.apply({"params": params["motrans"]}, state, item, action, asked, last, method="at")
             return (jnp.concatenate([read, take(state, last[:, None])[:, 0]], -1) if has_head else read,)
@@ -167,6 +169,11 @@ def _known(params: Params, item: Array, action: Array) -> tuple[Array | None, Ar
     return novel, jnp.take(given["vectors"], item, axis=0) if "vectors" in given else None
 
 
-def _stacked(config: ConfigDict, found: Mapping[str, Array]) -> Array:
-    """[B, T, O], in the order of the trajectory."""
-    return jnp.stack([found[name] for name in returns.OBJECTIVES if name in config.objectives], -1)
+def _stacked(config: ConfigDict, found: Mapping[str, Array], length: int) -> Array:
+    """[B, T, O], in the order of the trajectory, of rows of so many steps.
+
+    As counted, the squared errors of up to ten novel steps drown the losses of the states and actions that share their
+    weights, and one step and nine look alike once their tokens are normed: our reading takes the shares.
+    """
+    largest = returns.largest(length) if config.scaled_returns else dict.fromkeys(returns.OBJECTIVES, 1.0)
+    return jnp.stack([found[name] / largest[name] for name in returns.OBJECTIVES if name in config.objectives], -1)

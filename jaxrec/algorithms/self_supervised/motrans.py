@@ -16,8 +16,8 @@ class MoTrans(nn.Module):
     """Tokens (s, R.., a) of each step, or (R.., s, a) where `return_first` (MRDT), all with the step's position.
 
     What an action is read from is the last token before it: it sees no later step and not itself. With the state first,
-    the returns of a step are predicted from its state, which has not seen them. Our reading: returns are multiplied
-    with their embedding as they are (T 4.7), and tokens are not normed.
+    the returns of a step are predicted from its state, which has not seen them. Our reading: tokens are not normed, and
+    positions start as large as items and states: what an action is read from holds no item and must find its step's.
 
     `states` says what a state is: 'encoded' ones are handed in, an 'item' is its embedding (T 4.5.3, _i), 'implicit'
     ones are learned vectors of the place alone (_imp). Our reading: the implicit state of the first step is the first
@@ -34,12 +34,11 @@ class MoTrans(nn.Module):
 
     def setup(self):
         self.items = nn.Embed(self.num_items, self.width)
-        small = nn.initializers.normal(0.02)
-        self.position = self.param("position", small, (self.num_steps, self.width), jnp.float32)
         unit = nn.initializers.normal(self.width**-0.5)
+        self.position = self.param("position", unit, (self.num_steps, self.width), jnp.float32)
         self.objectives = self.param("objectives", unit, (self.num_objectives, self.width), jnp.float32)
         if self.states == "implicit":
-            self.implicit = self.param("implicit", small, (self.num_steps, self.width), jnp.float32)
+            self.implicit = self.param("implicit", unit, (self.num_steps, self.width), jnp.float32)
         if not self.return_first:
             self.return_head = Dense(self.num_objectives)
 

@@ -1,4 +1,8 @@
-"""The three rewards of an item that SMORL and SMONAC learn one Q-head each for (Stamenkovic et al., 2022; T 4.5.1)."""
+"""The three rewards that SMORL and SMONAC learn one Q-head each for (Stamenkovic et al., 2022; T 4.5.1).
+
+Accuracy is the log's own; diversity and novelty are those of what the supervised head would show in the same state, so
+that the heads learn what the recommendations are worth and not what the user found without them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from ml_collections import ConfigDict
 
 from jaxrec import ranges
 from jaxrec.algorithms.self_supervised import double
+from jaxrec.algorithms.self_supervised.double import Drawn
 from jaxrec.algorithms.self_supervised.transitions import Transitions
-from jaxrec.losses import sequence
+from jaxrec.losses import catalogue, sequence
 from jaxrec.models.item_actions import unit
 from jaxrec.types import Array, JaxrecError, Spec
 
@@ -34,11 +39,14 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError("the novelty reward needs to know which items few know: train on `sequences` of a log")
 
 
-def rewards(spec: Spec, steps: Transitions) -> Array:
-    """[R, 3]: the log's reward, 1 - cos of the item before and this one (frozen vectors), 1 if it is in the tail."""
+def rewards(spec: Spec, drawn: Drawn) -> Array:
+    """[R, 3]: the log's reward; of the supervised head's first item, 1 - cos to the item before (frozen vectors), and 1
+    if it is in the tail. Constants."""
     vectors, tail = jnp.asarray(spec.vectors, jnp.float32), jnp.asarray(spec.tail)
-    likeness = jnp.sum(unit(vectors[steps.previous]) * unit(vectors[steps.action]), -1)
-    return jnp.stack([steps.reward, 1.0 - likeness, tail[steps.action].astype(jnp.float32)], -1)
+    output = drawn.network["output"]
+    shown = catalogue.best(drawn.hidden, output["table"], output["bias"])
+    likeness = jnp.sum(unit(vectors[drawn.steps.previous]) * unit(vectors[shown]), -1)
+    return jnp.stack([drawn.steps.reward, 1.0 - likeness, tail[shown].astype(jnp.float32)], -1)
 
 
 def report(values: Array, steps: Transitions) -> dict[str, Array]:

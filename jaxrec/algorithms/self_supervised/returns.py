@@ -50,6 +50,11 @@ def logged(mask: Array, novel: Array | None, vectors: Array | None) -> dict[str,
     return found
 
 
+def largest(length: int) -> dict[str, float]:
+    """Objective -> the largest return of a sequence of so many steps."""
+    return {"acc": float(length), "nov": float(length), "div": 2.0}
+
+
 def asked(mask: Array, novel: Array | None, vectors: Array | None, inference: Mapping[str, Array]) -> dict[str, Array]:
     """Objective -> [..., T], what is asked of the step p after x_1, ..., x_p, where p is the number of real places.
 

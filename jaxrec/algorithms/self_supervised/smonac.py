@@ -27,7 +27,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     def terms(drawn: Drawn, key: Array):
         steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)
-        rewards = objectives.rewards(spec, steps)
+        rewards = objectives.rewards(spec, drawn)
         losses = {
             "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
             "value": value_terms.taken_error(config, drawn, values.taken, rewards, config.weights),

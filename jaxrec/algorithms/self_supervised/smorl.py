@@ -26,7 +26,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def terms(drawn: Drawn, key: Array):
         del key
         steps, values = drawn.steps, value_terms.taken(drawn)
-        rewards = objectives.rewards(spec, steps)
+        rewards = objectives.rewards(spec, drawn)
         losses = {
             "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
             "value": value_terms.taken_error(config, drawn, values, rewards, config.weights),

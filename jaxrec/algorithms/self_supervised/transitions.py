@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from jaxrec import ranges
 from jaxrec.types import Array, JaxrecError, Sequences
 
-REWARDS = ("feedback", "one")
+REWARDS = {"feedback": None, "click": 0.2, "one": 1.0}  # of every item where it is not the log's
 
 
 @struct.dataclass
@@ -49,7 +49,8 @@ def of(batch: Sequences, reward: str = "feedback") -> Transitions:
     its target is left out rather than taken for the session's end.
 
     Args:
-      reward: 'feedback', the log's own (loaders write SQN's 0.2 for a click, 1 for a purchase), or 'one' for each item.
+      reward: 'feedback', the log's own (loaders write SQN's 0.2 for a click, 1 for a purchase), or of every item
+        alike 'click', 0.2, or 'one'.
     """
     real = batch.mask[:, 1:]
     count = batch.mask.sum(1, keepdims=True, dtype=jnp.int32)
@@ -62,7 +63,7 @@ def of(batch: Sequences, reward: str = "feedback") -> Transitions:
     return Transitions(
         previous=batch.item[:, :-1],
         action=batch.item[:, 1:],
-        reward=feedback if reward == "feedback" else jnp.ones_like(feedback),
+        reward=feedback if reward == "feedback" else jnp.full_like(feedback, REWARDS[reward]),
         real=real,
         ended=ended,
         known=real & (ended | ~last),

@@ -109,14 +109,15 @@ def oracle(name: str, params, model, rows, negatives, warm: bool) -> dict[str, f
             previous, action = int(rows.item[b, t]), int(rows.item[b, t + 1])
             reward = [float(rows.feedback[b, t + 1])]
             if name == "smonac":
-                reward += [1 - unit[previous] @ unit[action], float(TAIL[action])]
+                shown = scores[b, t].argmax()
+                reward += [1 - unit[previous] @ unit[shown], float(TAIL[shown])]
             others = [int(a) for a in negatives[b, t] if a != action]
             best = lambda u, b=b: q_other[b, u, q[b, u].sum(-1).argmax()]  # noqa: E731
             last, over = t == count - 2, int(rows.left[b]) == 0
             if not last or over:
                 target = np.array(reward) + (0.0 if last else 0.5 * best(t + 1))
-                found["value"].append(np.square(target - q[b, t, action]).sum())
-            found["negative"].append(sum(np.square(0.5 * best(t) - q[b, t, a]).sum() for a in others))
+                found["value"].append(np.square(target - q[b, t, action]).sum() / 2)
+            found["negative"].append(sum(np.square(0.5 * best(t) - q[b, t, a]).sum() / 2 for a in others))
             advantage = q[b, t, action, 0] - np.mean([q[b, t, a, 0] for a in [action, *others]])
             weight = np.clip(advantage, 0, 10) if warm else 1.0
             found["next_item"].append(weight * (np.log(np.exp(scores[b, t]).sum()) - scores[b, t, action]))
@@ -215,7 +216,7 @@ def test_what_cannot_be_told_is_refused_in_one_line():
         with pytest.raises(JaxrecError, match=r"weights \(1.0, 1.0\)"):
             made(name, weights=(1.0, 1.0))
     for name, setting, message in (
-        ("sqn", {"reward": "click"}, "reward 'click' is unknown"),
+        ("sqn", {"reward": "clicks"}, "reward 'clicks' is unknown"),
         ("snqn", {"num_negatives": 0}, "num_negatives is 0"),
         ("snqn", {"negative_reward": float("nan")}, "negative_reward is nan"),
         ("sa2c", {"warmup_steps": -1}, "warmup_steps is -1"),

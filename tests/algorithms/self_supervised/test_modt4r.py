@@ -144,10 +144,15 @@ def test_an_implicit_state_knows_its_place_alone():
     assert (states(jnp.array([[2, 2, 3, 4]]))[:, 0] != other[:, 0]).any()
 
 
-def test_the_loss_of_two_steps_by_hand():
+@pytest.mark.parametrize(
+    ("scaled", "squares"),
+    # acc 2, 1; nov (actions 1, 2) 1, 1; div 1 + Sim(0) = 2, 1 + Sim(0, 1) = 1; scaled all are halved
+    [(False, (1 + 1 + 4) + (0 + 1 + 1)), (True, (0 + 2.25 + 1) + (0.25 + 2.25 + 0.25))],
+)
+def test_the_loss_of_two_steps_by_hand(scaled, squares):
     """Everything at zero but the biases: logits are b, predicted returns c; items 0, 1, 2, of which 1 is popular."""
     spec = Spec(1, 3, 3, tail=np.array([True, False, True]), vectors=np.array([[1, 0], [0, 1], [1, 0]], np.float32))
-    algorithm = made(spec, return_weight=0.5)
+    algorithm = made(spec, return_weight=0.5, scaled_returns=scaled)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, state.params) | {k: state.params[k] for k in ("given", "inference")}
     params["action"]["bias"] = jnp.log(jnp.array([1.0, 2.0, 3.0]))
@@ -156,8 +161,6 @@ def test_the_loss_of_two_steps_by_hand():
     _, metrics = jax.jit(algorithm.learner.update)(state.replace(params=params), row, jax.random.key(0))
     np.testing.assert_allclose(metrics["loss/action"], -(np.log(2 / 6) + np.log(3 / 6)) / 2, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/state"], np.log(3), rtol=1e-5)
-    # acc 2, 1; nov (actions 1, 2) 1, 1; div 1 + Sim(0) = 2, 1 + Sim(0, 1) = 1
-    squares = (1 + 1 + 4) + (0 + 1 + 1)
     np.testing.assert_allclose(metrics["loss/returns"], 0.5 * squares / 2, rtol=1e-5)
 
 

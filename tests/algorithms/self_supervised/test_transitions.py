@@ -25,7 +25,8 @@ def test_rows_that_end_their_sessions():
     assert steps.ended.tolist() == [[False, False, True], [True, False, False]]
     assert steps.items_left.tolist() == [[3, 2, 1], [1, 0, 0]]
     np.testing.assert_allclose(steps.reward, [[0.6, 0.7, 0.8], [0.4, 0.0, 0.0]], rtol=1e-6)
-    assert transitions.of(rows(), "one").reward.tolist() == [[1.0] * 3] * 2
+    for reward, each in (("one", 1.0), ("click", 0.2)):
+        np.testing.assert_allclose(transitions.of(rows(), reward).reward, np.full((2, 3), each), rtol=1e-6)
 
 
 def test_the_last_step_of_a_cut_row_is_neither_an_end_nor_known():
