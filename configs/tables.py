@@ -70,6 +70,8 @@ def get_config(variant: str | None = None) -> ConfigDict:
         config.data.options.text = True
     prior = {"gpt2": language_model(own, smoke)}
     rows = {name: offline_row(own, name) for name in OFFLINE} | mdt4rec_rows(own)
+    prompted = {name: (rows | {"dt": config.stages.dt})[name] for name in ("dt", *OFFLINE)}
+    rows |= {f"{name}_best": defaults.same_params(row, name, target_quantile=1.0) for name, row in prompted.items()}
     for name, folder in backbones().items():
         config.texts[f"text_{name}"] = text(variant, tokenizer=str(folder))
         rows[f"on_{name}"] = with_changes(own, {"backbone": str(folder)}, text=f"text_{name}")
@@ -169,11 +171,14 @@ def backbones() -> dict[str, Path]:
 def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
     """Tables 1 to 4 and figure 2 over the rows there are."""
     vectors = data == "virtual_taobao"  # where the paper made tables 3 and 4
+    best = [name for name in rows if name.endswith("_best")]
+    best = [*(name.removesuffix("_best") for name in best), *best]
     beside = {
         "table_1": ("Table 1: methods", table_1, PUBLISHED.get(data, {})),
         "table_2": ("Table 2: language models", [name for name in rows if name.startswith("on_")], {}),
         "table_3": ("Table 3: LoRA (mdt4rec), frozen, full", ("frozen", "full"), ADAPTED if vectors else {}),
         "table_4": ("Table 4: MLP (mdt4rec) or linear embeddings", ("linear",), EMBEDDED if vectors else {}),
+        "targets": ("Asking for the best logged return", best, {}),
         "figure_2a": ("Figure 2a: history length T", [name for name in rows if name.startswith("T_")], {}),
         "figure_2b": ("Figure 2b: step size delta", [name for name in rows if name.startswith("delta_")], {}),
         "figure_2c": ("Figure 2c: language loss", ("no_language_loss",), {}),
