@@ -1,4 +1,4 @@
-"""What the settings of configs/modt4r.py were chosen by: each change tried alone, ranked on validation sessions.
+"""Settings of MODT4R and of the learners of values, each change tried alone and ranked on validation sessions.
 
     python -m jaxrec.main --config=configs/modt4r_validation.py --workdir=runs/modt4r_validation
 

@@ -28,9 +28,7 @@ NETWORKS = ("first", "second")
 def defaults() -> ConfigDict:
     config = supervised.defaults()
     config.discount = 0.5  # per item
-    config.reward = (
-        "feedback"  # the log's own (Yoochoose: 0.2 a click, 1 a purchase), or of every item 'click' or 'one'
-    )
+    config.reward = "feedback"  # the log's (Yoochoose: 0.2 a click, 1 a purchase); 'click' or 'one' is every item's
     config.value_weight = 0.5  # of the squared errors of Q: SQN's code has half the square, L Eq. 10 the whole
     return config
 
