@@ -127,7 +127,7 @@ class Context:
         if not backbone:
             return stage.algorithm
         config = stage.algorithm.copy_and_resolve_references()
-        config.backbone = str(self.folder(backbone).path / EXPORT)
+        config.backbone = str(self.params_folder(backbone) / EXPORT)
         return config
 
     def _stage_data(self, config: ConfigDict) -> tuple[Any, Spec]:
@@ -185,7 +185,8 @@ class Context:
 
     def params_folder(self, name: str) -> Path:
         """The folder of the fit stage whose parameters a fit stage's are: its own, where it names no other."""
-        return self.folder(self.config.stages[name].get("params_of", name)).path
+        other = self.config.stages[name].get("params_of")
+        return self.params_folder(other) if other else self.folder(name).path
 
     def folder(self, name: str) -> StageFolder:
         return StageFolder(self.workdir / name, self.fingerprint(name))

@@ -80,6 +80,8 @@ def test_a_stage_may_act_with_the_parameters_of_another(tmp_path):
     found = fitting.run(context, "twin", Progress(enabled=False))
     assert found["num_seeds"] == 2 and not context.folder("twin").path.exists()
     jax.tree.map(np.testing.assert_array_equal, context.fitted("twin").params, params)
+    context.config.stages.third = defaults.same_params(context.config.stages.twin, "twin", discount=0.1)
+    assert context.params_folder("third") == context.folder("a2c").path
     longer = _twins(discount=0.5)
     longer.stages.a2c.num_steps += 1
     assert Context(longer, tmp_path).fingerprint("twin") != context.fingerprint("twin")

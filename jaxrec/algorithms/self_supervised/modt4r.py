@@ -41,7 +41,7 @@ def defaults() -> ConfigDict:
             "scaled_returns": True,  # as shares of the largest there can be; False: as counted (T 4.7, 4.15)
             "width": 64,  # D, of items, states, returns and actions
             "num_layers": 2,  # of MoTrans; T names none
-            "num_heads": 4,  # of MoTrans: one would have to find a step's state and its returns with the same weights
+            "num_heads": 4,  # of MoTrans; T names one for UserTrans alone
             "dropout": 0.1,  # in MoTrans
             "state_weight": 1.0,  # of L_S; at 0 the encoder has no head, and its scores no part in the ranking
             "return_weight": 0.6,  # beta, of L_R; RC15's best (T 4.5.4)
@@ -172,8 +172,8 @@ def _known(params: Params, item: Array, action: Array) -> tuple[Array | None, Ar
 def _stacked(config: ConfigDict, found: Mapping[str, Array], length: int) -> Array:
     """[B, T, O], in the order of the trajectory, of rows of so many steps.
 
-    As counted, the squared errors of up to ten novel steps drown the losses of the states and actions that share their
-    weights, and one step and nine look alike once their tokens are normed: our reading takes the shares.
+    Our reading takes shares of the largest: squared errors of counts of up to T steps are up to T^2 as large beside the
+    losses of states and actions, which share their weights.
     """
     largest = returns.largest(length) if config.scaled_returns else dict.fromkeys(returns.OBJECTIVES, 1.0)
     return jnp.stack([found[name] / largest[name] for name in returns.OBJECTIVES if name in config.objectives], -1)

@@ -190,6 +190,19 @@ def test_the_incremental_search_equals_the_batched_one_over_whole_episodes(conte
     assert len(np.unique(results["batched"][1])) >= 3
 
 
+def test_a_user_alone_is_answered_as_among_others():
+    """Groups of users that are searched for side by side share nothing, and there may be fewer users than groups."""
+    config, network, params = trained(ITEM_SPEC, search="incremental")
+    acting, observations = policy(network, config, ITEM_SPEC), episode(ITEM_SPEC)
+    act, (among, _) = jax.jit(acting.act), played(ITEM_SPEC, search="incremental")
+    for user in range(USERS):
+        carry = acting.init(params, 1)
+        for t in range(3):
+            observation = jax.tree.map(lambda x: x[t, user : user + 1], observations)  # noqa: B023
+            carry, output = act(params, carry, observation, jax.random.key(t))
+            np.testing.assert_allclose(output[0], among[t, user], atol=1e-5)
+
+
 def raw_windows(spec, config, observations, outputs, drawn, steps, user):
     """The steps as a batch of one, as if they had been logged."""
     batch = jax.tree.map(np.array, build.blank(config, spec))
