@@ -23,9 +23,12 @@ CHANGES = {
     "_beta_0": (1, {"return_weight": 0.0}),
     "_beta_6": (1, {"return_weight": 6.0}),
     "_twice": (2, {}),
+    "_one_head": (1, {"num_heads": 1}),
+    "_two_layers": (1, {"num_layers": 2}),
+    "_no_dropout": (1, {"dropout": 0.0}),
 }
 SWEPT = {
-    "alpha": (0.5, 1.0, 2.0, 4.0),
+    "alpha": (0.5, 1.0, 2.0, 4.0, 8.0),
     "epsilon": (0.0, 0.5, 1.5),
     "ahead": (0.0, 1.0, 2.0),
     "diversity": (0.5, 1.0, 1.5),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+import jax
+import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
@@ -115,3 +117,18 @@ def make(config: ConfigDict) -> optax.GradientTransformation:
     else:
         update = _group(config)
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), update) if config.clip_norm else update
+
+
+def restarted(tx: optax.GradientTransformation, at: int, rate: float) -> optax.GradientTransformation:
+    """`tx`, which at update `at` forgets what it has seen and from there on takes `rate` times its steps."""
+
+    def init(params):
+        return jnp.zeros((), jnp.int32), tx.init(params)
+
+    def update(gradients, state, params):
+        step, inner = state
+        inner = jax.tree.map(lambda fresh, had: jnp.where(step == at, fresh, had), tx.init(params), inner)
+        updates, inner = tx.update(gradients, inner, params)
+        return jax.tree.map(lambda u: u * jnp.where(step < at, 1.0, rate), updates), (step + 1, inner)
+
+    return optax.GradientTransformation(init, update)

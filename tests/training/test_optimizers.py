@@ -63,6 +63,16 @@ def test_a_group_that_steps_at_every_second_update_drops_those_between():
         optimizers.make(_config(every=0))
 
 
+def test_a_restarted_optimizer_forgets_and_goes_on_at_its_new_rate():
+    momentum = optimizers.make(_config(name="sgd", b1=0.5, learning_rate=1.0))
+    tx, params = optimizers.restarted(momentum, 2, 0.1), {"head/kernel": jnp.ones(1)}
+    state, steps = tx.init(params), []
+    for _ in range(4):
+        updates, state = tx.update(params, state, params)
+        steps.append(float(updates["head/kernel"][0]))
+    np.testing.assert_allclose(steps, [-1, -1.5, -0.1, -0.15], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("leaf", "value"),
     [

@@ -57,11 +57,13 @@ def algorithm(
     *,
     weights: Sequence[float] = (1.0,),
     schedules: Mapping[str, optax.Schedule] | None = None,
+    restart: tuple[int, float] | None = None,
 ) -> Algorithm:
     """The algorithm whose loss is `terms(drawn: Drawn, key, **schedules) -> (terms, metrics)`.
 
     Args:
       weights: of the C heads; the best action is that of the highest weighted sum.
+      restart: the step and the rate at which the optimizer starts anew; see `optimizers.restarted`.
     """
     transitions.check(config)
     model = supervised.build(config, spec)
@@ -83,7 +85,9 @@ def algorithm(
         drawn = seen(model, networks, batch, places, key_dropout, weights=weights, reward=config.reward)
         return terms(drawn, key_terms, **now)
 
-    learning = learner.from_loss(init_params, loss_fn, in_turn(optimizers.make(config.optimizer)), schedules=schedules)
+    tx = in_turn(optimizers.make(config.optimizer))
+    tx = optimizers.restarted(tx, *restart) if restart else tx
+    learning = learner.from_loss(init_params, loss_fn, tx, schedules=schedules)
     return supervised.algorithm(config, model, learning, network=lambda params: params[NETWORKS[0]])
 
 

@@ -1,6 +1,7 @@
 """SA2C: SNQN whose cross-entropy, after a warm-up, is weighted by the advantage of the taken item (Xin et al., 2022).
 
 L = A * cross-entropy + SNQN's errors of Q; A = Q(s, a+) less the mean over a+ and the negatives, in [0, 10] (L Eq. 12).
+As in their code a fresh optimizer of a lower rate takes over after the warm-up.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ item_vectors = double.item_vectors
 def defaults() -> ConfigDict:
     config = snqn.defaults()
     config.warmup_steps = 15_000  # as SNQN
+    config.warm_rate = 0.2  # after it, of the optimizer's rate: published 0.001, where it had been 0.005 or 0.01
     config.highest_advantage = 10.0  # the lowest is 0
     return config
 
@@ -27,7 +29,8 @@ def defaults() -> ConfigDict:
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
     value_terms.check_negatives(config)
-    ranges.check("algorithm.", config, {"warmup_steps": ranges.WHOLE, "highest_advantage": ranges.POSITIVE})
+    wanted = {"warmup_steps": ranges.WHOLE, "warm_rate": ranges.POSITIVE, "highest_advantage": ranges.POSITIVE}
+    ranges.check("algorithm.", config, wanted)
 
     def terms(drawn: Drawn, key: Array, *, warm: Array):
         steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)
@@ -43,4 +46,5 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         metrics = {"value": values.taken[:, 0], "advantage": advantage}
         return losses, {f"train/{name}": sequence.masked_mean(x, steps.real) for name, x in metrics.items()}
 
-    return double.algorithm(config, spec, terms, schedules={"warm": lambda step: step >= config.warmup_steps})
+    schedules = {"warm": lambda step: step >= config.warmup_steps}
+    return double.algorithm(config, spec, terms, schedules=schedules, restart=(config.warmup_steps, config.warm_rate))

@@ -158,6 +158,21 @@ def test_the_coin_s_network_learns_and_the_other_stands_still_with_its_moments()
     assert set(order) == {0, 1}
 
 
+def test_sa2c_steps_anew_at_its_lower_rate_after_the_warm_up(monkeypatch):
+    """Adam's first step is its rate, whatever the gradient."""
+    monkeypatch.setattr(jax.random, "bernoulli", lambda key: jnp.bool_(True))
+    algorithm, rows = made("sa2c", warmup_steps=3, warm_rate=0.2), chain().train
+    update, state, largest = jax.jit(algorithm.learner.update), algorithm.learner.init(jax.random.key(0)), []
+    for step in range(4):
+        after, _ = update(state, rows, jax.random.key(step))
+        moved = jax.tree.map(lambda new, old: jnp.abs(new - old).max(), after.params, state.params)
+        largest.append(float(jnp.stack(jax.tree.leaves(moved)).max()))
+        state = after
+    rate = largest[0]
+    np.testing.assert_allclose(largest[3], 0.2 * rate, rtol=1e-3)
+    assert max(largest[1:3]) > 0.5 * rate
+
+
 def test_no_gradient_reaches_the_other_network():
     def total(params):
         drawn, other = double.in_order(params, jnp.bool_(False))
@@ -220,6 +235,7 @@ def test_what_cannot_be_told_is_refused_in_one_line():
         ("snqn", {"num_negatives": 0}, "num_negatives is 0"),
         ("snqn", {"negative_reward": float("nan")}, "negative_reward is nan"),
         ("sa2c", {"warmup_steps": -1}, "warmup_steps is -1"),
+        ("sa2c", {"warm_rate": 0.0}, "warm_rate is 0"),
         ("sa2c", {"highest_advantage": float("nan")}, "highest_advantage is nan: set it to a finite number above 0"),
         ("sqn", {"value_weight": float("nan")}, "value_weight is nan"),
         ("sqn", {"discount": float("nan")}, "discount is nan"),
