@@ -33,7 +33,7 @@ VARIANTS = {
     "acc_nov": {"objectives": ("acc", "nov")},
     "nov_div": {"objectives": ("nov", "div")},
 }
-TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp", "no_state_loss", "raw_returns", "beta_0")  # without most figures'
+TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp")  # of tables 4.3 and 4.4
 WEIGHTS = ("no_state_loss", "raw_returns", "beta_0", "beta_1")
 SUBSETS = ("acc", "div", "nov", "acc_div", "acc_nov", "nov_div")  # T 4.21
 # Beside the control, learners of values: a coin draws which of their two networks learns. Those in WITH_VECTORS are
@@ -220,7 +220,7 @@ def stages(
     config.inference = config.stages.modt4r.algorithm.inference.to_dict()
     config.sweeps = {
         "figure_4_4": defaults.sweep(
-            "alpha", ("modt4r",), (0.0, 0.5, 1.0, 2.0), "Figure 4.4: weight of the encoder's scores"
+            "alpha", ("modt4r",), (0.0, 0.5, 1.0, 2.0, 4.0), "Figure 4.4: weight of the encoder's scores"
         ),
         "figure_4_5": defaults.sweep(
             "diversity", ("modt4r",), (0.0, 0.5, 1.0, 1.5, 2.0), "Figure 4.5: weight of the diversity return"
@@ -234,11 +234,19 @@ def stages(
     config.order = (*rows, "evaluation")
 
 
+def tables_of(config: ConfigDict, dataset: str, reward: str = "click", **options) -> None:
+    """Tables 4.3 and 4.4 of a small file, three seeds."""
+    config.num_seeds = 3
+    config.data.name, config.data.options = dataset, options
+    config.sequences.sequences = defaults.sequences()
+    stages(config, TABLES, num_steps=500, learning_rate=1e-3, reward=reward, num_layers=1)
+
+
 def embedded(config: ConfigDict) -> None:
-    """A generated world's log, a session a sequence."""
+    """A generated world's log, a session a sequence. Alpha is that of results/modt4r_validation.md."""
     config.data.options = GENERATED
     config.sequences.sequences = defaults.sequences(session_minutes=60.0)
-    stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1)
+    stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1, inference__alpha=4.0)
 
 
 def smoke(config: ConfigDict) -> None:
@@ -269,10 +277,7 @@ def yoochoose(config: ConfigDict) -> None:
 
 def yoochoose_sample(config: ConfigDict) -> None:
     """A part of RC15's clicks that need not have the official counts."""
-    config.data.name = "yoochoose"
-    config.data.options = {"check": False}
-    config.sequences.sequences = defaults.sequences()
-    stages(config, TABLES, num_steps=500, learning_rate=1e-3, reward="feedback", num_layers=1)
+    tables_of(config, "yoochoose", reward="feedback", check=False)
 
 
 def retailrocket(config: ConfigDict) -> None:
@@ -297,15 +302,9 @@ def lfm_1b(config: ConfigDict) -> None:
 
 def movielens_100k(config: ConfigDict) -> None:
     """Ratings in the order they were given, as a sequence a user."""
-    config.data.name = "movielens_100k"
-    config.data.options = {}
-    config.sequences.sequences = defaults.sequences()
-    stages(config, TABLES, num_steps=500, learning_rate=1e-3, num_layers=1)
+    tables_of(config, "movielens_100k")
 
 
 def amazon_industrial(config: ConfigDict) -> None:
     """Reviews of Industrial and Scientific as sequences (L 4.1), any part of the official files."""
-    config.data.name = "amazon_industrial"
-    config.data.options = {"check": False}
-    config.sequences.sequences = defaults.sequences()
-    stages(config, TABLES, num_steps=500, learning_rate=1e-3, num_layers=1)
+    tables_of(config, "amazon_industrial", check=False)

@@ -23,7 +23,7 @@ CHANGES = {
     "_beta_0": (1, {"return_weight": 0.0}),
     "_beta_6": (1, {"return_weight": 6.0}),
     "_twice": (2, {}),
-    "_one_head": (1, {"num_heads": 1}),
+    "_four_heads": (1, {"num_heads": 4}),
     "_two_layers": (1, {"num_layers": 2}),
     "_no_dropout": (1, {"dropout": 0.0}),
 }
@@ -64,6 +64,8 @@ def rows(config: ConfigDict, learners: tuple, changes: tuple) -> None:
     """SASRec, learners of values with and without twice the steps, and MODT4R with every change, all ranked."""
     config.sequences.sequences.held_out = "validation"
     had, stages = config.stages, {}
+    # The thesis' alpha, not the one that was chosen by this experiment.
+    config.inference.alpha = had.modt4r.algorithm.inference.alpha = 1.0
     stages["sasrec"], stages["sasrec_twice"] = had.sasrec, longer(had.sasrec, 2)
     for name in learners:
         stages[name] = had[name]

@@ -41,7 +41,7 @@ def defaults() -> ConfigDict:
             "scaled_returns": True,  # as shares of the largest there can be; False: as counted (T 4.7, 4.15)
             "width": 64,  # D, of items, states, returns and actions
             "num_layers": 2,  # of MoTrans; T names none
-            "num_heads": 4,  # of MoTrans; T names one for UserTrans alone
+            "num_heads": 1,  # of MoTrans; as UserTrans (T 4.5.1)
             "dropout": 0.1,  # in MoTrans
             "state_weight": 1.0,  # of L_S; at 0 the encoder has no head, and its scores no part in the ranking
             "return_weight": 0.6,  # beta, of L_R; RC15's best (T 4.5.4)
