@@ -147,7 +147,8 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
     )
     own, normal = config.stages.hdt_sasrec, config.stages.normal_sasrec
     return (
-        f"Every row: {own.num_steps:,} steps, width {own.algorithm.width}, rate "
+        f"Every row: {own.num_steps:,} steps for every network that learns (SMORL draws one of two: twice the steps), "
+        f"width {own.algorithm.width}, rate "
         f"{own.algorithm.optimizer.learning_rate:g}; of {own.algorithm.batch_size} users with up to "
         f"{own.algorithm.num_sessions} sessions each, or of {normal.algorithm.batch_size} sequences of joined "
         "sessions. Nothing was chosen on the test sessions.",
@@ -186,8 +187,8 @@ def stages(
             "self_supervised.next_item", "joined", batch_size=normal_batch_size, **alike, **width
         )
         config.stages[f"smorl_{name}"] = defaults.fit(
-            "self_supervised.smorl", "joined", vectors="vectors", reward="click", batch_size=normal_batch_size, **alike,
-            **width,
+            "self_supervised.smorl", "joined", vectors="vectors", reward="click", batch_size=normal_batch_size,
+            **{**alike, "num_steps": 2 * num_steps}, **width,  # a coin draws which of two networks learns
         )  # fmt: skip
         rows += [f"normal_{name}", f"smorl_{name}"]
         changes = {f"{method}_{name}": changed for method, changed in METHODS.items()}
