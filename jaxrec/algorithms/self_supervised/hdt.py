@@ -171,10 +171,13 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return found.reshape(*shape, -1)
 
     def scores(params: Params, states: Array) -> Array:
-        """Of the sequence model, and where there is one of the transformer inside the session (our reading of T 5.3.5,
-        which names the sequential model and InterDT)."""
+        """Of the sequence model; with a transformer inside the session the probabilities by both, added (T 5.14, 5.17;
+        our reading of T 5.3.5, which names the sequential model and InterDT)."""
         found = supervised.head_scores(params["output"], states[:, :width])
-        return found + supervised.head_scores(params["action"], states[:, width:]) if config.intra else found
+        if not config.intra:
+            return found
+        inside = supervised.head_scores(params["action"], states[:, width:])
+        return jax.nn.softmax(found, -1) + jax.nn.softmax(inside, -1)
 
     learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=("given/",))
     source = sources.logged(sequences.user_batches(config.batch_size, config.num_sessions))

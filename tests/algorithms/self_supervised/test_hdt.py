@@ -59,6 +59,19 @@ def test_earlier_sessions_decide(name):
     assert not gradient.any(), "no gradient passes from one session to an earlier one"
 
 
+def test_what_ranks_adds_probabilities_and_not_logits():
+    """Of three items the first is sure by one model and out of the question by the other; sums of logits would tie."""
+    algorithm = made(Spec(16, 3, LENGTH, tail=np.ones(3, bool), vectors=np.eye(3, dtype=np.float32)), width=1)
+    params = {
+        "output": {"table": jnp.array([[3.0], [0.0], [0.0]]), "bias": jnp.zeros(3)},
+        "action": {"table": jnp.array([[-3.0], [0.0], [0.0]]), "bias": jnp.zeros(3)},
+    }
+    first = np.exp([3, 0, 0]) / np.exp([3, 0, 0]).sum()
+    second = np.exp([-3, 0, 0]) / np.exp([-3, 0, 0]).sum()
+    scores = algorithm.ranker.scores(params, jnp.ones((1, 2)))
+    np.testing.assert_allclose(scores[0], first + second, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_a_place_sees_the_items_up_to_it_alone(name):
     algorithm = made(**VARIANTS[name])
