@@ -16,8 +16,9 @@ class MoTrans(nn.Module):
     """Tokens (s, R.., a) of each step, or (R.., s, a) where `return_first` (MRDT), all with the step's position.
 
     What an action is read from is the last token before it: it sees no later step and not itself. With the state first,
-    the returns of a step are predicted from its state, which has not seen them. Our reading: tokens are not normed, and
-    positions start as large as items and states: what an action is read from holds no item and must find its step's.
+    all returns of a step are predicted from its state, which has seen none of them (our reading of T 4.10, which leaves
+    open whether one is predicted from the other). Our reading: tokens are not normed, and positions start as large as
+    items and states: what an action is read from holds no item and must find its step's.
 
     `states` says what a state is: 'encoded' ones are handed in, an 'item' is its embedding (T 4.5.3, _i), 'implicit'
     ones are learned vectors of the place alone (_imp). Our reading: the implicit state of the first step is the first
