@@ -31,8 +31,8 @@ SESSION, LENGTH, HELD_OUT = 10, 10, 0.002
 def log(events: int, num_items: int) -> Interactions:
     draw = np.random.default_rng(0)
     spread = 1.2  # of the logarithm, about as in logs of shops
-    length = 2 + (draw.lognormal(np.log(SESSION - 2) - spread**2 / 2, spread, events // SESSION)).astype(np.int32)
-    user = np.repeat(np.arange(len(length), dtype=np.int32), length)
+    length = 2 + (draw.lognormal(np.log(SESSION - 2) - spread**2 / 2, spread, 2 * events // SESSION)).astype(np.int32)
+    user = np.repeat(np.arange(len(length), dtype=np.int32), length)[:events]
     share = np.cumsum(1.0 / np.arange(1, num_items + 1))
     item = np.searchsorted(share, draw.uniform(0, share[-1], len(user))).astype(np.int32)
     return Interactions(

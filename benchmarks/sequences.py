@@ -1,13 +1,14 @@
-"""How long does a log of a million events take to become padded sequences, filters and split included?
+"""How long does a log of a million events take to become what an experiment trains on and ranks?
 
     python -m benchmarks.sequences [--out FILE]
 
+What is timed is `experiment.problem.load_sequences`: filters, split, padded rows in buckets, and what users met before.
 Both logs are generated, their rows in the order of time, so that sessions lie interleaved. `by_user`: sessions of the
-mean length of RC15 over 26,702 items, and T 4.5.1's steps: sessions and items with three rows, sampled sessions,
-80/10/10 by session. `by_gaps`: a week of users with sessions as many and as long as those of Album (T, table 5.2),
-and T 5.4.1's steps: repeats, sessions by pauses of 60 minutes, items with three rows, sessions with three, users with
-five sessions, the last session as test. `from_csv` and `from_parquet`: the same from a file, its reading included.
-`kept` is the share of the events that the filters leave.
+mean length of RC15 over 26,702 items, and T 4.5.1's steps: items and sessions with three rows, 100,000 sampled
+sessions, 80/10/10 by session. `by_gaps`: a week of users with sessions as many and as long as those of Album (T, table
+5.2), and T 5.4.1's steps: repeats, sessions by pauses of 60 minutes, items with three rows, sessions with three, users
+with five sessions, the last session as test. `from_csv` and `from_parquet`: the same from a file, its reading included.
+`kept` is the share of the events that filters and sampling leave.
 """
 
 from __future__ import annotations
@@ -20,10 +21,18 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import measure, report
-from jaxrec.data import datasets, preprocess, sequences, sessions, splits
-from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions
+from jaxrec import defaults
+from jaxrec.data import datasets
+from jaxrec.data.sequences import NextItem
+from jaxrec.experiment.problem import load_sequences
+from jaxrec.types import Interactions, Spec
 
-EVENTS, DAY, GAP = 1_000_000, 86_400, 3600
+EVENTS, DAY = 1_000_000, 86_400
+BY_USER = {"min_item": 3, "num_users": 100_000}
+BY_GAPS = {
+    "length": 20, "split": "last_session", "session_minutes": 60.0, "min_item": 3, "min_session": 3,
+    "min_sessions": 5, "repeats": False, "long": "recent",
+}  # fmt: skip
 
 
 def record(user: np.ndarray, item: np.ndarray, time: np.ndarray, num_items: int) -> Interactions:
@@ -62,23 +71,12 @@ def listening(num_items: int, mean_length: float = 9.1, mean_sessions: float = 8
     return record(user[session], items(rng, num_items), start[session] + passed - passed[first], num_items)
 
 
-def by_user(interactions: Interactions) -> tuple[Interactions, list]:
-    kept = preprocess.min_counts(interactions, item=3)
-    kept = preprocess.min_counts(kept, user=3)
-    kept = preprocess.reindex(kept.where(sessions.sample_users(kept, kept.num_users * 9 // 10)))
-    kept = splits.by_user(kept)
-    return kept, [sequences.build(kept, length=11, split=split) for split in (TRAIN, VALIDATION, TEST)]
+def prepared(options: dict, interactions: Interactions) -> tuple[NextItem, Spec]:
+    return load_sequences(defaults.get_config(), defaults.sequences(**options), interactions)
 
 
-def by_gaps(interactions: Interactions) -> tuple[Interactions, list]:
-    kept = sessions.without_repeats(interactions)
-    kept, number = sessions.frequent(kept, gap=GAP, item=3, length=3, sessions=5)
-    kept = splits.last_session(kept, number)
-    return kept, [sequences.build(kept, length=21, split=split, session=number) for split in (TRAIN, TEST)]
-
-
-def from_file(path: Path) -> tuple[Interactions, list]:
-    return by_gaps(datasets.load("csv", path=path, rating=None, duplicates="keep"))
+def from_file(path: Path) -> tuple[NextItem, Spec]:
+    return prepared(BY_GAPS, datasets.load("csv", path=path, rating=None, duplicates="keep"))
 
 
 def written(interactions: Interactions, folder: Path) -> dict[str, Path]:
@@ -94,13 +92,13 @@ def main() -> None:
     week = listening(129_273)
     with tempfile.TemporaryDirectory(prefix="jaxrec-") as folder:
         steps = {
-            "by_user": functools.partial(by_user, clicks(26_702)),
-            "by_gaps": functools.partial(by_gaps, week),
+            "by_user": functools.partial(prepared, BY_USER, clicks(26_702)),
+            "by_gaps": functools.partial(prepared, BY_GAPS, week),
         }
         steps |= {f"from_{kind}": functools.partial(from_file, p) for kind, p in written(week, Path(folder)).items()}
         for name, step in steps.items():
-            kept = len(step()[0]) / EVENTS
-            figures = measure(lambda step=step: step()[1], repeats=3)
+            kept = step()[1].counts["events"] / EVENTS
+            figures = measure(lambda step=step: step()[0], repeats=3)
             rate = EVENTS / figures["median_s"]
             report(f"sequences_{name}", **figures, events=EVENTS, events_per_s=rate, kept=kept)
 

@@ -11,6 +11,7 @@ Variants: album, movielens_100k, reddit, smoke.
 """
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
 from configs.next_item import ENCODERS, GENERATED
 from jaxrec import defaults
@@ -100,13 +101,15 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
-    """Tables 5.3 and 5.4, one for each encoder, and table 5.5."""
-    played = config.stages.evaluation.policies
+    """Table 5.3, or on Reddit 5.4, one for each encoder, and table 5.5."""
+    played, number = config.stages.evaluation.policies, "5.4" if variant == "reddit" else "5.3"
     lead = ("HR@10", "CV_div@10", "CV_nov@10", "UP@10", "HR_ser@10")
     rows = {
-        f"table_5_3_{name}": (f"Table 5.3: {name}", [f"{m}_{name}" for m in ("normal", "smorl", *METHODS)])
+        f"table_{number.replace('.', '_')}_{name}": (
+            f"Table {number}: {name}", [f"{m}_{name}" for m in ("normal", "smorl", *METHODS)]
+        )
         for name in ENCODERS
-    }
+    }  # fmt: skip
     found = {
         name: defaults.table(
             title, names[-1], names, {row: ALBUM[row] for row in names} if variant == "album" else {},
@@ -227,16 +230,19 @@ def movielens_100k(config: ConfigDict) -> None:
     """The few who rated in three sittings or more (194 of 943), over two encoders, three seeds."""
     config.num_seeds = 3
     config.data.name = "movielens_100k"
-    config.data.options = {}
+    config.data.options = {"check": True}
     sessions(config, length=20, min_session=3, min_sessions=3)
     sizes = {"num_steps": 400, "batch_size": 16, "normal_batch_size": 128}
     stages(config, ("gru4rec", "sasrec"), (), learning_rate=1e-3, **sizes)
 
 
 def reddit(config: ConfigDict) -> None:
-    """Reddit's interactions (T 5.4.1), the official file in data.root; the thesis does not say which five days."""
+    """Reddit's interactions (T 5.4.1), the official file in data.root.
+
+    The thesis takes five days and does not say which: data.options.start and stop, Unix seconds; None takes all.
+    """
     config.data.name = "reddit"
-    config.data.options = {}
+    config.data.options = {"start": placeholder(int), "stop": placeholder(int), "check": True}
     sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, published=COUNTS["reddit"])
     # Users have 29 sessions in the mean (T table 5.2).
     sizes = {"num_steps": 20_000, "batch_size": 200, "normal_batch_size": 256, "num_sessions": 32}

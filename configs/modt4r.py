@@ -270,7 +270,7 @@ def smoke(config: ConfigDict) -> None:
 def yoochoose(config: ConfigDict) -> None:
     """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
-    config.data.options = {"buys": True}
+    config.data.options = {"buys": True, "check": True}
     config.sequences.sequences = defaults.sequences(num_users=200_000, published=COUNTS["yoochoose"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback")
 
@@ -283,7 +283,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
 def retailrocket(config: ConfigDict) -> None:
     """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
-    config.data.options = {}
+    config.data.options = {"check": True}
     config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["retailrocket"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback", return_weight=0.8)
 
@@ -294,7 +294,7 @@ def lfm_1b(config: ConfigDict) -> None:
     The return loss serves best without any weight (T 4.5.4), so that beta_0 is the row modt4r itself.
     """
     config.data.name = "lfm_1b"
-    config.data.options = {}
+    config.data.options = {"item": "track"}
     config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["lfm_1b"])
     names = tuple(name for name in VARIANTS if name != "beta_0")
     stages(config, names, num_steps=20_000, learning_rate=1e-3, batch_size=512, return_weight=0.0)
@@ -302,7 +302,7 @@ def lfm_1b(config: ConfigDict) -> None:
 
 def movielens_100k(config: ConfigDict) -> None:
     """Ratings in the order they were given, as a sequence a user."""
-    tables_of(config, "movielens_100k")
+    tables_of(config, "movielens_100k", check=True)
 
 
 def amazon_industrial(config: ConfigDict) -> None:

@@ -81,7 +81,7 @@ def smoke(config: ConfigDict) -> None:
 def yoochoose(config: ConfigDict) -> None:
     """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
-    config.data.options = {"buys": True}
+    config.data.options = {"buys": True, "check": True}
     config.sequences.sequences = defaults.sequences(num_users=200_000, published=COUNTS["yoochoose"])
     stages(config, num_steps=20_000)
 
@@ -97,7 +97,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
 def retailrocket(config: ConfigDict) -> None:
     """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
-    config.data.options = {}
+    config.data.options = {"check": True}
     config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["retailrocket"])
     stages(config, num_steps=20_000)
 
@@ -105,7 +105,7 @@ def retailrocket(config: ConfigDict) -> None:
 def lfm_1b(config: ConfigDict) -> None:
     """A week of listening to tracks, of three plays or more as users have (T 4.5.1), the official file in data.root."""
     config.data.name = "lfm_1b"
-    config.data.options = {}
+    config.data.options = {"item": "track"}
     config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["lfm_1b"])
     stages(config, num_steps=20_000, batch_size=512)
 

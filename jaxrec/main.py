@@ -101,9 +101,11 @@ def _one_line(message: str) -> str:
     if "Traceback" in message:
         head = lines[0].split(": Error whilst")[0]
         return f"{head}: {lines[-1].split(': ', 1)[-1]}"
-    if lines and lines[-1].startswith("Did you mean"):
-        known = lines[-1].strip("'")
-        return f"the config has no option {lines[0].strip(chr(39) + chr(34) + chr(92))!r}. {known}"
+    said = [line.strip("'\"\\") for line in lines]
+    if said and said[-1].startswith("Did you mean"):
+        return f"the config has no option {said[0]!r}. {said[-1]}"
+    if len(said) == 1 and said[0].isidentifier():  # all that is said where no name is like it
+        return f"the config has no option {said[0]!r}; what is not in the file cannot be set by a flag, add it there"
     return " ".join(lines)
 
 

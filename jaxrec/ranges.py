@@ -30,6 +30,16 @@ def several(one: Range, wanted: str) -> Range:
     return Range(wanted, lambda x: isinstance(x, Sequence) and len(x) > 0 and all(map(one.holds, x)))
 
 
+def exactly(count: int, one: Range, wanted: str) -> Range:
+    """So many values that are each in `one`."""
+    return Range(wanted, lambda x: isinstance(x, Sequence) and len(x) == count and all(map(one.holds, x)))
+
+
+def optional(one: Range) -> Range:
+    """What is in `one`, or None."""
+    return Range(f"{one.wanted} or None", lambda x: x is None or one.holds(x))
+
+
 COUNT = Range("a whole number from 1 upward", _count)
 COUNTS = several(COUNT, "whole numbers from 1 upward")
 WHOLE = Range("a whole number from 0 upward", lambda x: isinstance(x, Integral) and x >= 0)

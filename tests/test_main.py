@@ -14,6 +14,7 @@ SMOKE = "--config=configs/mdt4rec.py:smoke"
         (["--config=configs/nothing.py"], "there is no config file configs/nothing.py"),
         (["--config=configs/mdt4rec.py:cot"], "has no variant 'cot'; choose one of"),
         ([SMOKE, "--config.num_sedes=3"], "no option 'num_sedes'. Did you mean \"num_seeds\""),
+        ([SMOKE, "--config.data.options.chek=1"], "no option 'chek'; what is not in the file cannot be set by"),
         ([SMOKE, "--config.num_seeds=three"], "--config.num_seeds=three"),
         ([SMOKE, "--config.data.name=movielens_100m"], "no dataset is called 'movielens_100m', did you mean"),
         (["--config=configs/mdt4rec.py:coat", "--config.data.root=nowhere"], "nowhere"),

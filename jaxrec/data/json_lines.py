@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from jaxrec.data.lines import REMEDY, Column, existing, one_line
+from jaxrec.data.lines import REMEDY, Column, existing, one_line, undecodable
 from jaxrec.types import JaxrecError
 
 _DTYPES = {int: pl.Int64, float: pl.Float64, str: pl.String}
@@ -27,7 +28,7 @@ def read(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
     existing(path)
     try:
         frame = pl.read_ndjson(path, schema={c.name: _DTYPES[c.kind] for c in columns})
-        sound = not any(_is_faulty(frame[c.name], c) for c in columns)
+        sound = not any(_is_faulty(path, frame[c.name], c) for c in columns)
     except _UNREADABLE as error:
         raise JaxrecError(_first_fault(path, columns) or f"{path} cannot be read ({one_line(error)})") from None
     if frame.is_empty():
@@ -46,9 +47,11 @@ def records(path: Path) -> list[tuple[int, dict]]:
                 value = _object(line)
                 if value is None:
                     raise JaxrecError(f"{path} line {number}: not a JSON object; {REMEDY}")
+                if not _is_text(line, value):
+                    raise JaxrecError(f"{path} line {number}: half of a character (a lone surrogate); {REMEDY}")
                 rows.append((number, value))
     except UnicodeDecodeError:
-        raise JaxrecError(f"{path} after line {len(rows)}: not UTF-8 text; {REMEDY}") from None
+        raise JaxrecError(f"{path} line {undecodable(path, 'utf-8')}: not UTF-8 text; {REMEDY}") from None
     return rows
 
 
@@ -60,12 +63,37 @@ def _object(line: str) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def _is_faulty(series: pl.Series, column: Column) -> bool:
+def _is_text(line: str, value: dict) -> bool:
+    """Whether all that is escaped in the line are whole characters: JSON may hold halves, UTF-8 may not."""
+    if r"\ud" not in line.lower():
+        return True
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_faulty(path: Path, series: pl.Series, column: Column) -> bool:
     if series.null_count():
         return True
     if column.kind is str:
-        return bool((series.str.strip_chars() == "").any())
+        # polars puts NUL for half a character, so that different ids become one.
+        if (series.str.strip_chars() == "").any() or series.str.contains("\0", literal=True).any():
+            return True
+        other = series.str.contains(r"^(-?[0-9][0-9.eE+-]*|true|false|\[.*\]|\{.*\})$").arg_true()
+        return not _in_quotes(path, column.name, set(other.to_list()))
     return not bool((series.is_between(column.low, column.high)).all())
+
+
+def _in_quotes(path: Path, name: str, rows: set[int]) -> bool:
+    """Whether the field is a text in all these rows: polars makes a text of anything."""
+    quoted = re.compile(rb'"%s"\s*:\s*"' % re.escape(name).encode())
+    if not rows:
+        return True
+    with path.open("rb") as file:
+        lines = (line for line in file if line.strip())
+        return all(quoted.search(line) for row, line in enumerate(lines) if row in rows)
 
 
 def _first_fault(path: Path, columns: Sequence[Column]) -> str | None:
@@ -85,7 +113,8 @@ def _complaint(value: object, column: Column) -> str | None:
     if value is None or value == "":
         return f"{column.name} is missing"
     if column.kind is str:
-        return None if isinstance(value, str) and value.strip() else f"{shown} is not {_KINDS[str]}"
+        sound = isinstance(value, str) and value.strip() and "\0" not in value
+        return None if sound else f"{shown} is not {_KINDS[str]}"
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not (whole or (column.kind is float and isinstance(value, float) and math.isfinite(value))):
         return f"{shown} is not {_KINDS[column.kind]}"

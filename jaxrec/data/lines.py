@@ -79,14 +79,14 @@ def split_lines(
                     yield number, line.rstrip("\r\n").split(separator)
     except UnicodeDecodeError:
         name = encoding.removesuffix("-sig").upper()
-        raise JaxrecError(f"{path} line {_undecodable(path, encoding)}: not {name} text; {REMEDY}") from None
+        raise JaxrecError(f"{path} line {undecodable(path, encoding)}: not {name} text; {REMEDY}") from None
     except csv.Error as error:
         raise JaxrecError(f"{path} line {number + 1}: {one_line(error)}; {REMEDY}") from None
     except OSError as error:
         raise JaxrecError(f"{path} cannot be read ({one_line(error)})") from None
 
 
-def _undecodable(path: Path, encoding: str) -> int:
+def undecodable(path: Path, encoding: str) -> int:
     """Files are decoded in blocks, so the line at fault has to be looked for."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):

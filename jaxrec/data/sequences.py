@@ -10,7 +10,10 @@ import numpy as np
 from flax import struct
 
 from jaxrec.data import sessions
+from jaxrec.data.assemble import distinct
 from jaxrec.types import TEST, TRAIN, VALIDATION, Array, Interactions, JaxrecError, Sequences
+
+_SPLITS = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
 
 
 @struct.dataclass
@@ -61,9 +64,9 @@ def next_item(
     return NextItem(
         train=train,
         test=buckets,
-        past=tuple(past(interactions, bucket, splits=known) for bucket in buckets),
+        past=past(interactions, buckets, splits=known),
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
-        before=tuple(before(interactions, bucket, splits=known, length=length) for bucket in buckets) if joined else (),
+        before=before(interactions, buckets, splits=known, length=length) if joined else (),
         history=build(interactions, split=known, **options) if validated and test == TEST and not joined else None,
     )
 
@@ -159,7 +162,11 @@ def build(
     order, first, count = _ordered(interactions, split, session)
     kept = count >= max(min_length, 1)
     if not kept.any():
-        raise JaxrecError(f"no session of {interactions.name} has {min_length} rows; lower min_length or the filters")
+        where = "" if split is None else f" of {' or '.join(_SPLITS[n] for n in np.atleast_1d(split))}"
+        raise JaxrecError(
+            f"no session{where} of {interactions.name} has {min_length} rows; change the shares of the splits, or "
+            "filter less"
+        )
     first, count = first[kept], count[kept]
     width = int(count.max()) if length is None else length
     end = first + count
@@ -224,14 +231,20 @@ def _cut(sequences: Sequences, rows: np.ndarray, width: int) -> Sequences:
     return jax.tree.map(lambda x: x[rows] if x.ndim == 1 else x[rows, :width], sequences)
 
 
-def before(interactions: Interactions, held: Sequences, *, splits: Sequence[int], length: int) -> Sequences:
+def before(
+    interactions: Interactions, buckets: Sequence[Sequences], *, splits: Sequence[int], length: int
+) -> tuple[Sequences, ...]:
     """The last `length` items that the user of each row held out has in the rows of `splits`, of whichever sessions."""
     order, first, count = _ordered(interactions, splits, None)
     counts, ends = (np.zeros(interactions.num_users, np.int64) for _ in range(2))
     users = interactions.user[order[first]]
     counts[users], ends[users] = count, first + count
-    count = np.minimum(counts[held.user], length)
-    return _rows(interactions, order, ends[held.user] - count, count, length).replace(user=held.user)
+
+    def of(user: np.ndarray) -> Sequences:
+        count = np.minimum(counts[user], length)
+        return _rows(interactions, order, ends[user] - count, count, length).replace(user=user)
+
+    return tuple(of(bucket.user) for bucket in buckets)
 
 
 def after(before: Sequences, rows: Sequences) -> tuple[Sequences, Array]:
@@ -250,17 +263,24 @@ def after(before: Sequences, rows: Sequences) -> tuple[Sequences, Array]:
     return Sequences(*parts, rows.user), start
 
 
-def past(interactions: Interactions, sequences: Sequences, *, splits: Sequence[int]) -> np.ndarray:
-    """The distinct items that the user of each sequence has in the rows of `splits`: int32 [N, P], padded with -1."""
-    rows = np.isin(interactions.split, splits)
+def past(interactions: Interactions, buckets: Sequence[Sequences], *, splits: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """The distinct items that the user of each row held out has in the rows of `splits`: int32 [N, P] a bucket, padded
+    with -1."""
+    held = np.zeros(interactions.num_users, bool)
+    for bucket in buckets:
+        held[bucket.user] = True
+    rows = np.isin(interactions.split, splits) & held[interactions.user]
     pair = interactions.user[rows].astype(np.int64) * interactions.num_items + interactions.item[rows]
-    user, item = np.divmod(np.unique(pair), interactions.num_items)
+    user, item = np.divmod(distinct(pair), interactions.num_items)
     counts = np.bincount(user, minlength=interactions.num_users)
-    width = max(int(counts[sequences.user].max(initial=0)), 1)
     first = np.cumsum(counts) - counts
-    place = np.arange(width)[None]
-    inside = place < counts[sequences.user][:, None]
-    if len(item) == 0:
-        return np.full(inside.shape, -1, np.int32)
-    index = np.minimum(first[sequences.user][:, None] + place, len(item) - 1)
-    return np.where(inside, item[index], -1).astype(np.int32)
+
+    def of(user: np.ndarray) -> np.ndarray:
+        place = np.arange(max(int(counts[user].max(initial=0)), 1))[None]
+        inside = place < counts[user][:, None]
+        if len(item) == 0:
+            return np.full(inside.shape, -1, np.int32)
+        index = np.minimum(first[user][:, None] + place, len(item) - 1)
+        return np.where(inside, item[index], -1).astype(np.int32)
+
+    return tuple(of(bucket.user) for bucket in buckets)

@@ -34,7 +34,8 @@ def number(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
 def counts(interactions: Interactions, session: np.ndarray) -> dict[str, int]:
     """Users, sessions, items and events with rows, as papers' tables of data have them."""
     present = {"users": interactions.user, "sessions": session, "items": interactions.item}
-    return {name: len(np.unique(values)) for name, values in present.items()} | {"events": len(interactions)}
+    found = {name: int(np.count_nonzero(np.bincount(values))) for name, values in present.items()}
+    return found | {"events": len(interactions)}
 
 
 def without_repeats(interactions: Interactions) -> Interactions:
@@ -74,9 +75,9 @@ def frequent(
     user, items, session = interactions.user, interactions.item, number(interactions, gap)
     kept = (np.bincount(items) >= item)[items]
     kept &= (np.bincount(session[kept], minlength=session.max() + 1) >= length)[session]
-    owner = np.zeros(session.max() + 1, np.int64)
-    owner[session] = user
-    counts = np.bincount(owner[np.unique(session[kept])], minlength=interactions.num_users)
+    owner = np.full(session.max() + 1, -1, np.int64)  # of sessions with rows
+    owner[session[kept]] = user[kept]
+    counts = np.bincount(owner[owner >= 0], minlength=interactions.num_users)
     kept &= (counts >= sessions)[user]
     if not kept.any():
         raise JaxrecError(

@@ -87,6 +87,11 @@ def read_where(
         frame = rows.filter(wanted | faulty).collect(engine="streaming")
     except _UNREADABLE as error:
         raise _fault(path, layout, error) from None
+    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    if blank.any():  # at the end of the file they mean nothing
+        if found := _first_fault(path, layout):
+            raise JaxrecError(found)
+        frame = frame.filter(~blank)
     arrays = {c.name: _checked(frame[c.name], c) for c in columns}
     if any(a is None for a in arrays.values()):
         raise _fault(path, layout)

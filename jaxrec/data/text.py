@@ -49,11 +49,11 @@ def of_items(interactions: Interactions, every: int = 10) -> tuple[list[str], li
     """(train, validation) documents: what is said of each item, each `every`-th item held out.
 
     Raises:
-      JaxrecError: a dataset whose items have no text.
+      JaxrecError: a dataset none of whose items has a text.
     """
     features = interactions.item_features
     told = features.get("text", features.get("title"))
-    if told is None:
+    if told is None or not any(str(text).strip() for text in told):
         raise JaxrecError(
             f"the items of dataset {interactions.name} have no text; set data.options.text, or name text files instead"
         )

@@ -55,6 +55,13 @@ def test_other_sequences_are_refused(tmp_path):
         experiment.run(config, tmp_path)
 
 
+def test_the_five_days_of_reddit_can_be_named():
+    config = hdt.get_config("reddit")
+    config.data.options.start = 1_483_228_800
+    assert dict(config.data.options) == {"start": 1_483_228_800, "stop": None, "check": True}
+    assert "table_5_4_gru4rec" in config.tables and "table_5_3_gru4rec" in hdt.get_config("album").tables
+
+
 def test_published_numbers_stand_beside_ours_where_the_data_are_the_thesis():
     album = hdt.get_config("album")
     assert album.tables.table_5_3_gru4rec.published.hdt_gru4rec[:2] == (0.0896, 0.0628)

@@ -199,8 +199,15 @@ def test_the_past_is_what_the_user_had_before():
     rows = [(0, 3, 0), (0, 1, 1), (0, 3, 2), (0, 2, 3), (0, 4, 4), (1, 2, 0), (1, 0, 1)]
     data = table(rows, split)
     test = sequences.build(data, split=TEST)
-    assert sequences.past(data, test, splits=(TRAIN,)).tolist() == [[1, 3], [-1, -1]]
-    assert sequences.past(data, test, splits=(VALIDATION,)).tolist() == [[-1], [-1]]
+    (known,), (nothing,) = (sequences.past(data, [test], splits=(split,)) for split in (TRAIN, VALIDATION))
+    assert known.tolist() == [[1, 3], [-1, -1]] and nothing.tolist() == [[-1], [-1]]
+    buckets = sequences.bucketed(test.replace(mask=test.mask & ([[True], [False]] | (np.arange(2) < 1))), [1, 2])
+    assert [rows.tolist() for rows in sequences.past(data, buckets, splits=(TRAIN,))] == [[[-1]], [[1, 3]]]
+
+
+def test_a_split_without_sessions_is_named():
+    with pytest.raises(JaxrecError, match="no session of validation of interactions has 2 rows; change the shares"):
+        sequences.next_item(table([(0, 1, 0), (0, 2, 1)]), length=3, test=VALIDATION)
 
 
 def test_what_comes_before_a_session_stands_in_front_of_it():
@@ -208,7 +215,7 @@ def test_what_comes_before_a_session_stands_in_front_of_it():
     rows = [(0, 3, 0), (0, 1, 1), (0, 5, 2), (0, 2, 3), (0, 4, 4), (1, 2, 0), (1, 0, 1)]
     data = table(rows, split)
     test = sequences.build(data, split=TEST)
-    found = sequences.before(data, test, splits=(TRAIN, VALIDATION), length=2)
+    (found,) = sequences.before(data, [test], splits=(TRAIN, VALIDATION), length=2)
     assert found.item.tolist() == [[1, 5], [0, 0]] and found.mask.tolist() == [[True, True], [False, False]]
     joined, start = sequences.after(found, test)
     assert joined.item.tolist() == [[1, 5, 2, 4], [2, 0, 0, 0]] and start.tolist() == [2, 0]

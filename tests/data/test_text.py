@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,6 +35,8 @@ def test_items_and_the_held_out_ones():
     assert held == ["item 0", "item 5", "item 10"] and len(train) == 9 and not set(train) & set(held)
     with pytest.raises(JaxrecError, match="have no text; set data.options.text"):
         text.of_items(Interactions(empty, empty, empty, empty, empty, np.arange(1), np.arange(12)))
+    with pytest.raises(JaxrecError, match="have no text"):
+        text.of_items(dataclasses.replace(log, item_features={"text": np.full(12, "", object)}))
 
 
 def test_blocks_are_stretches_of_the_stream_and_reach_its_end():

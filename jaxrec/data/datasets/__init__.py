@@ -1,4 +1,5 @@
-"""One file per dataset; the folder is the registry. Each file has `load(root, **options) -> Interactions`."""
+"""One file per dataset; the folder is the registry. Each file has `load(root, **options) -> Interactions`, and `RANGES`
+of options that are numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
+from jaxrec import ranges
 from jaxrec.types import Interactions, JaxrecError
 
 
@@ -35,15 +37,23 @@ def load(name: str, root: Path | str | None = None, **options) -> Interactions:
       **options: what the dataset's own `load` takes.
 
     Raises:
-      JaxrecError: unknown dataset or option, missing or damaged file.
+      JaxrecError: unknown dataset or option, missing or damaged file, a single user or item.
     """
-    loader = module(name).load
+    dataset = module(name)
+    loader = dataset.load
     known = list(inspect.signature(loader).parameters)[1:]
     for option in options:
         if option not in known:
             guess = _did_you_mean(option, known)
             raise JaxrecError(f"dataset {name} has no option {option!r}{guess}; it has {', '.join(known) or 'none'}")
-    return loader(None if root is None else Path(root).expanduser(), **options)
+    ranges.check("data.options.", options, getattr(dataset, "RANGES", {}))
+    interactions = loader(None if root is None else Path(root).expanduser(), **options)
+    for what, count in (("user", interactions.num_users), ("item", interactions.num_items)):
+        if count < 2:
+            raise JaxrecError(
+                f"dataset {name} with {options} has one {what} only; a recommender needs at least two, ask for more"
+            )
+    return interactions
 
 
 def _did_you_mean(word: str, words: list[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxrec import ranges
 from jaxrec.data import assemble, official, tables
 from jaxrec.data.lines import Column
 from jaxrec.types import Interactions, JaxrecError
@@ -19,6 +20,7 @@ AGREEMENT = "LFM-1b is no longer handed out"
 FOLDER = "LFM-1b"
 FILES = {"LFM-1b_LEs.txt": None}  # name -> bytes
 EXPECTED = {"users": 120_322, "items": 32_291_134, "train": 1_088_161_692, "test": 0}  # of the whole, not of a span
+RANGES = dict.fromkeys(("start", "stop"), ranges.FINITE)
 FIRST_WEEK_OF_JUNE_2012 = (1_338_508_800, 1_339_113_600)  # T 4.5.1; Unix seconds
 
 

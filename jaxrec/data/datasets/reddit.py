@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxrec import ranges
 from jaxrec.data import assemble, compressed, official, preprocess, tables
 from jaxrec.data.lines import Column
 from jaxrec.types import Interactions, JaxrecError
@@ -18,6 +19,7 @@ AGREEMENT = "Kaggle hands the subreddit interactions out to those who signed in"
 FOLDER = "reddit"
 FILES = {"reddit_data.csv": None}  # name -> bytes; may be gzipped
 EXPECTED = {"users": 22_610, "items": 34_967, "train": 14_000_000, "test": 0}
+RANGES = dict.fromkeys(("start", "stop"), ranges.optional(ranges.FINITE))
 
 
 def load(

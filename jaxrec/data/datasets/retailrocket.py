@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxrec import ranges
 from jaxrec.data import assemble, compressed, official, preprocess, tables
 from jaxrec.data.lines import REMEDY, Column, one_line
 from jaxrec.types import Interactions, JaxrecError
@@ -20,6 +21,7 @@ FOLDER = "retailrocket"
 FILES = {"events.csv": None}  # name -> bytes; may be gzipped
 EXPECTED = {"users": 1_407_580, "items": 235_061, "train": 2_756_101, "test": 0}
 EVENTS = ("view", "addtocart", "transaction")
+RANGES = {"rewards": ranges.exactly(3, ranges.optional(ranges.FINITE), f"a number or None for each of {EVENTS}")}
 
 
 def load(

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jaxrec.data import assemble, compressed, official, tables
+from jaxrec import ranges
+from jaxrec.data import assemble, compressed, official, preprocess, tables
 from jaxrec.data.lines import REMEDY, Column, one_line
 from jaxrec.types import Interactions, JaxrecError
 
@@ -21,6 +22,7 @@ FOLDER = "rsc15"
 FILES = {"yoochoose-clicks.dat": None}  # name -> bytes (not published); each may be gzipped
 BUYS = "yoochoose-buys.dat"
 EXPECTED = {"users": 9_249_729, "items": 52_739, "train": 33_003_944, "test": 0}
+RANGES = {"rewards": ranges.exactly(2, ranges.FINITE, "two finite numbers, of a click and of a buy")}
 
 
 def load(
@@ -46,7 +48,8 @@ def load(
         logs.append(_log(folder / BUYS, [Column("price", float), Column("quantity", int)], rewards[1]))
     interactions = assemble.interactions("yoochoose", logs)
     if check:
-        official.counted(interactions.where(np.arange(len(logs[0].user))), EXPECTED, root, folder)
+        clicks = preprocess.reindex(interactions.where(np.arange(len(logs[0].user))))
+        official.counted(clicks, EXPECTED, root, folder)
     return interactions
 
 

@@ -33,6 +33,9 @@ def test_reads_reviews_and_what_is_told_of_the_items(tmp_path):
         ("Industrial", '"overall": 2.0', '"overall": "two"', "5.json line 2: overall 'two' is not a number"),
         ("Industrial", '"asin": "B1"', '"isbn": "B1"', "5.json line 3: asin is missing"),
         ("Industrial", '"verified": true}\n', '"verified": ', "5.json line 1: not a JSON object"),
+        ("Industrial", '"asin": "B1"', '"asin": 12', "5.json line 3: asin '12' is not a text"),
+        ("Industrial", '"asin": "B1"', '"asin": "B\\ud801"', "5.json line 3: half of a character"),
+        ("meta", '"title": "never', '"title": "\\ud801never', "meta_.*json line 3: half of a character"),
         ("meta", '"asin": "B9"', '"asin": ""', "meta_.*json line 3: asin is missing"),
         ("meta", '["Fasteners", "Bolts"]', "[1, 2]", "meta_.*json line 1: category '1' is not a text"),
         ("meta", '{"asin": "B9"', '"asin": "B9"', "meta_.*json line 3: not a JSON object"),
@@ -45,6 +48,21 @@ def test_names_what_is_damaged(tmp_path, file, old, new, complaint):
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(JaxrecError, match=complaint):
         datasets.load("amazon_industrial", tmp_path, check=False)
+
+
+@pytest.mark.parametrize("file", ["Industrial", "meta"])
+def test_the_line_that_is_not_utf8_is_named(tmp_path, file):
+    writers.amazon_industrial(tmp_path, REVIEWS, ITEMS, compress=False)
+    path = next((tmp_path / "amazon_industrial").glob(f"{file}*"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], lines[1].replace(b'"asin": "', b'"asin": "\xff'), lines[2]]))
+    with pytest.raises(JaxrecError, match="json line 2: not UTF-8 text"):
+        datasets.load("amazon_industrial", tmp_path, check=False)
+
+
+def test_ids_may_be_digits_in_quotes(tmp_path):
+    writers.amazon_industrial(tmp_path, [("A1", "0012", 5.0, 1), ("A2", "B1", 5.0, 2)], ITEMS)
+    assert datasets.load("amazon_industrial", tmp_path, check=False).item_ids.tolist() == ["0012", "B1"]
 
 
 def test_the_real_files_hold_the_counts_of_their_readme(data_root):

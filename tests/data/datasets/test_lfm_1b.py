@@ -41,6 +41,18 @@ def test_names_what_is_damaged_also_outside_the_span(root, old, new, complaint):
         datasets.load("lfm_1b", root)
 
 
+def test_empty_lines_are_accepted_at_the_end_alone(root):
+    path = root / "LFM-1b" / "LFM-1b_LEs.txt"
+    whole = path.read_text()
+    path.write_text(whole + "\n\n")
+    assert len(datasets.load("lfm_1b", root)) == 3
+    path.write_text(whole.replace("\n", "\n\n", 1))
+    with pytest.raises(JaxrecError, match="LEs.txt line 2: the line is empty"):
+        datasets.load("lfm_1b", root)
+    with pytest.raises(JaxrecError, match="data.options.start is '2012': set it to a finite number"):
+        datasets.load("lfm_1b", root, start="2012")
+
+
 def test_an_empty_span_and_an_unknown_item_are_named(root):
     with pytest.raises(JaxrecError, match="no rows with timestamp from 5 to 9; choose another range"):
         datasets.load("lfm_1b", root, start=5, stop=9)

@@ -30,6 +30,8 @@ def test_reads_who_was_active_where_and_when(root):
         1_482_748_000,
         1_482_749_000,
     ]
+    with pytest.raises(JaxrecError, match="has one user only"):
+        datasets.load("reddit", root, check=False, stop=1_482_749_000)
 
 
 @pytest.mark.parametrize(

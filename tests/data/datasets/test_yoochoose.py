@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxrec.data import datasets
+from jaxrec.data.datasets import yoochoose
 from jaxrec.types import JaxrecError
 from tests.data import writers
 
@@ -36,6 +37,18 @@ def test_buys_that_are_not_there_are_named(tmp_path):
 def test_a_part_is_told_from_the_official_release(root):
     with pytest.raises(JaxrecError, match="2 users where 9249729 are expected, 2 items where 52739"):
         datasets.load("yoochoose", root)
+
+
+def test_what_was_only_bought_is_not_counted_among_the_clicks(tmp_path, monkeypatch):
+    monkeypatch.setattr(yoochoose, "EXPECTED", {"users": 2, "items": 2, "train": 3, "test": 0})
+    writers.yoochoose(tmp_path, CLICKS, [(9, 11, 1_396_868_000)])
+    assert datasets.load("yoochoose", tmp_path, buys=True).num_items == 3
+
+
+@pytest.mark.parametrize("rewards", [(1.0,), (float("nan"), 1.0), "ab"])
+def test_rewards_that_cannot_be_are_named(root, rewards):
+    with pytest.raises(JaxrecError, match="data.options.rewards is .*: set it to two finite numbers, of a click and"):
+        datasets.load("yoochoose", root, check=False, buys=True, rewards=rewards)
 
 
 @pytest.mark.parametrize(
