@@ -92,7 +92,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         item, action, mask = batch.item[:, :-1], batch.item[:, 1:], batch.mask[:, 1:]
         key_encoder, key_motrans = jax.random.split(key)
         state = encode(params, item, batch.feedback[:, :-1], batch.mask[:, :-1], key=key_encoder)
-        target = _stacked(config, returns.logged(mask, *_known(params, item, action)), length)
+        novel, direction = _known(params, item, action)
+        target = _stacked(config, returns.logged(mask, novel, direction), length)
         hidden, predicted = motrans.apply(
             {"params": params["motrans"]}, state, item, action, target, False, rngs={"dropout": key_motrans}
         )
@@ -102,7 +103,11 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         if predicted is not None and config.return_weight:
             squares = jnp.sum((predicted - target) ** 2, -1)
             terms["returns"] = config.return_weight * sequence.masked_mean(squares, mask)
-        return terms, {}
+        if novel is None:
+            return terms, {}
+        # How often ranking would have asked for what the user took: where seldom, asking costs accuracy.
+        met = returns.wished(novel, params["inference"]["epsilon"]) == novel
+        return terms, {"train/novelty_met": sequence.masked_mean(met.astype(jnp.float32), mask)}
 
     def states(params: Params, item: Array, feedback: Array, mask: Array, places: Array | str = EVERY) -> Array:
         """What is asked for differs from place to place, and so do all tokens before it: a window for each place."""

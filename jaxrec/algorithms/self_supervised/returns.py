@@ -55,6 +55,14 @@ def largest(length: int) -> dict[str, float]:
     return {"acc": float(length), "nov": float(length), "div": 2.0}
 
 
+def wished(novel: Array, epsilon: Array | float) -> Array:
+    """Whether a novel item is asked for at each step, bool [..., T]: where the share of novel ones among the steps
+    before reaches epsilon (T 4.18). Our reading: at the first step, with none before, that share counts as 0."""
+    earned = novel.astype(jnp.float32)
+    before = jnp.cumsum(earned, -1) - earned
+    return before >= epsilon * jnp.maximum(_place(novel), 1)
+
+
 def asked(mask: Array, novel: Array | None, vectors: Array | None, inference: Mapping[str, Array]) -> dict[str, Array]:
     """Objective -> [..., T], what is asked of the step p after x_1, ..., x_p, where p is the number of real places.
 
@@ -63,19 +71,22 @@ def asked(mask: Array, novel: Array | None, vectors: Array | None, inference: Ma
       inference: scalars 'ahead' (T 4.4.6: T = p + 1 in the accuracy return, so 1), 'epsilon' (T 4.18) and 'diversity'
         (the factor lambda of the diversity return).
 
-    Our reading: at p = 1 no step is behind whose novelty could be averaged; their mean counts as 0. Steps before p keep
-    the diversity return of Eq. 4.6, step p takes that of step p - 1, or 1 where there is none (Algorithm 2).
+    Our reading: steps before p keep the diversity return of Eq. 4.6, step p takes that of step p - 1, or 1 where there
+    is none (Algorithm 2).
     """
     length = mask.sum(-1, keepdims=True)
-    place = jnp.arange(mask.shape[-1])[(None,) * (mask.ndim - 1)]
+    place = _place(mask)
     found = {"acc": jnp.where(mask, length + inference["ahead"] - place, 0.0).astype(jnp.float32)}
     if novel is not None:
-        earned = (novel & (place < length - 1)).astype(jnp.float32)
-        before = earned.sum(-1, keepdims=True) / jnp.maximum(length - 1, 1)
-        wished = (before >= inference["epsilon"]).astype(jnp.float32)
-        found["nov"] = remaining(jnp.where(place == length - 1, wished, earned))
+        reward = jnp.where(place == length - 1, wished(novel, inference["epsilon"]), novel & (place < length - 1))
+        found["nov"] = remaining(reward.astype(jnp.float32))
     if vectors is not None:
         seen = 1.0 + similarity(vectors, mask)
         previous = jnp.concatenate([jnp.ones_like(seen[..., :1]), seen[..., :-1]], -1)
         found["div"] = inference["diversity"] * jnp.where(place == length - 1, previous, seen)
     return found
+
+
+def _place(steps: Array) -> Array:
+    """int32 [..., T] of as many axes as `steps` has: 0, 1, ..., T - 1."""
+    return jnp.arange(steps.shape[-1])[(None,) * (steps.ndim - 1)]

@@ -162,6 +162,7 @@ def test_the_loss_of_two_steps_by_hand(scaled, squares):
     np.testing.assert_allclose(metrics["loss/action"], -(np.log(2 / 6) + np.log(3 / 6)) / 2, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/state"], np.log(3), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/returns"], 0.5 * squares / 2, rtol=1e-5)
+    assert metrics["train/novelty_met"] == 0.5, "asked for an item that is not novel twice, of which the second was"
 
 
 def test_what_is_asked_for_can_change_without_training(fitted):

@@ -80,5 +80,11 @@ def test_by_hand():
     np.testing.assert_allclose(asked["div"], [[4, 2, 2]], atol=1e-6)
 
 
+def test_a_novel_item_is_wished_for_after_a_share_of_novel_ones():
+    novel = jnp.array([[True, False, False, True, True]])
+    assert returns.wished(novel, 0.5).tolist() == [[False, True, True, False, True]]  # shares 0, 1, 1/2, 1/3, 1/2
+    assert returns.wished(novel, 0.0).all() and not returns.wished(novel, 1.5).any()
+
+
 def test_what_no_return_needs_is_not_asked_for():
     assert set(returns.logged(jnp.ones((1, 2), bool), None, None)) == {"acc"}
