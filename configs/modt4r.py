@@ -243,7 +243,7 @@ def tables_of(config: ConfigDict, dataset: str, reward: str = "click", **options
 
 
 def embedded(config: ConfigDict) -> None:
-    """A generated world's log, a session a sequence. Alpha is that of results/modt4r_validation.md."""
+    """A generated world's log, a session a sequence. Alpha: more changes nothing in results/modt4r_validation.md."""
     config.data.options = GENERATED
     config.sequences.sequences = defaults.sequences(session_minutes=60.0)
     stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1, inference__alpha=4.0)

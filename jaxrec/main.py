@@ -85,7 +85,7 @@ def _parse(argv: list[str]) -> None:
     try:
         rest = FLAGS(argv)
     except Exception as error:  # a config file is a program: it may fail in any way
-        raise JaxrecError(_one_line(str(error))) from error
+        raise JaxrecError(_one_line(str(error), argv)) from error
     if len(rest) > 1:
         raise JaxrecError(f"unexpected argument {rest[1]!r}; flags start with --")
     if _CONFIG.value is None:
@@ -95,7 +95,7 @@ def _parse(argv: list[str]) -> None:
         raise JaxrecError(f"there is no config file {file}; the experiments are under configs/")
 
 
-def _one_line(message: str) -> str:
+def _one_line(message: str, argv: list[str]) -> str:
     """What ml_collections says of a flag it cannot take, without its traceback."""
     lines = [line.strip() for line in message.replace("\\n", "\n").splitlines() if line.strip()]
     if "Traceback" in message:
@@ -104,7 +104,8 @@ def _one_line(message: str) -> str:
     said = [line.strip("'\"\\") for line in lines]
     if said and said[-1].startswith("Did you mean"):
         return f"the config has no option {said[0]!r}. {said[-1]}"
-    if len(said) == 1 and said[0].isidentifier():  # all that is said where no name is like it
+    asked = {argument.split("=")[0].rpartition(".")[2] for argument in argv if argument.startswith("--config.")}
+    if len(said) == 1 and said[0] in asked:  # all that is said where no name is like it
         return f"the config has no option {said[0]!r}; what is not in the file cannot be set by a flag, add it there"
     return " ".join(lines)
 

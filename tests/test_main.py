@@ -32,6 +32,12 @@ def test_a_mistake_is_one_line(run_python, tmp_path, arguments, message):
     assert "Traceback" not in done.stderr
 
 
+def test_a_config_s_own_mistake_is_told_in_its_words(run_python, tmp_path):
+    (tmp_path / "broken.py").write_text("def get_config():\n    raise KeyError('width')\n")
+    done = run_python(["-m", "jaxrec.main", f"--config={tmp_path / 'broken.py'}"], check=False)
+    assert done.returncode == 2 and "width" in done.stderr and "has no option" not in done.stderr
+
+
 def test_debug_shows_where_it_happened(run_python, tmp_path):
     done = run_python(["-m", "jaxrec.main", "--config=configs/nothing.py", "--debug"], check=False)
     assert done.returncode == 2 and "Traceback" in done.stderr and "error: there is no config file" in done.stderr

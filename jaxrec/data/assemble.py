@@ -53,9 +53,7 @@ def interactions(
             raise JaxrecError(f"{log.path} has no interactions; fetch the file again")
     user_ids, users = _indices("user", logs, [log.user for log in logs], user_ids)
     item_ids, items = _indices("item", logs, [log.item for log in logs], item_ids)
-    for what, ids in (("user", user_ids), ("item", item_ids)):
-        if len(ids) < 2:
-            raise JaxrecError(f"{logs[0].path} has one {what} only; a recommender needs at least two")
+    several(logs[0].path, len(user_ids), len(item_ids))
     if unique:
         for log, user, item in zip(logs, users, items, strict=True):
             _refuse_pairs(log, user, item, len(item_ids))
@@ -72,6 +70,13 @@ def interactions(
         item_features=dict(item_features or {}),
         name=name,
     )
+
+
+def several(path: Path, num_users: int, num_items: int) -> None:
+    """Raises JaxrecError where what was read of a file is of one user, or of one item."""
+    for what, count in (("user", num_users), ("item", num_items)):
+        if count < 2:
+            raise JaxrecError(f"what was read of {path} has one {what} only; a recommender needs at least two")
 
 
 def _indices(

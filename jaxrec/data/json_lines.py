@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,8 +46,6 @@ def records(path: Path) -> list[tuple[int, dict]]:
                 value = _object(line)
                 if value is None:
                     raise JaxrecError(f"{path} line {number}: not a JSON object; {REMEDY}")
-                if not _is_text(line, value):
-                    raise JaxrecError(f"{path} line {number}: half of a character (a lone surrogate); {REMEDY}")
                 rows.append((number, value))
     except UnicodeDecodeError:
         raise JaxrecError(f"{path} line {undecodable(path, 'utf-8')}: not UTF-8 text; {REMEDY}") from None
@@ -63,12 +60,10 @@ def _object(line: str) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def _is_text(line: str, value: dict) -> bool:
-    """Whether all that is escaped in the line are whole characters: JSON may hold halves, UTF-8 may not."""
-    if r"\ud" not in line.lower():
-        return True
+def is_whole(text: str) -> bool:
+    """Whether all its characters are whole: what JSON escapes may be one half of a pair, which is no Unicode."""
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True
@@ -82,18 +77,17 @@ def _is_faulty(path: Path, series: pl.Series, column: Column) -> bool:
         if (series.str.strip_chars() == "").any() or series.str.contains("\0", literal=True).any():
             return True
         other = series.str.contains(r"^(-?[0-9][0-9.eE+-]*|true|false|\[.*\]|\{.*\})$").arg_true()
-        return not _in_quotes(path, column.name, set(other.to_list()))
+        return not _are_texts(path, column.name, set(other.to_list()))
     return not bool((series.is_between(column.low, column.high)).all())
 
 
-def _in_quotes(path: Path, name: str, rows: set[int]) -> bool:
+def _are_texts(path: Path, name: str, rows: set[int]) -> bool:
     """Whether the field is a text in all these rows: polars makes a text of anything."""
-    quoted = re.compile(rb'"%s"\s*:\s*"' % re.escape(name).encode())
     if not rows:
         return True
-    with path.open("rb") as file:
+    with path.open(encoding="utf-8") as file:
         lines = (line for line in file if line.strip())
-        return all(quoted.search(line) for row, line in enumerate(lines) if row in rows)
+        return all(isinstance((_object(line) or {}).get(name), str) for n, line in enumerate(lines) if n in rows)
 
 
 def _first_fault(path: Path, columns: Sequence[Column]) -> str | None:
@@ -113,8 +107,9 @@ def _complaint(value: object, column: Column) -> str | None:
     if value is None or value == "":
         return f"{column.name} is missing"
     if column.kind is str:
-        sound = isinstance(value, str) and value.strip() and "\0" not in value
-        return None if sound else f"{shown} is not {_KINDS[str]}"
+        if not isinstance(value, str) or not value.strip():
+            return f"{shown} is not {_KINDS[str]}"
+        return None if is_whole(value) and "\0" not in value else f"{shown} holds half a character or NUL"
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not (whole or (column.kind is float and isinstance(value, float) and math.isfinite(value))):
         return f"{shown} is not {_KINDS[column.kind]}"

@@ -57,8 +57,8 @@ def counted(interactions: Interactions, expected: Mapping[str, int], root: Path 
     if wrong:
         raise JaxrecError(
             f"{where} is not the official release of {interactions.name}: {', '.join(wrong)}; "
-            f"fetch it again with: {command(interactions.name, root)} (or pass check=False, "
-            "--config.data.options.check=False, for a part of your own)"
+            f"fetch it again with: {command(interactions.name, root)} (or pass check=False, data.options.check "
+            "of a config, for a part of your own)"
         )
     return interactions
 

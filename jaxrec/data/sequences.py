@@ -164,8 +164,7 @@ def build(
     if not kept.any():
         where = "" if split is None else f" of {' or '.join(_SPLITS[n] for n in np.atleast_1d(split))}"
         raise JaxrecError(
-            f"no session{where} of {interactions.name} has {min_length} rows; change the shares of the splits, or "
-            "filter less"
+            f"no session{where} of {interactions.name} has {min_length} rows; change what is held out, or filter less"
         )
     first, count = first[kept], count[kept]
     width = int(count.max()) if length is None else length

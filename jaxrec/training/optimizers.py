@@ -119,8 +119,9 @@ def make(config: ConfigDict) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), update) if config.clip_norm else update
 
 
-def restarted(tx: optax.GradientTransformation, at: int, rate: float) -> optax.GradientTransformation:
-    """`tx`, which at update `at` forgets what it has seen and from there on takes `rate` times its steps."""
+def restarted(tx: optax.GradientTransformation, at: int, factor: float) -> optax.GradientTransformation:
+    """`tx`, which at update `at` forgets what it has seen, its schedule starting over, and from there on takes `factor`
+    times its steps."""
 
     def init(params):
         return jnp.zeros((), jnp.int32), tx.init(params)
@@ -129,6 +130,6 @@ def restarted(tx: optax.GradientTransformation, at: int, rate: float) -> optax.G
         step, inner = state
         inner = jax.tree.map(lambda fresh, had: jnp.where(step == at, fresh, had), tx.init(params), inner)
         updates, inner = tx.update(gradients, inner, params)
-        return jax.tree.map(lambda u: u * jnp.where(step < at, 1.0, rate), updates), (step + 1, inner)
+        return jax.tree.map(lambda u: u * jnp.where(step < at, 1.0, factor), updates), (step + 1, inner)
 
     return optax.GradientTransformation(init, update)

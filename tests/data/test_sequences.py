@@ -206,7 +206,7 @@ def test_the_past_is_what_the_user_had_before():
 
 
 def test_a_split_without_sessions_is_named():
-    with pytest.raises(JaxrecError, match="no session of validation of interactions has 2 rows; change the shares"):
+    with pytest.raises(JaxrecError, match="no session of validation of interactions has 2 rows; change what is"):
         sequences.next_item(table([(0, 1, 0), (0, 2, 1)]), length=3, test=VALIDATION)
 
 

@@ -63,7 +63,7 @@ def algorithm(
 
     Args:
       weights: of the C heads; the best action is that of the highest weighted sum.
-      restart: the step and the rate at which the optimizer starts anew; see `optimizers.restarted`.
+      restart: the step at which the optimizer starts anew, and the factor of its rate; see `optimizers.restarted`.
     """
     transitions.check(config)
     model = supervised.build(config, spec)

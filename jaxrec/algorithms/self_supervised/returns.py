@@ -60,7 +60,7 @@ def wished(novel: Array, epsilon: Array | float) -> Array:
     before reaches epsilon (T 4.18). Our reading: at the first step, with none before, that share counts as 0."""
     earned = novel.astype(jnp.float32)
     before = jnp.cumsum(earned, -1) - earned
-    return before >= epsilon * jnp.maximum(_place(novel), 1)
+    return before / jnp.maximum(_place(novel), 1) >= epsilon
 
 
 def asked(mask: Array, novel: Array | None, vectors: Array | None, inference: Mapping[str, Array]) -> dict[str, Array]:

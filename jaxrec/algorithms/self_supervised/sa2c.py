@@ -21,7 +21,7 @@ item_vectors = double.item_vectors
 def defaults() -> ConfigDict:
     config = snqn.defaults()
     config.warmup_steps = 15_000  # as SNQN
-    config.warm_rate = 0.2  # after it, of the optimizer's rate: published 0.001, where it had been 0.005 or 0.01
+    config.warm_factor = 0.2  # of the rate after it: published 0.001, where it had been 0.005 or 0.01
     config.highest_advantage = 10.0  # the lowest is 0
     return config
 
@@ -29,7 +29,7 @@ def defaults() -> ConfigDict:
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
     value_terms.check_negatives(config)
-    wanted = {"warmup_steps": ranges.WHOLE, "warm_rate": ranges.POSITIVE, "highest_advantage": ranges.POSITIVE}
+    wanted = {"warmup_steps": ranges.WHOLE, "warm_factor": ranges.POSITIVE, "highest_advantage": ranges.POSITIVE}
     ranges.check("algorithm.", config, wanted)
 
     def terms(drawn: Drawn, key: Array, *, warm: Array):
@@ -47,4 +47,4 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return losses, {f"train/{name}": sequence.masked_mean(x, steps.real) for name, x in metrics.items()}
 
     schedules = {"warm": lambda step: step >= config.warmup_steps}
-    return double.algorithm(config, spec, terms, schedules=schedules, restart=(config.warmup_steps, config.warm_rate))
+    return double.algorithm(config, spec, terms, schedules=schedules, restart=(config.warmup_steps, config.warm_factor))

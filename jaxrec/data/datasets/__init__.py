@@ -1,5 +1,5 @@
-"""One file per dataset; the folder is the registry. Each file has `load(root, **options) -> Interactions`, and `RANGES`
-of options that are numbers."""
+"""One file per dataset; the folder is the registry. Each file has `load(root, **options) -> Interactions`; `RANGES`,
+where there are any, are those of options."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load(name: str, root: Path | str | None = None, **options) -> Interactions:
       **options: what the dataset's own `load` takes.
 
     Raises:
-      JaxrecError: unknown dataset or option, missing or damaged file, a single user or item.
+      JaxrecError: unknown dataset or option, missing or damaged file.
     """
     dataset = module(name)
     loader = dataset.load
@@ -47,13 +47,7 @@ def load(name: str, root: Path | str | None = None, **options) -> Interactions:
             guess = _did_you_mean(option, known)
             raise JaxrecError(f"dataset {name} has no option {option!r}{guess}; it has {', '.join(known) or 'none'}")
     ranges.check("data.options.", options, getattr(dataset, "RANGES", {}))
-    interactions = loader(None if root is None else Path(root).expanduser(), **options)
-    for what, count in (("user", interactions.num_users), ("item", interactions.num_items)):
-        if count < 2:
-            raise JaxrecError(
-                f"dataset {name} with {options} has one {what} only; a recommender needs at least two, ask for more"
-            )
-    return interactions
+    return loader(None if root is None else Path(root).expanduser(), **options)
 
 
 def _did_you_mean(word: str, words: list[str]) -> str:

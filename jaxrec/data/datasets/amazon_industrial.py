@@ -82,5 +82,7 @@ def _told(path: Path, line: int, name: str, value: object) -> str:
     for part in values:
         if not isinstance(part, str):
             raise JaxrecError(f"{path} line {line}: {name} {one_line(part)[:40]!r} is not a text; {REMEDY}")
+        if not json_lines.is_whole(part):
+            raise JaxrecError(f"{path} line {line}: {name} {one_line(part)[:40]!r} holds half a character; {REMEDY}")
     parts = [" ".join(part.split()) for part in values]
     return (" > " if name == "category" else " ").join(part for part in parts if part.rstrip("."))

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxrec import ranges
 from jaxrec.data import assemble, tables
 from jaxrec.data.lines import Column
 from jaxrec.types import Interactions, JaxrecError
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _LARGEST = float(np.finfo(np.float32).max)
+RANGES = {"rating_range": ranges.optional(ranges.exactly(2, ranges.FINITE, "two finite numbers, lowest and highest"))}
 
 
 def load(

@@ -52,4 +52,6 @@ def load(
     kept = np.flatnonzero((interactions.time >= low) & (interactions.time < high))
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events from {start} up to {stop} (Unix seconds); ask for another span")
-    return preprocess.reindex(interactions.where(kept))
+    found = preprocess.reindex(interactions.where(kept))
+    assemble.several(path, found.num_users, found.num_items)
+    return found

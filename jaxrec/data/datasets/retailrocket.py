@@ -63,7 +63,9 @@ def load(
         official.counted(interactions, EXPECTED, root, folder)
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events with a reward among {rewards}; give {', '.join(EVENTS)} one")
-    return interactions if len(kept) == len(event) else preprocess.reindex(interactions.where(kept))
+    found = preprocess.reindex(interactions.where(kept))
+    assemble.several(path, found.num_users, found.num_items)
+    return found
 
 
 def _events(path: Path, texts: np.ndarray) -> np.ndarray:

@@ -161,7 +161,7 @@ def test_the_coin_s_network_learns_and_the_other_stands_still_with_its_moments()
 def test_sa2c_steps_anew_at_its_lower_rate_after_the_warm_up(monkeypatch):
     """Adam's first step is its rate, whatever the gradient."""
     monkeypatch.setattr(jax.random, "bernoulli", lambda key: jnp.bool_(True))
-    algorithm, rows = made("sa2c", warmup_steps=3, warm_rate=0.2), chain().train
+    algorithm, rows = made("sa2c", warmup_steps=3, warm_factor=0.2), chain().train
     update, state, largest = jax.jit(algorithm.learner.update), algorithm.learner.init(jax.random.key(0)), []
     for step in range(4):
         after, _ = update(state, rows, jax.random.key(step))
@@ -235,7 +235,7 @@ def test_what_cannot_be_told_is_refused_in_one_line():
         ("snqn", {"num_negatives": 0}, "num_negatives is 0"),
         ("snqn", {"negative_reward": float("nan")}, "negative_reward is nan"),
         ("sa2c", {"warmup_steps": -1}, "warmup_steps is -1"),
-        ("sa2c", {"warm_rate": 0.0}, "warm_rate is 0"),
+        ("sa2c", {"warm_factor": 0.0}, "warm_factor is 0"),
         ("sa2c", {"highest_advantage": float("nan")}, "highest_advantage is nan: set it to a finite number above 0"),
         ("sqn", {"value_weight": float("nan")}, "value_weight is nan"),
         ("sqn", {"discount": float("nan")}, "discount is nan"),

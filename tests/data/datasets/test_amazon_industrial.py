@@ -34,8 +34,14 @@ def test_reads_reviews_and_what_is_told_of_the_items(tmp_path):
         ("Industrial", '"asin": "B1"', '"isbn": "B1"', "5.json line 3: asin is missing"),
         ("Industrial", '"verified": true}\n', '"verified": ', "5.json line 1: not a JSON object"),
         ("Industrial", '"asin": "B1"', '"asin": 12', "5.json line 3: asin '12' is not a text"),
-        ("Industrial", '"asin": "B1"', '"asin": "B\\ud801"', "5.json line 3: half of a character"),
-        ("meta", '"title": "never', '"title": "\\ud801never', "meta_.*json line 3: half of a character"),
+        ("Industrial", '"asin": "B1"', '"asin": "B\\ud801"', "5.json line 3: asin 'B.' holds half a character"),
+        ("Industrial", '"asin": "B1"', '"by": {"asin": "B"}, "asin": 12', "5.json line 3: asin '12' is not a text"),
+        (
+            "meta",
+            '"asin": "B7", "title": "listed',
+            '"asin": "B1", "title": "\\ud801listed',
+            "meta_.*json line 2: title '.listed again' holds half",
+        ),
         ("meta", '"asin": "B9"', '"asin": ""', "meta_.*json line 3: asin is missing"),
         ("meta", '["Fasteners", "Bolts"]', "[1, 2]", "meta_.*json line 1: category '1' is not a text"),
         ("meta", '{"asin": "B9"', '"asin": "B9"', "meta_.*json line 3: not a JSON object"),
@@ -58,6 +64,14 @@ def test_the_line_that_is_not_utf8_is_named(tmp_path, file):
     path.write_bytes(b"".join([lines[0], lines[1].replace(b'"asin": "', b'"asin": "\xff'), lines[2]]))
     with pytest.raises(JaxrecError, match="json line 2: not UTF-8 text"):
         datasets.load("amazon_industrial", tmp_path, check=False)
+
+
+def test_what_nobody_asked_for_may_be_damaged(tmp_path):
+    writers.amazon_industrial(tmp_path, REVIEWS, ITEMS, compress=False)
+    for file, old in (("Industrial", '"verified": true'), ("meta", '"title": "never reviewed"')):
+        path = next((tmp_path / "amazon_industrial").glob(f"{file}*"))
+        path.write_text(path.read_text().replace(old, '"other": "\\ud801"', 1))
+    assert datasets.load("amazon_industrial", tmp_path, check=False).num_items == 2
 
 
 def test_ids_may_be_digits_in_quotes(tmp_path):

@@ -119,6 +119,10 @@ def test_blank_lines_at_the_end_and_windows_line_ends_are_fine(file):
         ({"duplicates": "drop"}, "no duplicates 'drop'; choose one of refuse, keep"),
         ({"user": "item"}, "a column of its own"),
         ({"separator": "::"}, "cannot separate at '::'"),
+        (
+            {"rating_range": 5},
+            "data.options.rating_range is 5: set it to two finite numbers",
+        ),
         ({"rating_range": (1, 5)}, r"line 4: rating '0.5' is out of range \[1, 5\]"),
     ],
 )

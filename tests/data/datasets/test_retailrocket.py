@@ -53,3 +53,5 @@ def test_a_part_and_rewards_for_nothing_are_refused(root):
         datasets.load("retailrocket", root)
     with pytest.raises(JaxrecError, match="no events with a reward"):
         datasets.load("retailrocket", root, check=False, rewards=(None, None, None))
+    with pytest.raises(JaxrecError, match="data.options.rewards is .*: set it to a number or None for each of"):
+        datasets.load("retailrocket", root, check=False, rewards=(1.0, None))
