@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from configs.next_item import ENCODERS, GENERATED
-from jaxrec import defaults
+from jaxrec import defaults, outputs
 
 # What a row changes of HDT (T 5.4.2).
 METHODS = {"hier": {"inter": "gru", "intra": False}, "inter_dt": {"intra": False}, "hdt": {}}
@@ -111,7 +111,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
         for name in ENCODERS
     }  # fmt: skip
     found = {
-        name: defaults.table(
+        name: outputs.table(
             title, names[-1], names, {row: ALBUM[row] for row in names} if variant == "album" else {},
             columns=METRICS, mode="ranking", lead=lead, shown=METRICS,
         )
@@ -119,7 +119,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
         if set(names) <= set(played)
     }  # fmt: skip
     if {"hdt_uxp", "hdt_nov"} <= set(played):
-        found["table_5_5"] = defaults.table(
+        found["table_5_5"] = outputs.table(
             "Table 5.5: returns inside sessions", "hdt_sasrec", ("hdt_uxp", "hdt_nov", "hdt_sasrec"),
             PUBLISHED_RETURNS.get(variant, {}), columns=RETURNS, mode="ranking", lead=RETURNS, shown=RETURNS,
         )  # fmt: skip
@@ -135,7 +135,7 @@ def figures(config: ConfigDict) -> dict[str, ConfigDict]:
         if set(rows) <= set(config.stages.evaluation.policies):
             labels = dict(zip(rows, ("0", f"{config.stages.hdt_sasrec.algorithm[leaf]:g}", "1"), strict=True))
             metrics = ("ranking/HR@20", f"ranking/{beside[weight]}")
-            found[f"figure_5_3{letter}"] = defaults.figure(
+            found[f"figure_5_3{letter}"] = outputs.figure(
                 f"Figure 5.3{letter}: weight {weight}", labels, metrics, xlabel=weight, baseline="normal_sasrec"
             )
     return found

@@ -14,7 +14,7 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 from ml_collections import ConfigDict
 
 from configs.next_item import COUNTS, GENERATED
-from jaxrec import defaults
+from jaxrec import defaults, outputs
 
 # What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
 VARIANTS = {
@@ -140,7 +140,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
         "table_weights": ("Losses and objectives", (*WEIGHTS, *SUBSETS, "modt4r"), METRICS, {}),
     }
     return {
-        name: defaults.table(
+        name: outputs.table(
             title, "modt4r", [row for row in names if row in played], published.get(variant, {}),
             columns=columns, mode="ranking", lead=("HR@10", "NDCG@10", "CV_div@10", "CV_nov@10"), shown=METRICS,
         )
@@ -160,7 +160,7 @@ def figures(config: ConfigDict) -> dict[str, ConfigDict]:
         "figure_4_7": ("Figure 4.7: objectives", {row: row.replace("_", "+") for row in SUBSETS}, three, ""),
     }  # fmt: skip
     return {
-        name: defaults.figure(title, labels, [f"ranking/{m}" for m in metrics], xlabel=xlabel, baseline="sasrec")
+        name: outputs.figure(title, labels, [f"ranking/{m}" for m in metrics], xlabel=xlabel, baseline="sasrec")
         for name, (title, labels, metrics, xlabel) in shown.items()
         if set(labels) <= set(config.stages.evaluation.policies)
     }
@@ -219,13 +219,13 @@ def stages(
         config.stages[name] = row
     config.inference = config.stages.modt4r.algorithm.inference.to_dict()
     config.sweeps = {
-        "figure_4_4": defaults.sweep(
+        "figure_4_4": outputs.sweep(
             "alpha", ("modt4r",), (0.0, 0.5, 1.0, 2.0, 4.0), "Figure 4.4: weight of the encoder's scores"
         ),
-        "figure_4_5": defaults.sweep(
+        "figure_4_5": outputs.sweep(
             "diversity", ("modt4r",), (0.0, 0.5, 1.0, 1.5, 2.0), "Figure 4.5: weight of the diversity return"
         ),
-        "novelty": defaults.sweep(
+        "novelty": outputs.sweep(
             "epsilon", ("modt4r",), (0.0, 0.5, 1.5), "Novelty threshold (0 always asks for it, above 1 never)"
         ),
     }

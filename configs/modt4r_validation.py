@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from configs import modt4r
 from configs.next_item import GENERATED
-from jaxrec import defaults
+from jaxrec import defaults, outputs
 
 # What a row's name ends in -> (times the steps, what it changes of MODT4R).
 CHANGES = {
@@ -78,14 +78,14 @@ def rows(config: ConfigDict, learners: tuple, changes: tuple) -> None:
     config.stages = ConfigDict(stages)
     config.stages.evaluation = defaults.evaluate(ranked, "sequences", modes=(), num_episodes=0)
     config.order = (*ranked, "evaluation")
-    config.sweeps = {name: defaults.sweep(name, ("modt4r",), at, f"MODT4R's {name}") for name, at in SWEPT.items()}
+    config.sweeps = {name: outputs.sweep(name, ("modt4r",), at, f"MODT4R's {name}") for name, at in SWEPT.items()}
     ours = [name for name in ranked if name.startswith(("sasrec", "modt4r"))]
     values = [name for name in ranked if not name.startswith("modt4r")]
     alike = {"mode": "ranking", "lead": SHOWN, "shown": SHOWN}
     config.figures = {}
     config.tables = {
-        "learners": defaults.table("Learners of values", "sasrec", values, **alike),
-        "modt4r": defaults.table("MODT4R", "sasrec", ours, **alike),
+        "learners": outputs.table("Learners of values", "sasrec", values, **alike),
+        "modt4r": outputs.table("MODT4R", "sasrec", ours, **alike),
     }
     own = had.modt4r
     config.notes = (

@@ -10,7 +10,7 @@ position; the splits and filters are those of thesis T 4.5.1 (80/10/10 by sequen
 
 from ml_collections import ConfigDict
 
-from jaxrec import defaults
+from jaxrec import defaults, outputs
 
 # A generated log with something in it to learn: its recommender looks at more items than the main job's, knows its
 # users and follows their mood, where that one shows little but popularity.
@@ -58,7 +58,7 @@ def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_p
     config.order = (*names, "evaluation")
     if "sasrec" in names:
         lead, shown = ("HR@10", "NDCG@10"), ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@10", "CV_nov@10", "R@10")
-        config.tables.encoders = defaults.table(
+        config.tables.encoders = outputs.table(
             "Encoders by cross-entropy alone", "sasrec", names, mode="ranking", lead=lead, shown=shown
         )
 

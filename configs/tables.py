@@ -16,7 +16,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec import defaults
+from jaxrec import defaults, outputs
 
 # Paper M, table 1 (VirtualTB: table 2 for GPT-2): row -> (R_cumu, R_avg, Length).
 PUBLISHED = {
@@ -185,7 +185,7 @@ def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
     }
     return ConfigDict(
         {
-            name: defaults.table(title, "mdt4rec", dict.fromkeys(("mdt4rec", *others) if name != "table_1" else others),
+            name: outputs.table(title, "mdt4rec", dict.fromkeys(("mdt4rec", *others) if name != "table_1" else others),
                                  published)
             for name, (title, others, published) in beside.items()
             if others
@@ -200,13 +200,13 @@ def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
     def varied(title: str, prefix: str, leaf: str) -> ConfigDict:
         values = {own[leaf]: "mdt4rec"} | {rows[name].algorithm[leaf]: name for name in rows if name.startswith(prefix)}
         labels = {values[value]: f"{value}" for value in sorted(values)}
-        return defaults.figure(title, labels, metrics, xlabel=leaf, baseline="mdt4rec_no_lm")
+        return outputs.figure(title, labels, metrics, xlabel=leaf, baseline="mdt4rec_no_lm")
 
     weight = {"no_language_loss": "0", "mdt4rec": f"{own.language_weight:g}"}
     return {
         "figure_2a": varied("Figure 2a: history length T", "T_", "context_length"),
         "figure_2b": varied("Figure 2b: step size delta", "delta_", "delta"),
-        "figure_2c": defaults.figure(
+        "figure_2c": outputs.figure(
             "Figure 2c: language loss", weight, metrics, xlabel="lambda", baseline="mdt4rec_no_lm"
         ),
     }

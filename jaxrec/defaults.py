@@ -47,10 +47,10 @@ def get_config() -> ConfigDict:
             "stages": {},  # name -> fit(...), collect(...) or evaluate(...)
             "order": (),  # the stages in the order they run
             "inference": {},  # option -> number, asked at evaluation of the policies that have it; no fit depends on it
-            "sweeps": {},  # name -> sweep(...), such an option varied: what it trades for what
+            "sweeps": {},  # name -> outputs.sweep(...), such an option varied: what it trades for what
             "reference": {},  # method -> (R_cumu, R_avg, Length) or {'mode/metric': number}, printed beside ours
-            "figures": {},  # name -> figure(...), rows of the last evaluation side by side
-            "tables": {},  # name -> table(...), a paper's tables over the rows of the last evaluation
+            "figures": {},  # name -> outputs.figure(...), rows of the last evaluation side by side
+            "tables": {},  # name -> outputs.table(...), a paper's tables over the rows of the last evaluation
             "notes": (),  # sentences a reader of the tables must know: what was scaled down, and why
         }
     )
@@ -218,61 +218,6 @@ def same_params(fitted: ConfigDict, params_of: str, **changes: Any) -> ConfigDic
     stage.algorithm.update(changes)
     stage.num_steps, stage.params_of = 0, params_of
     return stage
-
-
-def table(
-    title: str,
-    leader: str,
-    rows: Sequence[str],
-    published: dict[str, tuple] | None = None,
-    *,
-    columns: Sequence[str] = ("R_cumu", "R_avg", "Length"),
-    mode: str = "FB",
-    lead: Sequence[str] = ("R_cumu", "R_avg"),
-    shown: Sequence[str] = (),
-) -> ConfigDict:
-    """A table of a paper, made from the last evaluation and kept as tables.md and tables.json.
-
-    Args:
-      leader: the row whose lead the paper claims, in the metrics `lead` of `mode`.
-      rows: in their order.
-      published: row -> the numbers of `columns` as the paper has them.
-      shown: the metrics to show; none shows all.
-    """
-    return ConfigDict(
-        {
-            "title": title,
-            "leader": leader,
-            "rows": tuple(rows),
-            "published": published or {},
-            "columns": tuple(columns),
-            "mode": mode,
-            "lead": tuple(lead),
-            "shown": tuple(shown),
-        }
-    )
-
-
-def figure(
-    title: str, labels: dict[str, str], metrics: Sequence[str], *, xlabel: str = "", baseline: str = ""
-) -> ConfigDict:
-    """A figure of a paper: rows of the last evaluation side by side, a panel for each metric.
-
-    Args:
-      labels: row -> what it is called in the figure, from left to right; no dots in a row's name.
-      metrics: 'mode/metric'.
-      baseline: a row drawn as a line, or none.
-    """
-    names, words = tuple(labels), tuple(labels.values())  # two lists, for a config sorts its names
-    return ConfigDict(
-        {"title": title, "rows": names, "labels": words, "metrics": tuple(metrics), "xlabel": xlabel,
-         "baseline": baseline}
-    )  # fmt: skip
-
-
-def sweep(option: str, policies: Sequence[str], at: Sequence[float], title: str = "") -> ConfigDict:
-    """An option of `inference` set to one value after the other for policies of an evaluation on sequences."""
-    return ConfigDict({"option": option, "policies": tuple(policies), "at": tuple(at), "title": title})
 
 
 def collect(policy: str, environment: str, *, num_episodes: int, mixture: dict[str, tuple[float, float]]) -> ConfigDict:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 from ml_collections import ConfigDict
 
-from jaxrec import defaults
+from jaxrec import defaults, outputs
 from jaxrec.experiment import inference
 from jaxrec.experiment.context import Context
 from jaxrec.types import JaxrecError
@@ -33,7 +33,7 @@ def test_only_what_a_policy_has_is_set():
 
 def test_a_sweep_measures_each_value_and_the_one_asked_for():
     made = config(diversity=1.5)
-    made.sweeps.curve = defaults.sweep("diversity", ("modt4r",), (0.0, 2.0))
+    made.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, 2.0))
     params = {"inference": {"alpha": jnp.ones(2), "diversity": jnp.ones(2)}}
     found = inference.sweep(made, "modt4r", params, lambda p: {"HR": 10 * p["inference"]["diversity"]})
     assert found == {"curve": [(v, {"HR": [10 * v] * 2}) for v in (0.0, 1.5, 2.0)]}
@@ -61,7 +61,7 @@ def test_what_is_asked_otherwise_is_said_of_whom():
 
 def test_no_fit_depends_on_it(tmp_path):
     base, asked, swept = config(), config(diversity=2.0), config()
-    swept.sweeps.curve = defaults.sweep("diversity", ("modt4r",), (0.0, 2.0))
+    swept.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, 2.0))
     prints = [[Context(made, tmp_path).fingerprint(name) for name in made.order] for made in (base, asked, swept)]
     assert prints[0][:2] == prints[1][:2] == prints[2][:2], "the fits are the same"
     assert len({stages[2] for stages in prints}) == 3, "the evaluations are not"
@@ -71,7 +71,7 @@ def test_an_option_that_no_policy_has_is_named():
     with pytest.raises(JaxrecError, match=r"inference.divresity is asked of no policy .* \['ahead', 'alpha'"):
         inference.check(config(divresity=1.0), "evaluation")
     made = config()
-    made.sweeps.curve = defaults.sweep("diversity", ("sasrec",), (1.0,))
+    made.sweeps.curve = outputs.sweep("diversity", ("sasrec",), (1.0,))
     with pytest.raises(JaxrecError, match=r"sweeps.curve asks 'sasrec' for 'diversity'.*\['modt4r'\]"):
         inference.check(made, "evaluation")
     inference.check(config(diversity=2.0), "evaluation")
@@ -82,7 +82,7 @@ def test_what_is_asked_must_be_finite(value):
     with pytest.raises(JaxrecError, match=f"inference.diversity is '?{value}'?: set it to a finite number"):
         inference.check(config(diversity=value), "evaluation")
     made = config()
-    made.sweeps.curve = defaults.sweep("diversity", ("modt4r",), (0.0, value))
+    made.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, value))
     with pytest.raises(JaxrecError, match=r"sweeps.curve.at is \(0.0, .*: set it to one or more finite numbers"):
         inference.check(made, "evaluation")
 
@@ -90,6 +90,6 @@ def test_what_is_asked_must_be_finite(value):
 def test_a_sweep_of_nothing_is_refused():
     for policies, at, message in ((("modt4r",), (), "at is"), ((), (1.0,), "policies is")):
         made = config()
-        made.sweeps.curve = defaults.sweep("diversity", policies, at)
+        made.sweeps.curve = outputs.sweep("diversity", policies, at)
         with pytest.raises(JaxrecError, match=rf"sweeps.curve.{message} \(\): set it to"):
             inference.check(made, "evaluation")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jaxrec import defaults
+from jaxrec import outputs
 from jaxrec.experiment import preflight, summary
 from jaxrec.experiment.artifacts import write_json
 from jaxrec.experiment.context import Context
@@ -18,7 +18,7 @@ PUBLISHED = {"a2c": (90.0, 3.0, 30.0), "random": (10.0, 2.0, 5.0)}
 
 def config_with(leader: str, *rows: str):
     config = tiny.get_config()
-    config.tables.first = defaults.table("Table 1: methods", leader, rows, PUBLISHED)
+    config.tables.first = outputs.table("Table 1: methods", leader, rows, PUBLISHED)
     return config
 
 
