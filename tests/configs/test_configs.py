@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxrec.experiment import inference
 from jaxrec.experiment.context import Context, check_stages
 from tests.conftest import REPOSITORY
 
@@ -28,6 +29,7 @@ def test_variant_is_an_experiment(path: Path, variant: str | None, tmp_path):
     config.lock()
     json.dumps(config.to_dict())
     check_stages(config)
+    inference.check(config, config.order[-1])
     context = Context(config, tmp_path)
     prints = [context.fingerprint(name) for name in config.order]
     assert len(set(prints)) == len(config.order) and set(config.order) == set(config.stages)

@@ -25,9 +25,10 @@ def dense(hidden, table, bias, label, weight):
     return -(log_prob[jnp.arange(len(label)), label] * weight).sum() / weight.sum()
 
 
-@pytest.mark.parametrize("rows", [1, 4, 11])
-def test_value_and_gradients_equal_the_dense_ones_however_rows_are_cut(rows, monkeypatch):
+@pytest.mark.parametrize(("rows", "items"), [(1, 37), (4, 37), (11, 37), (4, 12), (11, 36), (5, 1)])
+def test_value_and_gradients_equal_the_dense_ones_however_rows_and_items_are_cut(rows, items, monkeypatch):
     monkeypatch.setattr(catalogue, "rows_per_chunk", lambda num_items: rows)
+    monkeypatch.setattr(catalogue, "items_per_block", lambda num_items: items)
     arguments = problem()
     value, gradients = jax.jit(jax.value_and_grad(catalogue.cross_entropy, argnums=(0, 1, 2)))(*arguments)
     expected, expected_gradients = jax.value_and_grad(dense, argnums=(0, 1, 2))(*arguments)
@@ -39,6 +40,7 @@ def test_value_and_gradients_equal_the_dense_ones_however_rows_are_cut(rows, mon
 
 def test_scaled_and_vmapped_over_seeds_and_without_bias(monkeypatch):
     monkeypatch.setattr(catalogue, "rows_per_chunk", lambda num_items: 4)
+    monkeypatch.setattr(catalogue, "items_per_block", lambda num_items: 10)
     hidden, table, _, label, weight = problem()
     zero = jnp.zeros(37)
     tables = jnp.stack([table, 2 * table])
@@ -60,7 +62,16 @@ def test_padding_does_not_count_whatever_it_holds():
     assert catalogue.cross_entropy(hidden, table, bias, label, jnp.zeros(11)) == 0
 
 
-def test_large_logits_stay_finite():
+@pytest.mark.parametrize("num_items", [1, 16_384, 16_385, 352_602])
+def test_blocks_of_items_are_even_and_none_is_of_padding_alone(num_items):
+    items = catalogue.items_per_block(num_items)
+    assert items == num_items if num_items <= 16_384 else items <= 4096
+    assert 0 <= -num_items % items < 128
+
+
+@pytest.mark.parametrize("items", [37, 5])
+def test_large_logits_stay_finite(items, monkeypatch):
+    monkeypatch.setattr(catalogue, "items_per_block", lambda num_items: items)
     hidden, table, bias, label, weight = problem()
     value, gradient = jax.value_and_grad(catalogue.cross_entropy)(1e4 * hidden, table, bias, label, weight)
     assert np.isfinite(value) and np.isfinite(gradient).all()
