@@ -81,6 +81,16 @@ def test_the_drawn_network_chooses_and_the_other_values_the_choice():
     np.testing.assert_allclose(after[:, :-1][known[:, :-1]], here[:, 1:][known[:, :-1]], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "heads"), [("snqn", 1), ("smonac", 3)])
+def test_values_start_as_small_as_glorot_s_bound_says_whatever_the_heads(name, heads):
+    spec = Spec(24, 500, LENGTH, tail=np.arange(500) >= 250, vectors=np.ones((500, 3), np.float32))
+    params = made(name, spec).learner.init(jax.random.key(0)).params
+    for each in double.NETWORKS:
+        table, bound = params[each]["values"]["table"], np.sqrt(6 / (500 + 16))
+        assert table.shape == (500, heads, 16)
+        assert 0.99 * bound < abs(table).max() <= bound and abs(table.mean()) < 0.02 * bound
+
+
 def test_one_place_of_each_row_is_seen_as_among_all():
     rows = chain().train
     (model, drawn), (_, other) = network(0, 1), network(1, 1)
