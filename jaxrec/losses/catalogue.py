@@ -67,19 +67,22 @@ def _softmax(table: Array, bias: Array, hidden: Array, label: Array, weight: Arr
       block's exponentials are weighted probabilities).
     """
 
-    def of_block(_, block: tuple[Array, Array]):
-        logits = jnp.matmul(hidden, block[0].T, preferred_element_type=jnp.float32) + block[1][None].astype(jnp.float32)
+    def of_block(picked: Array, block: tuple[Array, ...]):
+        table, bias, first = block
+        logits = jnp.matmul(hidden, table.T, preferred_element_type=jnp.float32) + bias[None].astype(jnp.float32)
+        place = label - first
+        here = jnp.take_along_axis(logits, jnp.clip(place, 0, len(table) - 1)[:, None], axis=1)[:, 0]
+        picked = jnp.where((place >= 0) & (place < len(table)), here, picked)
         highest = logits.max(-1)
         exponential = jnp.exp(logits - highest[:, None])
-        return None, (exponential, highest, exponential.sum(-1))
+        return picked, (exponential, highest, exponential.sum(-1))
 
-    _, (exponential, highest, total) = jax.lax.scan(of_block, None, (table, bias))
+    start = jnp.zeros(label.shape, jnp.float32)
+    picked, (exponential, highest, total) = jax.lax.scan(of_block, start, (table, bias, _first(table)))
     peak = highest.max(0)
     share = jnp.exp(highest - peak[None])
     normaliser = jnp.sum(share * total, 0)
-    block, place = jnp.divmod(label, table.shape[1])
-    picked = jnp.einsum("rd,rd->r", hidden, table[block, place], preferred_element_type=jnp.float32)
-    loss = jnp.log(normaliser) + peak - picked - bias[block, place].astype(jnp.float32)
+    loss = jnp.log(normaliser) + peak - picked
     return jnp.sum(loss * weight), exponential, share * (weight / normaliser)[None]
 
 
@@ -89,6 +92,11 @@ def _blocks(table: Array, bias: Array) -> tuple[Array, Array]:
     missing = -table.shape[0] % items
     table = jnp.pad(table, ((0, missing), (0, 0))).reshape(-1, items, table.shape[1])
     return table, jnp.pad(bias, (0, missing), constant_values=-jnp.inf).reshape(-1, items)
+
+
+def _first(table: Array) -> Array:
+    """int32 [N], the first item of each block [A/N, D]."""
+    return table.shape[1] * jnp.arange(table.shape[0], dtype=jnp.int32)
 
 
 def _chunks(num_items: int, *per_row: Array) -> tuple[Array, ...]:
@@ -107,7 +115,6 @@ def _chunks(num_items: int, *per_row: Array) -> tuple[Array, ...]:
 
 def _forward(hidden: Array, table: Array, bias: Array, label: Array, weight: Array):
     blocks = _blocks(table, bias)
-    num_items, items = table.shape[0], blocks[0].shape[1]
 
     def add(carry: tuple[Array, Array, Array], rows: tuple[Array, ...]):
         total, *gradients = carry
@@ -123,9 +130,9 @@ def _forward(hidden: Array, table: Array, bias: Array, label: Array, weight: Arr
             table_gradient += jnp.matmul(hidden.T, narrow, preferred_element_type=jnp.float32)
             return hidden_gradient, (table_gradient, bias_gradient + gradient.sum(0))
 
-        first = items * jnp.arange(len(scale), dtype=label.dtype)
         start = jnp.zeros(hidden.shape, jnp.float32)
-        hidden_gradient, gradients = jax.lax.scan(of_block, start, (blocks[0], exponential, scale, first, *gradients))
+        each = (blocks[0], exponential, scale, _first(blocks[0]), *gradients)
+        hidden_gradient, gradients = jax.lax.scan(of_block, start, each)
         return (total + loss, *gradients), hidden_gradient
 
     start = (
@@ -133,13 +140,12 @@ def _forward(hidden: Array, table: Array, bias: Array, label: Array, weight: Arr
         jnp.zeros(blocks[0].mT.shape, jnp.float32),  # transposed: the product of two matrices as they lie
         jnp.zeros(blocks[1].shape, jnp.float32),
     )
-    (total, table_gradient, bias_gradient), hidden_gradient = jax.lax.scan(
-        add, start, _chunks(num_items, hidden, label, weight)
-    )
+    chunks = _chunks(table.shape[0], hidden, label, weight)
+    (total, table_gradient, bias_gradient), hidden_gradient = jax.lax.scan(add, start, chunks)
     gradients = (
         hidden_gradient.reshape(-1, hidden.shape[1])[: hidden.shape[0]],
-        table_gradient.mT.reshape(-1, table.shape[1])[:num_items],
-        bias_gradient.reshape(-1)[:num_items],
+        table_gradient.mT.reshape(-1, table.shape[1])[: table.shape[0]],
+        bias_gradient.reshape(-1)[: bias.shape[0]],
     )
     return total, tuple(g.astype(x.dtype) for g, x in zip(gradients, (hidden, table, bias), strict=True))
 
