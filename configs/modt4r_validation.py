@@ -4,7 +4,8 @@
     python -m jaxrec.main --config=configs/modt4r_validation.py:yoochoose_sample --config.data.root=DATA
 
 Returns may be counted or shares, beta is tuned for each data set by the thesis (T 4.5.4), and what is asked for when
-ranking needs no training: on files of records that alone is tried. Measured: results/modt4r_validation.md.
+ranking needs no training: on files of records that alone is tried. Measured: results/modt4r_validation.md,
+results/modt4r_validation_yoochoose_sample.md, results/modt4r_validation_movielens_100k.md.
 
 Variants: amazon_industrial, movielens_100k, smoke, yoochoose_sample.
 """
