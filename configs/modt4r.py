@@ -234,13 +234,13 @@ def stages(
     config.order = (*rows, "evaluation")
 
 
-def tables_of(config: ConfigDict, dataset: str, *, alpha: float, reward: str = "click", **options) -> None:
-    """Tables 4.3 and 4.4 of a small file, three seeds; alpha as modt4r_validation.py finds it (1: not run there)."""
+def tables_of(config: ConfigDict, dataset: str, *, alpha: float = 1.0, reward: str = "click", **options) -> None:
+    """Tables 4.3 and 4.4 of a small file, three seeds; alpha from modt4r_validation.py, the thesis' 1 where not run."""
     config.num_seeds = 3
     config.data.name, config.data.options = dataset, options
     config.sequences.sequences = defaults.sequences()
     stages(config, TABLES, num_steps=500, learning_rate=1e-3, reward=reward, num_layers=1)
-    config.inference["alpha"] = alpha
+    config.inference.alpha = alpha
 
 
 def embedded(config: ConfigDict) -> None:
@@ -308,4 +308,4 @@ def movielens_100k(config: ConfigDict) -> None:
 
 def amazon_industrial(config: ConfigDict) -> None:
     """Reviews of Industrial and Scientific as sequences (L 4.1), any part of the official files."""
-    tables_of(config, "amazon_industrial", alpha=1.0, check=False)
+    tables_of(config, "amazon_industrial", check=False)

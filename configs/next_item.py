@@ -5,8 +5,8 @@
     python -m jaxrec.main --config=configs/next_item.py:smoke                                   # proves that it runs
 
 Variants: amazon_industrial, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample. Full ranking of every test
-position; the splits and filters are those of thesis T 4.5.1 (80/10/10 by sequence). Measured in the
-embedded world: results/next_item_embedded.md.
+position; the splits and filters are those of thesis T 4.5.1 (80/10/10 by sequence). Measured in the embedded
+world: results/next_item_embedded.md.
 """
 
 from ml_collections import ConfigDict
