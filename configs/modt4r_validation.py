@@ -5,7 +5,8 @@
 
 Returns may be counted or shares, beta is tuned for each data set by the thesis (T 4.5.4), and what is asked for when
 ranking needs no training: on files of records that alone is tried. Measured: results/modt4r_validation.md,
-results/modt4r_validation_yoochoose_sample.md, results/modt4r_validation_movielens_100k.md.
+results/modt4r_validation_yoochoose_sample.md, results/modt4r_validation_movielens_100k.md,
+results/modt4r_validation_amazon_industrial.md.
 
 Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoochoose, yoochoose_sample.
 """
