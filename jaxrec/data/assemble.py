@@ -57,19 +57,30 @@ def interactions(
     if unique:
         for log, user, item in zip(logs, users, items, strict=True):
             _refuse_pairs(log, user, item, len(item_ids))
-    times = [np.zeros(len(log.user)) if log.time is None else log.time for log in logs]
+    times = np.concatenate([np.zeros(len(log.user)) if log.time is None else log.time for log in logs])
+    user, seconds = np.concatenate(users), np.floor(times)
+    order = _order(np.repeat(np.arange(len(logs)), [len(log.user) for log in logs]), user, times, seconds)
     return Interactions(
-        user=np.concatenate(users),
-        item=np.concatenate(items),
-        feedback=np.concatenate([log.feedback for log in logs]).astype(np.float32),
-        time=np.concatenate([np.floor(t).astype(np.int64) for t in times]),
-        split=np.concatenate([np.full(len(log.user), log.split, np.int8) for log in logs]),
+        user=user[order],
+        item=np.concatenate(items)[order],
+        feedback=np.concatenate([log.feedback for log in logs]).astype(np.float32)[order],
+        time=seconds.astype(np.int64)[order],
+        split=np.concatenate([np.full(len(log.user), log.split, np.int8) for log in logs])[order],
         user_ids=user_ids,
         item_ids=item_ids,
         user_features=dict(user_features or {}),
         item_features=dict(item_features or {}),
         name=name,
     )
+
+
+def _order(log: np.ndarray, user: np.ndarray, times: np.ndarray, seconds: np.ndarray) -> np.ndarray | slice:
+    """Rows stay where they are, but those of one user and second of a log, which seconds cannot order, go by time."""
+    if not (times > seconds).any():
+        return slice(None)
+    order = np.empty(len(user), np.int64)
+    order[np.lexsort((seconds, user, log))] = np.lexsort((times, user, log))
+    return order
 
 
 def several(path: Path, num_users: int, num_items: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,6 +99,18 @@ def yahoo_r3(draw) -> Case:
     return Case(lambda root: writers.yahoo_r3(root, train, test), *rows, {"check": False})
 
 
+def _in_seconds(log: list[tuple], ticks: int = 1) -> list[tuple]:
+    """Rows whose time is in so many ticks a second; those of one user and second are put in order in their places."""
+    alike = defaultdict(list)
+    for place, (user, *_, time) in enumerate(log):
+        alike[user, time // ticks].append(place)
+    rows = list(log)
+    for places in alike.values():
+        for place, source in zip(places, sorted(places, key=lambda n: log[n][3]), strict=True):
+            rows[place] = (*log[source][:3], int(log[source][3] // ticks))
+    return rows
+
+
 @st.composite
 def kuairec(draw) -> Case:
     users, items = draw(_ids()), draw(_ids())
@@ -105,7 +118,7 @@ def kuairec(draw) -> Case:
     seconds = st.none() | st.floats(0, 2**33)
     big, small = (draw(_log(users, items, ratio, seconds, unique=False)) for _ in range(2))
     categories = [(i, draw(st.lists(st.integers(0, 30), min_size=1, max_size=4, unique=True))) for i in items]
-    rows = [[(u, i, r, int(t or 0)) for u, i, r, t in log] for log in (big, small)]
+    rows = [_in_seconds([(u, i, r, t or 0) for u, i, r, t in log]) for log in (big, small)]
     return Case(lambda root: writers.kuairec(root, big, small, categories), *rows, {"check": False}, categories)
 
 
@@ -116,8 +129,9 @@ def kuairand(draw) -> Case:
         draw(_log(users, items, st.integers(0, 1), st.integers(0, 2**43), unique=False)) for _ in range(3)
     )
     tags = [(i, draw(st.lists(st.integers(0, 70), max_size=3, unique=True))) for i in items]
-    rows = [[(u, i, c, t // 1000) for u, i, c, t in log] for log in (before + during, random)]
-    return Case(lambda root: writers.kuairand(root, before, during, random, tags), *rows, {"check": False}, tags)
+    first, second, test = (_in_seconds(log, 1000) for log in (before, during, random))
+    train = first + second
+    return Case(lambda root: writers.kuairand(root, before, during, random, tags), train, test, {"check": False}, tags)
 
 
 @st.composite
@@ -158,7 +172,7 @@ def retailrocket(draw) -> Case:
     rewards = (0.25, 1.0, 4.0)
     events = draw(_log(users, items, st.sampled_from(["view", "addtocart", "transaction"]), TIMES, unique=False))
     worth = dict(zip(("view", "addtocart", "transaction"), rewards, strict=True))
-    rows = [(u, i, worth[e], t // 1000) for u, i, e, t in events]
+    rows = _in_seconds([(u, i, worth[e], t) for u, i, e, t in events], 1000)
     compress = draw(st.booleans())
     return Case(
         lambda root: writers.retailrocket(root, events, compress), rows, [], {"check": False, "rewards": rewards}

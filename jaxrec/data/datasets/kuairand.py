@@ -67,7 +67,7 @@ def _log(path: Path, feedback: str, split: int) -> assemble.Log:
     ]
     data = tables.read(path, columns)
     return assemble.Log(
-        path, data["user_id"], data["video_id"], data[feedback], data["time_ms"] // 1000, split, first_line=2
+        path, data["user_id"], data["video_id"], data[feedback], data["time_ms"] / 1000, split, first_line=2
     )
 
 

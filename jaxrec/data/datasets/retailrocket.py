@@ -56,11 +56,11 @@ def load(
         data = tables.read(text, columns, quoted=False)
     event = _events(path, data["event"])
     feedback = np.array([np.nan if r is None else r for r in rewards])[event]
-    kept = np.flatnonzero(~np.isnan(feedback))
     log = assemble.Log(path, data["visitorid"], data["itemid"], feedback, data["timestamp"] / 1000, first_line=2)
     interactions = assemble.interactions("retailrocket", [log])
     if check:
         official.counted(interactions, EXPECTED, root, folder)
+    kept = np.flatnonzero(~np.isnan(interactions.feedback))
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events with a reward among {rewards}; give {', '.join(EVENTS)} one")
     found = preprocess.reindex(interactions.where(kept))

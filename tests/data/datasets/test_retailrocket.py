@@ -30,6 +30,16 @@ def test_reads_views_and_carts_and_leaves_out_transactions(root):
     assert everything.feedback.tolist() == [1, 2, 3, 3] and everything.num_users == 3
 
 
+def test_events_of_one_second_are_in_order(tmp_path):
+    last, first, second = 1_433_224_214_999, 1_433_224_214_000, 1_433_224_214_164
+    writers.retailrocket(
+        tmp_path, [(1, 12, "view", last), (2, 12, "view", 5), (1, 10, "addtocart", first), (1, 11, "view", second)]
+    )
+    data = datasets.load("retailrocket", tmp_path, check=False)
+    assert data.item_ids[data.item].tolist() == [10, 12, 11, 12] and data.user.tolist() == [0, 1, 0, 0]
+    np.testing.assert_allclose(data.feedback, [1.0, 0.2, 0.2, 0.2])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
