@@ -21,6 +21,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
+from jaxrec import npz
 from jaxrec.environments import exit_rules, sampling, torch_weights
 from jaxrec.types import Array, JaxrecError, Observation
 
@@ -114,7 +115,7 @@ def load_network(folder: Path, name: str) -> Network:
     path = next((p for p in (folder / f"{name}_model.npz", folder / f"{name}_model.pt") if p.exists()), None)
     if path is None:
         raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the weights of VirtualTaobao")
-    tensors = torch_weights.read(path) if path.suffix == ".pt" else _read_npz(path)
+    tensors = torch_weights.read(path) if path.suffix == ".pt" else npz.read(path, "download the weights again")
     sizes = SHAPES[name]
     layers = []
     for i, (width_in, width_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
@@ -125,14 +126,6 @@ def load_network(folder: Path, name: str) -> Network:
             raise JaxrecError(f"{path}: layer {2 * i} holds numbers that are not finite; download the weights again")
         layers.append((jnp.asarray(weight.T, jnp.float32), jnp.asarray(bias, jnp.float32)))
     return tuple(layers)
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except Exception as error:  # numpy raises anything from BadZipFile to ValueError here
-        raise JaxrecError(f"{path} is not a readable .npz file ({error}); download the weights again") from error
 
 
 def network(layers: Network, x: Array) -> Array:

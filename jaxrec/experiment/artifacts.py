@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec import npz
 from jaxrec.training import processes
 from jaxrec.types import JaxrecError
 
@@ -129,7 +130,11 @@ def save_arrays(path: Path, tree: Any) -> None:
 
 
 def load_arrays(path: Path, structure: Any) -> Any:
-    """The pytree `save_arrays` wrote; `structure` is any pytree of the same shape of nodes."""
-    with np.load(path, allow_pickle=False) as stored:
-        names = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(structure)]
-        return jax.tree.unflatten(jax.tree.structure(structure), [stored[name] for name in names])
+    """The pytree `save_arrays` wrote; `structure` is any pytree of the same shape of nodes.
+
+    Raises:
+      JaxrecError: the file is damaged.
+    """
+    stored = npz.read(path, f"delete {path.parent}, and the stage is run again")
+    names = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(structure)]
+    return jax.tree.unflatten(jax.tree.structure(structure), [stored[name] for name in names])

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from jaxrec import npz
 from jaxrec.reporting import tables
 from jaxrec.types import JaxrecError
 
@@ -29,14 +30,17 @@ COUNTS = ("targets", "surprises")  # of each session; see `evaluation.ranking_me
 
 
 def read(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Row -> metric -> [N], from what an evaluation left; no row where it left nothing."""
+    """Row -> metric -> [N], from what an evaluation left; no row where it left nothing.
+
+    Raises:
+      JaxrecError: the file is damaged.
+    """
     if not path.exists():
         return {}
     rows: dict[str, dict[str, np.ndarray]] = {}
-    with np.load(path, allow_pickle=False) as stored:
-        for key in stored.files:
-            row, metric = key[2:-2].split("']['")
-            rows.setdefault(row, {})[metric] = stored[key]
+    for key, values in npz.read(path, f"delete {path.parent}, and the run ranks again").items():
+        row, metric = key[2:-2].split("']['")
+        rows.setdefault(row, {})[metric] = values
     return rows
 
 

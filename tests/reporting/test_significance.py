@@ -54,3 +54,13 @@ def test_two_runs_from_the_command_line(tmp_path, capsys):
     for argument, said in (("a:sasrec", "has no row 'sasrec'; it has modt4r"), ("c:modt4r", "there is no")):
         assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / argument}"]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, -1])
+def test_a_damaged_file_is_one_line(tmp_path, capsys, left):
+    path = tmp_path / significance.FILE
+    save_arrays(path, {"modt4r": row(OURS)})
+    path.write_bytes(path.read_bytes()[:left])
+    assert significance.main([f"{tmp_path}:modt4r"] * 2) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {path} is not a readable .npz file") and line.endswith("the run ranks again")
