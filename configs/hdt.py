@@ -154,13 +154,17 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
         f"width {own.algorithm.width}, rate "
         f"{own.algorithm.optimizer.learning_rate:g}; of {own.algorithm.batch_size} users with up to "
         f"{own.algorithm.num_sessions} sessions each, or of {normal.algorithm.batch_size} sequences of joined "
-        "sessions. Nothing was chosen on the test sessions.",
+        "sessions, all of whose items they learn from (our reading). Nothing was chosen on the test sessions.",
         *[few] * ("figure_5_3a" in config.figures),
     )
 
 
 def sessions(config: ConfigDict, **options) -> None:
-    """Sessions by pauses of an hour, the last of each user to be measured on; and the same, joined to learn from."""
+    """Sessions by pauses of an hour, the last of each user to be measured on; and the same, joined to learn from.
+
+    Our reading: what is joined is learnt from in full, `length` items at a time. The most recent ones alone (T 5.4.2)
+    would leave Normal and SMORL one session's worth of what the others learn from.
+    """
     for name, joined in (("sessions", False), ("joined", True)):
         config.sequences[name] = defaults.sequences(
             split="last_session",

@@ -29,6 +29,8 @@ class JaxrecError(Exception):
 class Interactions:
     """One host table of logged feedback, ordered as in its file; every dataset loader returns it.
 
+    Rows of one user and second are ordered by time, where the file knows it finer.
+
     Attributes:
       user, item: int32 [E], dense indices in [0, num_users) and [0, num_items).
       feedback: float32 [E], rating, click, watch ratio: the unit is the dataset's.
@@ -160,6 +162,12 @@ class Spec:
     vectors: Any = dataclasses.field(default=None, compare=False, repr=False)
     # Of sequences, all splits together: users, sessions, items and events.
     counts: Mapping[str, int] | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def directions(self) -> np.ndarray:
+        """float32 [A, E], the `vectors` in unit length; zero vectors stay zero."""
+        vectors = np.asarray(self.vectors, np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     @property
     def sees_history(self) -> bool:

@@ -108,6 +108,6 @@ class Tokens(nn.Module):
 
 
 def interleave(*tokens: Array) -> Array:
-    """Three arrays [B, T, D] to one [B, 3T, D], step by step in the order given."""
+    """K arrays [B, T, D] to one [B, K T, D], step by step in the order given."""
     stacked = jnp.stack(tokens, axis=2)
     return stacked.reshape(stacked.shape[0], -1, stacked.shape[-1])

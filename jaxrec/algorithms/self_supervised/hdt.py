@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec import ranges
@@ -68,8 +67,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     encoder, inter = encoders.make(config.encoder, **sizes, **config.encoder_options), INTER[config.inter](width)
     backbone = Transformer(width, config.num_layers, config.num_heads, config.dropout)
     intra = IntraDT(backbone, spec.num_items, length, width, "nov" in config.objectives)
-    directions = np.asarray(spec.vectors, np.float32)
-    directions = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+    directions = spec.directions
 
     def init_params(key: Array) -> Params:
         keys = jax.random.split(key, 6)

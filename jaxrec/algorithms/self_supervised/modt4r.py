@@ -162,8 +162,7 @@ def _given(config: ConfigDict, spec: Spec) -> dict[str, np.ndarray]:
     if "nov" in config.objectives:
         found["tail"] = np.asarray(spec.tail, bool)
     if "div" in config.objectives:
-        vectors = np.asarray(spec.vectors, np.float32)
-        found["vectors"] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        found["vectors"] = spec.directions
     return found
 
 

@@ -1,7 +1,7 @@
 """SMORL: SQN with one Q-head per objective, accuracy, diversity and novelty (Stamenkovic et al., 2022; T 4.5.1).
 
-L = cross-entropy + sum over heads k of w_k (r_k + discount * Q'_k(s', a*) - Q_k(s, a))^2. Our reading: one action a*
-for all heads, the best by their weighted sum.
+L = cross-entropy + w sum over heads k of w_k (r_k + discount * Q'_k(s', a*) - Q_k(s, a))^2, w the value_weight. Our
+reading: one action a* for all heads, the best by their weighted sum.
 """
 
 from __future__ import annotations

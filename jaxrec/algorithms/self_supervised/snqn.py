@@ -1,7 +1,8 @@
 """SNQN: SQN that also learns the values of items the user was not seen to take (Xin et al., 2022; L 3.3).
 
-L = cross-entropy + (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a+))^2
-                  + sum over negatives (r- + discount * Q'(s, argmax Q(s, .)) - Q(s, a-))^2: a- leaves s as it is.
+L = cross-entropy + w (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a+))^2
+                  + w sum over negatives (r- + discount * Q'(s, argmax Q(s, .)) - Q(s, a-))^2: a- leaves s as it is;
+w is the value_weight.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """SQN: a Q-head beside the supervised one, both teaching the encoder (Xin et al., 2020; T 4.5.1).
 
-L = cross-entropy + (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a))^2.
+L = cross-entropy + w (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a))^2, w the value_weight.
 """
 
 from __future__ import annotations

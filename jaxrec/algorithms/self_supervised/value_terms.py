@@ -61,7 +61,8 @@ def sample(key: Array, rows: int, num_negatives: int, num_items: int) -> Array:
 def taken_error(
     config: ConfigDict, drawn: Drawn, values: Array, reward: Array, weights: Sequence[float] = (1.0,)
 ) -> Array:
-    """The mean over known transitions of (r + discount * Q'(s', a*) - Q(s, a+))^2 (L Eq. 10), heads weighted, a scalar.
+    """The mean over known transitions of (r + discount * Q'(s', a*) - Q(s, a+))^2 (L Eq. 10), heads weighted, a scalar;
+    times `value_weight`.
 
     Args:
       values, reward: [R, C].
@@ -73,7 +74,7 @@ def taken_error(
 
 
 def sampled_error(config: ConfigDict, drawn: Drawn, values: Values, weights: Sequence[float] = (1.0,)) -> Array:
-    """The mean over states of the sum over K of (r- + discount * Q'(s, a*) - Q(s, a-))^2 (L Eq. 11), a scalar."""
+    """The same over states, of the sum over K of (r- + discount * Q'(s, a*) - Q(s, a-))^2 (L Eq. 11)."""
     reward, never = jnp.full_like(drawn.here, config.negative_reward), jnp.zeros_like(drawn.here, bool)
     target = td.td_target(reward, never, drawn.here, discount=config.discount)
     error = sampled_actions.sampled_td_error(values.sampled, target, values.counts) @ jnp.asarray(weights, jnp.float32)
