@@ -4,9 +4,10 @@ A generated log: users with 60 random items each; 3,000 items, length 50, width 
 Adam, cross-entropy over all items. `train`: one loss per sequence, as RecBole has it, from its own loader there and
 from ours here; beside it the step with a loss at every place of each sequence, which is what jaxrec does by default.
 `evaluate`: every user's last item ranked among all, hit rate and NDCG at 5, 10 and 20; beside it the ranking of every
-place of every user, for which RecBole runs its encoder once per place. The two packages take turns. `gflop_per_s` is
-what the ranking of last places computes, `matmul_gflop_per_s` what a product of two large matrices reaches in the same
-run: their quotient is what a better program could still win with the same arithmetic.
+place of every user, for which RecBole runs its encoder once per place: its time for one, times 50 (not run). The two
+packages take turns. `gflop_per_s` is what the ranking of last places computes, `matmul_gflop_per_s` what a product of
+two large matrices reaches in the same run: their quotient is what a better program could still win with the same
+arithmetic.
 
     python -m benchmarks.next_item [--peer-python PYTHON] [--rounds 7] [--out FILE]
 
