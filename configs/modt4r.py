@@ -36,6 +36,7 @@ VARIANTS = {
 TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp")  # of tables 4.3 and 4.4
 WEIGHTS = ("no_state_loss", "raw_returns", "beta_0", "beta_1")
 SUBSETS = ("acc", "div", "nov", "acc_div", "acc_nov", "nov_div")  # T 4.21
+WARM_RATE = 1e-3  # SA2C's after its warm-up, as published, where the other rows' is not lower
 # Beside the control, learners of values: a coin draws which of their two networks learns. Those in WITH_VECTORS are
 # rewarded for diversity too.
 TWO_NETWORKS = ("sqn", "snqn", "sa2c", "smorl", "smonac")
@@ -175,10 +176,12 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
         if name == "figure_4_6"
     ]
     two = ", ".join(name for name in TWO_NETWORKS if name in config.stages)
+    rate = own.algorithm.optimizer.learning_rate
+    warm = f" (sa2c after its warm-up {WARM_RATE:g})" if rate > WARM_RATE else ""
     return (
         f"Every row: {own.num_steps:,} steps of {own.algorithm.batch_size} sequences for every network that learns (a "
         f"coin draws one of two for {two}: twice the steps), width {own.algorithm.width}, rate "
-        f"{own.algorithm.optimizer.learning_rate:g}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec as "
+        f"{rate:g}{warm}; MODT4R, SMORL and SMONAC take the vectors of the row sasrec as "
         "given. Nothing was chosen on the test sessions.",
         *few,
     )
@@ -200,7 +203,7 @@ def stages(
     Learners of values are rewarded as for a click for each item, but with the log's `feedback` where it tells a click
     from a purchase: ratings from 1 to 5 would drown the cross-entropy in errors of Q. SQN always takes one; the thesis
     says so of it alone, and that the others follow their own settings (T 4.5.1). SA2C warms up for half of its steps
-    (published: 15,000, of longer runs), at the one rate that every row has (published: five times that after it).
+    (published: 15,000, of longer runs), with the rate of every row (published: 0.005 or 0.01).
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
@@ -210,7 +213,7 @@ def stages(
         row = defaults.fit(f"self_supervised.{name}", "sequences", vectors=vectors, **budget, **alike)
         row.num_steps *= 2 if name in TWO_NETWORKS else 1
         if "warmup_steps" in row.algorithm:
-            row.algorithm.update(warmup_steps=row.num_steps // 2, warm_factor=1.0)
+            row.algorithm.update(warmup_steps=row.num_steps // 2, warm_factor=min(WARM_RATE / learning_rate, 1.0))
         if "reward" in row.algorithm:
             row.algorithm.reward = "one" if name == "sqn" else reward
         config.stages[name] = row

@@ -72,8 +72,17 @@ def test_sqn_is_rewarded_with_one_and_the_others_with_purchases():
     assert rewards == dict.fromkeys(modt4r.VALUES, "feedback") | {"sqn": "one", "items_left": None}
     steps = {name: config.stages[name].num_steps for name in ("sasrec", "items_left", "modt4r", *modt4r.TWO_NETWORKS)}
     assert steps == dict.fromkeys(steps, 20_000) | dict.fromkeys(modt4r.TWO_NETWORKS, 40_000)
-    assert modt4r.get_config().stages.snqn.algorithm.reward == "click"
+    for variant in (None, "yoochoose_sample", "movielens_100k"):  # whose logs have no purchases
+        assert modt4r.get_config(variant).stages.snqn.algorithm.reward == "click"
     assert config.data.options.buys and not modt4r.get_config("yoochoose_sample").data.options.get("buys")
+
+
+def test_sa2c_goes_on_at_the_published_rate_or_a_lower_one():
+    for variant, rate in ((None, 3e-3), ("yoochoose_sample", 1e-3), ("yoochoose", 1e-3)):
+        sa2c = modt4r.get_config(variant).stages.sa2c
+        assert sa2c.algorithm.optimizer.learning_rate == rate
+        assert sa2c.algorithm.warm_factor * rate == pytest.approx(1e-3)
+        assert sa2c.algorithm.warmup_steps == sa2c.num_steps // 2
 
 
 def test_vectors_of_no_next_item_model_are_refused(tmp_path):
