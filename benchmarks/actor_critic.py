@@ -23,9 +23,9 @@ import numpy as np
 
 from benchmarks.timing import measure, report
 from jaxrec import algorithms
+from jaxrec.base.specs import Spec
 from jaxrec.environments import exit_rules, feedback_matrix, rewards
 from jaxrec.training.loop import make_block, seed_keys
-from jaxrec.types import Spec
 
 NUM_USERS, NUM_ITEMS, WINDOW, THRESHOLD, MAX_TURN = 6040, 3952, 7, 75.0, 30
 NUM_ENVS, ROUNDS, PUBLISHED = 100, 20, 25.0

@@ -15,9 +15,10 @@ import numpy as np
 
 from benchmarks.timing import measure, report
 from jaxrec.algorithms.actor_critic import a2c
+from jaxrec.base.records import Interactions
+from jaxrec.base.specs import Spec
 from jaxrec.environments import feedback_matrix
 from jaxrec.training.loop import make_block, seed_keys
-from jaxrec.types import Interactions, Spec
 
 NUM_USERS, NUM_ITEMS, NUM_ENVS = 290, 300, 1024
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks.peers import gymnasium_coat
 from benchmarks.timing import measure, report
+from jaxrec.base.records import Interactions
 from jaxrec.environments import feedback_matrix, rollout, virtual_taobao
 from jaxrec.environments.sampling import uniform_index
-from jaxrec.types import Interactions
 
 
 def log(num_users: int, num_items: int) -> Interactions:

@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks.environments import log
 from benchmarks.timing import measure, report
+from jaxrec.base.contracts import Policy
 from jaxrec.environments import feedback_matrix
-from jaxrec.evaluation import simulation
-from jaxrec.types import Policy
+from jaxrec.evaluation import episodes
 
 
 def main() -> None:
@@ -25,10 +25,10 @@ def main() -> None:
         init=lambda params, num_users: (),
         act=lambda params, carry, observation, key: (carry, jnp.zeros((observation.turn.shape[0], 300))),
     )
-    catalogue = simulation.Catalogue(
+    catalogue = episodes.Catalogue(
         jnp.asarray(np.bincount(interactions.item)), jnp.asarray(interactions.item_features["category"], jnp.float32)
     )
-    evaluate = simulation.make(env, policy, selection="sample")
+    evaluate = episodes.make(env, policy, selection="sample")
     figures = measure(evaluate, None, env_params, catalogue, jax.random.key(1), repeats=30)
     results = evaluate(None, env_params, catalogue, jax.random.key(1))
     steps = 100 * sum(float(results[f"{mode}/Length"]) for mode in ("FB", "NX_0", "NX_10"))

@@ -18,10 +18,11 @@ import jax
 import numpy as np
 
 from benchmarks.timing import report
-from jaxrec.algorithms.self_supervised import next_item
+from jaxrec.algorithms.next_item import cross_entropy
+from jaxrec.base.records import Sequences
+from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
 from jaxrec.training.loop import make_block, seed_keys
-from jaxrec.types import Sequences, Spec
 
 LENGTH = 10
 EVENTS = (10_000, 100_000, 1_000_000, 5_000_000)
@@ -38,8 +39,8 @@ def log(events: int, num_items: int) -> NextItem:
 
 def step_seconds(events: int, num_items: int, rounds: int) -> dict[str, float]:
     """Median seconds of a step, and of compiling it."""
-    data, config = log(events, num_items), next_item.defaults()
-    made = next_item.make(config, Spec(1, num_items, LENGTH + 1))
+    data, config = log(events, num_items), cross_entropy.defaults()
+    made = cross_entropy.make(config, Spec(1, num_items, LENGTH + 1))
     keys, block = seed_keys(0, 1), make_block(made.learner, made.source)
     carry = (jax.jit(jax.vmap(made.learner.init))(keys), ())
     times = []

@@ -21,7 +21,8 @@ from benchmarks.timing import report
 from jaxrec.algorithms.decision_transformer import dt, mdt4rec, window
 from jaxrec.algorithms.decision_transformer.policy import draw_return
 from jaxrec.algorithms.decision_transformer.search import candidate_lengths, observe, search_loop
-from jaxrec.types import Observation, Spec
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 
 SPEC = Spec(num_users=1, num_items=300, max_turn=30, reward_range=(1.0, 5.0), return_range=(0.0, 150.0))
 FULL = 20  # by this turn every window is full

@@ -68,7 +68,7 @@ def ours(arguments: argparse.Namespace, adapt: str):
         params = {"backbone": decoder.init(key, ids[:1, :2], method="language")["params"]}
         return params | ({"probe": jnp.ones(arguments.width)} if adapt == "frozen" else {})
 
-    def loss_fn(params, target_params, batch, key):
+    def loss_fn(params, batch, key):
         if adapt != "frozen":
             return {"language": token_losses(decoder, params["backbone"], batch, key).mean()}, {}
         # As a trajectory's tokens do, gradients pass through the model: the probe scales its inputs.

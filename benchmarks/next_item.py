@@ -30,11 +30,12 @@ import numpy as np
 
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
-from jaxrec.algorithms.self_supervised import next_item
+from jaxrec.algorithms.next_item import cross_entropy
+from jaxrec.base.records import Sequences
+from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
-from jaxrec.evaluation import ranking
+from jaxrec.evaluation import rankings
 from jaxrec.training.loop import make_block, seed_keys
-from jaxrec.types import Sequences, Spec
 
 SIZES = {"num_items": 3000, "length": 50, "width": 64, "num_layers": 2, "batch_size": 256, "users": 2000}
 KS = (5, 10, 20)
@@ -52,10 +53,10 @@ def data() -> NextItem:
 
 
 def algorithm(targets: str):
-    config = next_item.defaults()
+    config = cross_entropy.defaults()
     config.update(width=SIZES["width"], batch_size=SIZES["batch_size"], targets=targets)
     config.encoder_options.num_layers = SIZES["num_layers"]
-    return next_item.make(config, Spec(SIZES["users"], SIZES["num_items"], SIZES["length"] + 1))
+    return cross_entropy.make(config, Spec(SIZES["users"], SIZES["num_items"], SIZES["length"] + 1))
 
 
 def training(targets: str, log: NextItem):
@@ -76,7 +77,7 @@ def training(targets: str, log: NextItem):
 
 def ranking_all(last: bool, log: NextItem):
     made = algorithm("all")
-    count = ranking.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
+    count = rankings.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
     params = jax.jit(made.learner.init)(jax.random.key(0)).params
 
     def run() -> float:
@@ -91,7 +92,7 @@ def ranking_all(last: bool, log: NextItem):
 def ranking_flops(log: NextItem) -> float:
     """Floating-point operations of ranking every user's last place, counted by the compiler in one batch of all."""
     made = algorithm("all")
-    count = ranking.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
+    count = rankings.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
     params = jax.jit(made.learner.init)(jax.random.key(0)).params
     return count.lower(params, log.test[0], jnp.asarray(log.past[0])).cost_analysis()["flops"]
 

@@ -19,11 +19,12 @@ import jax
 import numpy as np
 
 from benchmarks.timing import report
-from jaxrec.algorithms.self_supervised import next_item
+from jaxrec.algorithms.next_item import cross_entropy
+from jaxrec.base.records import TEST, Interactions
+from jaxrec.base.specs import Spec
 from jaxrec.data import sequences, splits
-from jaxrec.evaluation import ranking, ranking_metrics
+from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.training import loop
-from jaxrec.types import TEST, Interactions, Spec
 
 SESSION, LENGTH, HELD_OUT = 10, 10, 0.002
 
@@ -64,13 +65,13 @@ def main() -> None:
         return sequences.next_item(split, length=LENGTH + 1, test=TEST)
 
     data = timed("prepare", prepare)
-    algorithm = next_item.make(next_item.defaults(), Spec(made_log.num_users, given.items, LENGTH + 1))
+    algorithm = cross_entropy.make(cross_entropy.defaults(), Spec(made_log.num_users, given.items, LENGTH + 1))
     fit = lambda: loop.fit(  # noqa: E731
         algorithm.learner, algorithm.source, data, num_steps=given.steps, steps_per_call=given.steps
     )
     state = timed("train_block", fit)
     params = jax.tree.map(lambda leaf: leaf[0], state.params)
-    count = ranking.make(*algorithm.ranker, num_items=given.items, ks=(20,))
+    count = rankings.make(*algorithm.ranker, num_items=given.items, ks=(20,))
     buckets = list(zip(data.test, data.past, strict=True))
     found = timed("rank", lambda: functools.reduce(operator.add, (count(params, *bucket) for bucket in buckets)))
     targets = int(found.targets.sum())

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.timing import measure, report
-from jaxrec.data import world, world_images, world_text
 from jaxrec.data.datasets import embedded as dataset
+from jaxrec.data.world import descriptions, generator
 from jaxrec.environments import embedded, sampling
 from jaxrec.environments.rollout import reset_rows
 
@@ -45,7 +45,7 @@ def stepping(env, env_params, num_envs: int) -> Callable:
 
 def steps(size: str, num_envs: int) -> None:
     config = embedded.defaults()
-    config.world = world.defaults(size)
+    config.world = generator.defaults(size)
     env, env_params = embedded.make(config)
     figures = measure(stepping(env, env_params, num_envs), jax.random.key(0), repeats=7)
     report(
@@ -59,13 +59,13 @@ def steps(size: str, num_envs: int) -> None:
 
 
 def generation(size: str, repeats: int) -> None:
-    config = world.defaults(size)
-    generated = world.generate(config)
+    config = generator.defaults(size)
+    generated = generator.generate(config)
     some = range(0, generated.num_items, max(1, generated.num_items // 10_000))
     sizes = {"num_items": config.num_items, "num_users": config.num_users}
-    report("world_generate", **measure(lambda: world.generate(config), repeats=repeats, warmup=0), **sizes)
-    report("world_titles", **measure(lambda: world_text.titles(generated), repeats=repeats, warmup=0), **sizes)
-    images = measure(lambda: world_images.images(generated, list(some)), repeats=repeats, warmup=0)
+    report("world_generate", **measure(lambda: generator.generate(config), repeats=repeats, warmup=0), **sizes)
+    report("world_titles", **measure(lambda: descriptions.titles(generated), repeats=repeats, warmup=0), **sizes)
+    images = measure(lambda: images.images(generated, list(some)), repeats=repeats, warmup=0)
     report("world_images", **images, images_per_s=len(some) / images["median_s"], **sizes)
 
 

@@ -14,7 +14,8 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from configs.next_item import ENCODERS, GENERATED
-from jaxrec import defaults, outputs
+from jaxrec import defaults
+from jaxrec.config import outputs
 
 # What a row changes of HDT (T 5.4.2).
 METHODS = {"hier": {"inter": "gru", "intra": False}, "inter_dt": {"intra": False}, "hdt": {}}
@@ -185,16 +186,16 @@ def stages(
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
     width = {"width": options["width"]} if "width" in options else {}
     config.stages.vectors = defaults.fit(
-        "self_supervised.next_item", "sessions", batch_size=normal_batch_size, **budget, **width
+        "next_item.cross_entropy", "sessions", batch_size=normal_batch_size, **budget, **width
     )
     rows = []
     for name in names:
         alike = {"encoder": ENCODERS[name], **dropout.get(name, {}), **budget}
         config.stages[f"normal_{name}"] = defaults.fit(
-            "self_supervised.next_item", "joined", batch_size=normal_batch_size, **alike, **width
+            "next_item.cross_entropy", "joined", batch_size=normal_batch_size, **alike, **width
         )
         config.stages[f"smorl_{name}"] = defaults.fit(
-            "self_supervised.smorl", "joined", vectors="vectors", reward="click", batch_size=normal_batch_size,
+            "next_item.smorl", "joined", vectors="vectors", reward="click", batch_size=normal_batch_size,
             **{**alike, "num_steps": 2 * num_steps}, **width,  # a coin draws which of two networks learns
         )  # fmt: skip
         rows += [f"normal_{name}", f"smorl_{name}"]
@@ -203,7 +204,7 @@ def stages(
             changes |= {f"hdt_{ablation}": ABLATIONS[ablation] for ablation in ablations}
         for row, changed in changes.items():
             config.stages[row] = defaults.fit(
-                "self_supervised.hdt", "sessions", vectors="vectors", batch_size=batch_size, **alike,
+                "next_item.hdt", "sessions", vectors="vectors", batch_size=batch_size, **alike,
                 **{**options, **changed},
             )  # fmt: skip
             rows.append(row)

@@ -14,7 +14,8 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 from ml_collections import ConfigDict
 
 from configs.next_item import COUNTS, GENERATED
-from jaxrec import defaults, outputs
+from jaxrec import defaults
+from jaxrec.config import outputs
 
 # What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
 VARIANTS = {
@@ -207,10 +208,10 @@ def stages(
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
-    config.stages.sasrec = defaults.fit("self_supervised.next_item", "sequences", **budget, **alike)
+    config.stages.sasrec = defaults.fit("next_item.cross_entropy", "sequences", **budget, **alike)
     for name in values:
         vectors = "sasrec" if name in WITH_VECTORS else ""
-        row = defaults.fit(f"self_supervised.{name}", "sequences", vectors=vectors, **budget, **alike)
+        row = defaults.fit(f"next_item.{name}", "sequences", vectors=vectors, **budget, **alike)
         row.num_steps *= 2 if name in TWO_NETWORKS else 1
         if "warmup_steps" in row.algorithm:
             row.algorithm.update(warmup_steps=row.num_steps // 2, warm_factor=min(WARM_RATE / learning_rate, 1.0))
@@ -218,7 +219,7 @@ def stages(
             row.algorithm.reward = "one" if name == "sqn" else reward
         config.stages[name] = row
     for name in names:
-        row = defaults.fit("self_supervised.modt4r", "sequences", vectors="sasrec", **budget, **options)
+        row = defaults.fit("next_item.modt4r", "sequences", vectors="sasrec", **budget, **options)
         row.algorithm.update(VARIANTS[name])
         config.stages[name] = row
     config.inference = config.stages.modt4r.algorithm.inference.to_dict()

@@ -14,7 +14,8 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 from ml_collections import ConfigDict
 
 from configs import modt4r
-from jaxrec import defaults, outputs
+from jaxrec import defaults
+from jaxrec.config import outputs
 
 # What a row's name ends in -> (times the steps, what it changes of MODT4R).
 CHANGES = {

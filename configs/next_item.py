@@ -11,7 +11,8 @@ world: results/next_item_embedded.md.
 
 from ml_collections import ConfigDict
 
-from jaxrec import defaults, outputs
+from jaxrec import defaults
+from jaxrec.config import outputs
 
 # A generated log with something in it to learn: its recommender looks at more items than the main job's, knows its
 # users and follows their mood, where that one shows little but popularity.
@@ -48,7 +49,7 @@ def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_p
     """Each encoder on the same sequences, then one full ranking of all."""
     for name in names:
         config.stages[name] = defaults.fit(
-            "self_supervised.next_item",
+            "next_item.cross_entropy",
             "sequences",
             num_steps=num_steps,
             steps_per_call=steps_per_call,

@@ -16,7 +16,8 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec import defaults, outputs
+from jaxrec import defaults
+from jaxrec.config import outputs
 
 # Paper M, table 1 (VirtualTB: table 2 for GPT-2): row -> (R_cumu, R_avg, Length).
 PUBLISHED = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 
 def variant(name: str | None, *made_by: Callable[[ConfigDict], None]) -> Callable[[ConfigDict], None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from absl import flags, logging
 from ml_collections import config_flags
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 FLAGS = flags.FLAGS
 _CONFIG = config_flags.DEFINE_config_file(

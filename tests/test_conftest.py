@@ -26,5 +26,5 @@ def test_one_device_here_and_eight_where_asked(run_python):
 
 def test_importing_jaxrec_is_light(run_python):
     """gymnax (and matplotlib with it) and transformers load only in the files that need them."""
-    found = run_python("import sys, jaxrec.types; print({'gymnax', 'matplotlib', 'transformers'} & {*sys.modules})")
+    found = run_python("import sys, jaxrec.base; print({'gymnax', 'matplotlib', 'transformers'} & {*sys.modules})")
     assert found.stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""SA2C's training step in PyTorch, with `torch.nn.GRU` as encoder, for `self_supervised.py`.
+"""SA2C's training step in PyTorch, with `torch.nn.GRU` as encoder, for `next_item.py`.
 
 Reads one JSON line of settings, then for every further line (a number of steps) does that many updates and answers with
 the seconds they took. As in jaxrec: every place of a row learns (or one), two networks of which a coin draws the one

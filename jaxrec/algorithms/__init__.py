@@ -7,7 +7,7 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 _ROOT = Path(__file__).parent
 

@@ -13,8 +13,10 @@ import urllib.parse
 from pathlib import Path
 from types import ModuleType
 
-from jaxrec.data import archives, datasets, transfer
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data import datasets
+from jaxrec.data.files import archives, transfer
 
 
 def download(

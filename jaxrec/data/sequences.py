@@ -9,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, Sequences
 from jaxrec.data import sessions
-from jaxrec.data.assemble import distinct
-from jaxrec.types import TEST, TRAIN, VALIDATION, Array, Interactions, JaxrecError, Sequences
+from jaxrec.data.files.assemble import distinct
 
 _SPLITS = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.data import preprocess
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data import filters
 
 
 def chronological(interactions: Interactions) -> np.ndarray:
@@ -84,4 +85,4 @@ def frequent(
             f"items with {item} rows, sessions of {length} and users with {sessions} sessions leave nothing of "
             f"{interactions.name}; ask for less"
         )
-    return preprocess.reindex(interactions.where(kept)), session[kept]
+    return filters.reindex(interactions.where(kept)), session[kept]

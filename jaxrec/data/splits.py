@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
 
 
 def random(interactions: Interactions, *, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Interactions:

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.types import Array, Interactions, JaxrecError
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
 
 
 @struct.dataclass

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, Interactions
 from jaxrec.environments import exit_rules, rewards
-from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError
 
 CHOICES = {
     "split": ("train", "test", "all"),

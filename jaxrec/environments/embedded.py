@@ -20,11 +20,13 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
-from jaxrec.data import world as worlds
-from jaxrec.data import world_session
-from jaxrec.data.world_session import Session, StepDraws
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions, Observation
+from jaxrec.data.world import generator as worlds
+from jaxrec.data.world import session
+from jaxrec.data.world.session import Session, StepDraws
 from jaxrec.environments.sampling import uniform_index
-from jaxrec.types import Array, Interactions, JaxrecError, Observation
 
 POOLS = ("train", "test", "all")
 
@@ -125,14 +127,14 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
     def reset_env(self, key: Array, params: EnvParams) -> tuple[Observation, Session]:
         draws = draw_start(key, params)
         user = params.first_user + draws.user
-        state = world_session.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
+        state = session.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
         return _observe(state, draws.item, jnp.float32(0)), state
 
     def step_env(
         self, key: Array, state: Session, action: Array, params: EnvParams
     ) -> tuple[Observation, Session, Array, Array, dict[str, Array]]:
         action = jnp.asarray(action, jnp.int32)
-        state, reward, leave = world_session.advance(params.tables, state, action, draw_step(key), xp=jnp)
+        state, reward, leave = session.advance(params.tables, state, action, draw_step(key), xp=jnp)
         terminated = leave & params.exits
         return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxrec.types import Array, JaxrecError
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
 
 WINDOWS = ("easyrl4rec", "last_n")
 

@@ -21,10 +21,12 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions, Observation
 from jaxrec.environments import completion, exit_rules
 from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
-from jaxrec.types import Array, Interactions, JaxrecError, Observation
 
 
 def defaults() -> ConfigDict:

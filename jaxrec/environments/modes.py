@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 
 class Mode(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 @struct.dataclass

@@ -14,8 +14,10 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation, Steps
 from jaxrec.environments import sampling
-from jaxrec.types import Array, JaxrecError, Observation, Params, Policy, Steps
 
 SELECTIONS = ("greedy", "sample")
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 BLOCK = 32
 

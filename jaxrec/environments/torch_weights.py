@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 STORAGES = {

@@ -21,9 +21,11 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
-from jaxrec import npz
+from jaxrec.base import files
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
 from jaxrec.environments import exit_rules, sampling, torch_weights
-from jaxrec.types import Array, JaxrecError, Observation
 
 GROUPS = (8, 8, 11, 11, 11, 11, 2, 2, 3, 18, 3)  # user features, one-hot within each
 FIRST = np.cumsum((0, *GROUPS[:-1]))
@@ -115,7 +117,7 @@ def load_network(folder: Path, name: str) -> Network:
     path = next((p for p in (folder / f"{name}_model.npz", folder / f"{name}_model.pt") if p.exists()), None)
     if path is None:
         raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the weights of VirtualTaobao")
-    tensors = torch_weights.read(path) if path.suffix == ".pt" else npz.read(path, "download the weights again")
+    tensors = torch_weights.read(path) if path.suffix == ".pt" else files.read(path, "download the weights again")
     sizes = SHAPES[name]
     layers = []
     for i, (width_in, width_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):

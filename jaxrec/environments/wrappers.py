@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from gymnax.environments import environment, spaces
 
-from jaxrec.types import Array, Observation
+from jaxrec.base.contracts import Array
+from jaxrec.base.records import Observation
 
 
 class FlatObservation(environment.Environment[Any, Any]):

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 @struct.dataclass

@@ -16,9 +16,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxrec import npz
+from jaxrec.base import files
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import processes
-from jaxrec.types import JaxrecError
 
 _MARK, _DONE = "stage.json", "done.json"
 
@@ -135,6 +135,6 @@ def load_arrays(path: Path, structure: Any) -> Any:
     Raises:
       JaxrecError: the file is damaged.
     """
-    stored = npz.read(path, f"delete {path.parent}, and the stage is run again")
+    stored = files.read(path, f"delete {path.parent}, and the stage is run again")
     names = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(structure)]
     return jax.tree.unflatten(jax.tree.structure(structure), [stored[name] for name in names])

@@ -12,12 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation, Trajectories
+from jaxrec.base.specs import Spec
 from jaxrec.environments import rollout
 from jaxrec.experiment.artifacts import save_arrays
 from jaxrec.experiment.context import Context
 from jaxrec.experiment.problem import returns_to_go, spec_of_environment
 from jaxrec.reporting.progress import Progress
-from jaxrec.types import Array, JaxrecError, Observation, Params, Policy, Spec, Trajectories
 
 
 def with_random_steps(policy: Policy, epsilon: np.ndarray, spec: Spec) -> Policy:

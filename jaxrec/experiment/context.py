@@ -14,6 +14,10 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions, Observation, Trajectories
+from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
 from jaxrec.data.text import Text
 from jaxrec.experiment import problem
@@ -21,7 +25,6 @@ from jaxrec.experiment.artifacts import StageFolder, digest, load_arrays
 from jaxrec.models.language.tokenizer import Tokenizer
 from jaxrec.training import sharding
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import Algorithm, Array, Interactions, JaxrecError, Observation, Params, Spec, Trajectories
 
 EXPORT = "export"  # the folder inside a fit stage's for what other programs read
 

@@ -12,18 +12,20 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.records import Interactions
+from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
-from jaxrec.evaluation import ranking, ranking_metrics, simulation
+from jaxrec.evaluation import episodes, ranking_metrics, rankings
 from jaxrec.experiment import inference
 from jaxrec.experiment.artifacts import save_arrays, write_json
 from jaxrec.experiment.context import Context
 from jaxrec.experiment.problem import rows
 from jaxrec.reporting import significance
 from jaxrec.reporting.progress import Progress
-from jaxrec.types import Algorithm, Array, Interactions, Params, Spec
 
 
-def catalogue(interactions: Interactions) -> simulation.Catalogue:
+def catalogue(interactions: Interactions) -> episodes.Catalogue:
     """Popularity in the train rows, and the vectors diversity is measured in: item features, or else who rated what."""
     train = rows(interactions, "train")
     popularity = np.bincount(train.item, minlength=interactions.num_items).astype(np.float32)
@@ -32,7 +34,7 @@ def catalogue(interactions: Interactions) -> simulation.Catalogue:
     if vectors is None:
         vectors = np.zeros((interactions.num_items, interactions.num_users), np.float32)
         vectors[train.item, train.user] = train.feedback
-    return simulation.Catalogue(popularity, np.asarray(vectors, np.float32))
+    return episodes.Catalogue(popularity, np.asarray(vectors, np.float32))
 
 
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
         for policy_name in config.policies:
             fitted = context.fitted(policy_name)
             began = time.monotonic()
-            evaluate = simulation.make(
+            evaluate = episodes.make(
                 environment,
                 fitted.algorithm.policy,
                 modes=config.modes,
@@ -112,7 +114,7 @@ def _measured(context: Context, environment: str, policy: str) -> tuple[Measured
 
 def ranks(algorithm: Algorithm, spec: Spec, config: ConfigDict) -> Callable[[Params, NextItem], Measured]:
     """(params, data) -> {"ranking/metric": scalar} over every target of the held-out sequences, and of each one."""
-    count = ranking.make(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
+    count = rankings.make(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
 
     def evaluator(params: Params, data: NextItem) -> Measured:
         before = data.before or (None,) * len(data.test)

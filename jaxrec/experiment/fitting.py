@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Algorithm, Array, Learner, Params
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import problem
 from jaxrec.experiment.context import EXPORT, Context, read_params
 from jaxrec.reporting.progress import Progress
 from jaxrec.reporting.writer import MetricsWriter
 from jaxrec.training import loop, processes
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import Algorithm, Array, JaxrecError, Learner, Params
 
 
 def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:

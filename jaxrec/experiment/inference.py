@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec import ranges
-from jaxrec.types import JaxrecError, Params
+from jaxrec.base import ranges
+from jaxrec.base.contracts import Params
+from jaxrec.base.errors import JaxrecError
 
 ROLE = "inference"
 _SWEPT = {

@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec import ranges
+from jaxrec.base import ranges
+from jaxrec.base.contracts import Algorithm
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import Spec
 from jaxrec.environments import modes
 from jaxrec.experiment import fitting, inference, problem
 from jaxrec.experiment.context import Context, backbone_stage, check_stages, user_models
-from jaxrec.types import Algorithm, JaxrecError, Spec
 
 KINDS = ("fit", "collect", "evaluate")
 

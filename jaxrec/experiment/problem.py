@@ -12,8 +12,12 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec import ranges
-from jaxrec.types import TEST, TRAIN, VALIDATION, Algorithm, Interactions, JaxrecError, Spec, Trajectories
+from jaxrec.base import ranges
+from jaxrec.base.contracts import Algorithm
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, Trajectories
+from jaxrec.base.specs import Spec
+from jaxrec.data import filters
 
 if TYPE_CHECKING:
     from jaxrec.data.sequences import NextItem
@@ -70,7 +74,7 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     Raises:
       JaxrecError: an unknown choice, or filters and splits that leave nothing.
     """
-    from jaxrec.data import preprocess, sequences, sessions, splits
+    from jaxrec.data import sequences, sessions, splits
 
     _check_ranges(wanted)
     choices = {
@@ -89,7 +93,7 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     log, session = sessions.frequent(log, gap=gap, **least)
     if wanted.num_users:
         drawn = sessions.sample_users(log, wanted.num_users, seed=config.seed)
-        log, session = preprocess.reindex(log.where(drawn)), session[drawn]
+        log, session = filters.reindex(log.where(drawn)), session[drawn]
     if wanted.split == "user":
         log = splits.by_user(log, test=wanted.test, validation=wanted.validation, seed=config.seed)
     else:

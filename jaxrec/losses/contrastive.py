@@ -5,7 +5,7 @@ from __future__ import annotations
 import chex
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 def prompt_contrast(positive: Array, negative: Array, distance: Array) -> Array:

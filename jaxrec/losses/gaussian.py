@@ -5,7 +5,7 @@ from __future__ import annotations
 import chex
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 def gaussian_nll(mean: Array, variance: Array, target: Array) -> Array:

@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 def clipped_surrogate_loss(log_prob: Array, old_log_prob: Array, advantage: Array, *, clip: float) -> Array:

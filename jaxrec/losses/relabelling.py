@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 def relabelled_returns(reward: Array, return_to_go: Array, value: Array, mask: Array) -> Array:

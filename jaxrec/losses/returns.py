@@ -19,7 +19,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 def discounted_returns(reward: Array, ended: Array, *, discount: float, bootstrap_value: Array | float = 0.0) -> Array:

@@ -6,8 +6,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxrec.base.contracts import Array
 from jaxrec.losses import policy_gradient
-from jaxrec.types import Array
 
 
 def tanh_gaussian(mean: Array, log_std: Array, noise: Array) -> tuple[Array, Array]:

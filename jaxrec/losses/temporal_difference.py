@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 
 def td_target(reward: Array, terminated: Array, next_value: Array, *, discount: float) -> Array:

@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.types import Array, JaxrecError, Observation
+from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
 
 EVERY = "every"  # all places of a window
 Places = jax.Array | tuple[slice, ...] | str  # int32 [..., P], slices one after the other, or EVERY

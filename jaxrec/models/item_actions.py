@@ -6,7 +6,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxrec.types import Array
+from jaxrec.base.contracts import Array
 
 # A power of two: multiplying by it is exact, so the order of the scores does not change.
 _SHARPNESS = 2.0**20

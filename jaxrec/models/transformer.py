@@ -13,12 +13,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxrec import ranges
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 from jaxrec.models.history import EVERY, Places, take
-from jaxrec.types import JaxrecError
 
 Array = jax.Array
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from jaxrec import npz
+from jaxrec.base import files
+from jaxrec.base.errors import JaxrecError
 from jaxrec.reporting import tables
-from jaxrec.types import JaxrecError
 
 FILE = "sessions.npz"
 COUNTS = ("targets", "surprises")  # of each session; see `evaluation.ranking_metrics`
@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, dict[str, np.ndarray]]:
     if not path.exists():
         return {}
     rows: dict[str, dict[str, np.ndarray]] = {}
-    for key, values in npz.read(path, f"delete {path.parent}, and the run ranks again").items():
+    for key, values in files.read(path, f"delete {path.parent}, and the run ranks again").items():
         row, metric = key[2:-2].split("']['")
         rows.setdefault(row, {})[metric] = values
     return rows

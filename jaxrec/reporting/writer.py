@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 
 def _number(value: Any) -> float | None:

@@ -15,8 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import processes
-from jaxrec.types import JaxrecError
 
 _MANIFEST = "manifest.json"
 _OVERHEAD = 1 << 20  # bytes of metadata beside the arrays

@@ -14,7 +14,8 @@ import optax
 from flax import struct
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from jaxrec.types import Array, Batch, JaxrecError, Learner, Params
+from jaxrec.base.contracts import Array, Batch, Learner, Params
+from jaxrec.base.errors import JaxrecError
 
 Scalars = Mapping[str, Array]
 LossFn = Callable[..., tuple[Scalars, Scalars]]
@@ -68,8 +69,8 @@ def from_loss(
 
     Args:
       init_params: key -> params, one dict keyed by role.
-      loss_fn: (params, target_params, batch, key) -> (terms, metrics), dicts of scalars; the loss is the sum of the
-        terms.
+      loss_fn: (params, batch, key) -> (terms, metrics), dicts of scalars; the loss is the sum of the terms. With
+        `target_keys` it is handed `target_params` after `params`.
       tx: sees the trainable parameters as a flat dict keyed by path.
       target_keys: roles that also have a slowly moving copy in `target_params`.
       target_update_rate: share of the new parameters mixed into the copy at each update of the copy.
@@ -91,7 +92,8 @@ def from_loss(
         now = {name: schedule(state.step) for name, schedule in (schedules or {}).items()}
 
         def total(trainable):
-            terms, metrics = loss_fn(join(trainable, held), state.target_params, batch, key, **now)
+            targets = (state.target_params,) if target_keys else ()
+            terms, metrics = loss_fn(join(trainable, held), *targets, batch, key, **now)
             chex.assert_rank(list(terms.values()), 0)
             return sum(terms.values()), (terms, metrics)
 

@@ -14,9 +14,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxrec.base.contracts import Array, Learner, Source
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import processes, sharding
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import Array, JaxrecError, Learner, Source
 
 Metrics = Mapping[str, np.ndarray]
 

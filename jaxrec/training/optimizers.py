@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from jaxrec import ranges
-from jaxrec.types import JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
 
 _RANGES = {
     "learning_rate": ranges.NOT_NEGATIVE,

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 Rules = Sequence[tuple[str, Sequence[str | None]]]
 

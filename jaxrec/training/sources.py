@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jaxrec.base.contracts import Array, Batch, Params, Policy, Source
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation, Steps
 from jaxrec.environments import rollout
 from jaxrec.training.sharding import over_data
-from jaxrec.types import Array, Batch, JaxrecError, Observation, Params, Policy, Source, Steps
 
 
 def logged(view: Callable[[Any, Array], Batch]) -> Source:

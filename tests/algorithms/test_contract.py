@@ -13,12 +13,15 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxrec import algorithms
+from jaxrec.base.contracts import Algorithm
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions, Observation, Sequences, Trajectories
+from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
 from jaxrec.data.text import Text
 from jaxrec.environments import feedback_matrix
 from jaxrec.training import loop
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import Algorithm, Interactions, JaxrecError, Observation, Sequences, Spec, Trajectories
 
 USERS, ITEMS, TURNS, VOCABULARY = 5, 7, 6, 11
 EVERY = [(family, name) for family in algorithms.families() for name in algorithms.names(family)]
@@ -83,7 +86,7 @@ def world():
     columns = {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
     tokens = (np.arange(60) % VOCABULARY).astype(np.int32)
     text = Text(tokens, tokens[:20])
-    data = {"user_models": columns, "actor_critic": env_params, "language": text, "self_supervised": sequences()}
+    data = {"user_models": columns, "actor_critic": env_params, "language": text, "next_item": sequences()}
     return rows, data, spec
 
 

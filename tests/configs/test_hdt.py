@@ -10,9 +10,9 @@ import pytest
 
 from configs import hdt
 from jaxrec import experiment
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import evaluating
 from jaxrec.experiment.context import Context
-from jaxrec.types import JaxrecError
 
 
 def test_both_kinds_are_ranked(tmp_path):

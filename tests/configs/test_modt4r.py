@@ -9,8 +9,8 @@ import pytest
 
 from configs import modt4r
 from jaxrec import experiment
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.context import Context
-from jaxrec.types import JaxrecError
 
 
 def test_another_question_needs_no_training(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 
 from configs import next_item
 from jaxrec import experiment
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.context import Context
-from jaxrec.types import JaxrecError
 
 
 def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):

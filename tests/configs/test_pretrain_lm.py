@@ -8,9 +8,9 @@ import pytest
 
 from configs import pretrain_lm
 from jaxrec import experiment
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import tokenizer
-from jaxrec.types import JaxrecError
 
 
 @pytest.fixture(scope="module")

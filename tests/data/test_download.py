@@ -22,7 +22,7 @@ def root(tmp_path):
 def fetch(root, monkeypatch, capsys):
     """Serves an archive, runs the command line, and returns (exit status, what it printed)."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("jaxrec.data.transfer.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("jaxrec.data.files.transfer.time.sleep", lambda seconds: None)
 
     def run(archive: bytes, *flags: str, name: str = "coat", cuts=()):
         with file_server.serving(archive) as server:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
-from jaxrec.types import JaxrecError
 from tests.data.cases import CASES, SEPARATORS, assert_valid, damage, files, read_back
 
 SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
 from jaxrec.data import sequences, sessions, splits
-from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions, JaxrecError
 
 
 def table(rows, split=None, num_items=None) -> Interactions:

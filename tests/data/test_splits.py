@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
 from jaxrec.data import splits
-from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions, JaxrecError
 
 
 def table(user, time, split=None) -> Interactions:

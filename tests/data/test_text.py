@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
 from jaxrec.data import text
-from jaxrec.types import Interactions, JaxrecError
 
 
 def test_files_are_read_line_by_line(tmp_path):

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrec.base.contracts import Policy
+from jaxrec.base.records import TEST, TRAIN, Interactions, Steps
 from jaxrec.environments import feedback_matrix, modes, rollout
-from jaxrec.types import TEST, TRAIN, Interactions, Policy, Steps
 
 USERS, ITEMS, CATEGORIES = 9, 14, 40
 

@@ -13,9 +13,9 @@ from gymnax.environments import environment, spaces
 from gymnax.wrappers import LegacyStepAPIWrapper
 
 from jaxrec import environments
+from jaxrec.base.records import Observation
 from jaxrec.environments import rollout
 from jaxrec.environments.wrappers import FlatObservation
-from jaxrec.types import Observation
 from tests.environments import play
 
 NAMES = [

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from gymnax.wrappers import LegacyStepAPIWrapper
 
-from jaxrec.data import world as worlds
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data.datasets import embedded as dataset
+from jaxrec.data.world import generator as worlds
 from jaxrec.environments import embedded
-from jaxrec.types import JaxrecError
 
 NEAR = 1e-5  # a comparison closer than this is decided by the last bits of float32
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN
 from jaxrec.environments import exit_rules, feedback_matrix
-from jaxrec.types import TRAIN, JaxrecError
 from tests.environments import oracles, play
 
 EPISODES = 10_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.environments import feedback_matrix, modes
-from jaxrec.types import JaxrecError
 from tests.environments import play
 
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.contracts import Policy
+from jaxrec.base.errors import JaxrecError
 from jaxrec.environments import feedback_matrix, rollout
-from jaxrec.types import JaxrecError, Policy
 from tests.environments import play
 
 

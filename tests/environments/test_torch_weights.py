@@ -11,8 +11,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.environments import torch_weights
-from jaxrec.types import JaxrecError
 
 
 class Global:

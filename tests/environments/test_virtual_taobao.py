@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.environments import rollout, torch_weights, virtual_taobao
-from jaxrec.types import JaxrecError
 from tests.environments import oracles, play
 
 EPISODES = 10_000

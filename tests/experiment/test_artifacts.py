@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation, Trajectories
 from jaxrec.experiment import artifacts
 from jaxrec.experiment.artifacts import StageFolder
-from jaxrec.types import JaxrecError, Observation, Trajectories
 
 
 def test_finished_stage_is_known_again_and_a_changed_one_is_emptied(tmp_path):
@@ -32,7 +33,7 @@ def test_busy_workdir_is_refused_and_free_again_afterwards(tmp_path, run_python)
     code = f"""
 from pathlib import Path
 from jaxrec.experiment import artifacts
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 try:
     with artifacts.locked(Path({str(tmp_path)!r})):
         print("held")

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Policy
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.experiment.collecting import episode_kinds, with_random_steps
-from jaxrec.types import JaxrecError, Observation, Policy, Spec
 
 
 def _policy(output):

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from jaxrec import defaults
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation, Trajectories
 from jaxrec.experiment.artifacts import save_arrays
 from jaxrec.experiment.context import Context, check_stages
-from jaxrec.types import JaxrecError, Observation, Trajectories
 from tests.experiment import tiny
 
 

@@ -12,12 +12,12 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxrec import defaults
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import fitting, preflight
 from jaxrec.experiment.context import Context
 from jaxrec.reporting.progress import Progress
 from jaxrec.training import learner
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import JaxrecError
 from tests.experiment import tiny
 
 SEEDS = 3

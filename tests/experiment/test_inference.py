@@ -6,17 +6,18 @@ import jax.numpy as jnp
 import pytest
 from ml_collections import ConfigDict
 
-from jaxrec import defaults, outputs
+from jaxrec import defaults
+from jaxrec.base.errors import JaxrecError
+from jaxrec.config import outputs
 from jaxrec.experiment import inference
 from jaxrec.experiment.context import Context
-from jaxrec.types import JaxrecError
 
 
 def config(**asked) -> ConfigDict:
     made = defaults.get_config()
     made.sequences.sequences = defaults.sequences()
-    made.stages.sasrec = defaults.fit("self_supervised.next_item", "sequences", num_steps=1)
-    made.stages.modt4r = defaults.fit("self_supervised.modt4r", "sequences", vectors="sasrec", num_steps=1)
+    made.stages.sasrec = defaults.fit("next_item.cross_entropy", "sequences", num_steps=1)
+    made.stages.modt4r = defaults.fit("next_item.modt4r", "sequences", vectors="sasrec", num_steps=1)
     made.stages.evaluation = defaults.evaluate(("sasrec", "modt4r"), "sequences", modes=())
     made.order = ("sasrec", "modt4r", "evaluation")
     made.inference = asked

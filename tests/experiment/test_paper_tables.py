@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from jaxrec import outputs
+from jaxrec.base.errors import JaxrecError
+from jaxrec.config import outputs
 from jaxrec.experiment import preflight, summary
 from jaxrec.experiment.artifacts import write_json
 from jaxrec.experiment.context import Context
-from jaxrec.types import JaxrecError
 from tests.experiment import tiny
 
 PUBLISHED = {"a2c": (90.0, 3.0, 30.0), "random": (10.0, 2.0, 5.0)}

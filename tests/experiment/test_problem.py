@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxrec import defaults
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Trajectories
 from jaxrec.experiment import problem
-from jaxrec.types import JaxrecError, Trajectories
 
 NAN = float("nan")
 

@@ -3,7 +3,7 @@
 from ml_collections import ConfigDict
 
 from jaxrec import defaults
-from jaxrec.data import world as worlds
+from jaxrec.data.world import generator as worlds
 
 
 def get_config() -> ConfigDict:

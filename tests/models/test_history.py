@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
 from jaxrec.models import encoders, history
 from jaxrec.models.heads import Embedding
-from jaxrec.types import JaxrecError, Observation
 
 
 def observe(item, feedback, turn):

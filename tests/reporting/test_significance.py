@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.artifacts import save_arrays
 from jaxrec.reporting import significance
-from jaxrec.types import JaxrecError
 
 RNG = np.random.default_rng(0)
 TARGETS = RNG.integers(1, 5, 40)

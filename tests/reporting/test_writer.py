@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tensorboardX.proto import event_pb2
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.reporting.writer import MetricsWriter, curve, read_metrics
-from jaxrec.types import JaxrecError
 
 
 def _values(step):

@@ -25,8 +25,8 @@ def view(batch_size: int):
     return draw
 
 
-def loss_fn(params, target_params, batch, key):
-    del target_params, key
+def loss_fn(params, batch, key):
+    del key
     error = batch["x"] @ params["model"]["kernel"] - batch["y"]
     return {"square": jnp.mean(error**2)}, {"train/error": jnp.mean(jnp.abs(error))}
 

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import checkpoint
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import JaxrecError
 
 TREE = {"step": jnp.int32(3), "kernel": jnp.arange(6.0).reshape(2, 3), "empty": {}, "none": jnp.zeros((2, 0))}
 

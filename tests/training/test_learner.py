@@ -4,8 +4,8 @@ import numpy as np
 import optax
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training.learner import from_loss, join, partition, repeated, split
-from jaxrec.types import JaxrecError
 
 
 def _init(key):
@@ -13,14 +13,19 @@ def _init(key):
     return {"actor": {"kernel": jnp.array([2.0])}, "critic": {"kernel": jnp.array([3.0])}}
 
 
-def _loss(params, target_params, batch, key):
-    del target_params, key
+def _loss(params, batch, key):
+    del key
     a, c = params["actor"]["kernel"][0], params["critic"]["kernel"][0]
     return {"actor": a**2 * batch, "critic": (c - 1) ** 2}, {"train/a": a}
 
 
+def _loss_with_targets(params, target_params, batch, key):
+    assert target_params.keys() == {"critic"}
+    return _loss(params, batch, key)
+
+
 def test_one_sgd_step_by_hand():
-    learner = from_loss(_init, _loss, optax.sgd(0.1), target_keys=("critic",), target_update_rate=0.5)
+    learner = from_loss(_init, _loss_with_targets, optax.sgd(0.1), target_keys=("critic",), target_update_rate=0.5)
     state, metrics = learner.update(learner.init(jax.random.key(0)), jnp.float32(0.5), jax.random.key(1))
     # d/da 0.5 a^2 = 2 -> a = 2 - 0.2; d/dc (c - 1)^2 = 4 -> c = 3 - 0.4; the copy moves half way from 3 to 2.6.
     np.testing.assert_allclose(state.params["actor"]["kernel"], [1.8], rtol=1e-6)
@@ -33,8 +38,8 @@ def test_one_sgd_step_by_hand():
 
 
 def test_a_loss_is_handed_its_schedules_at_the_step_it_takes():
-    def loss(params, target_params, batch, key, *, share):
-        terms, _ = _loss(params, target_params, batch, key)
+    def loss(params, batch, key, *, share):
+        terms, _ = _loss(params, batch, key)
         return {name: share * term for name, term in terms.items()}, {"train/share": share}
 
     learner = from_loss(_init, loss, optax.sgd(0.1), schedules={"share": lambda step: jnp.where(step < 2, 0.0, 1.0)})
@@ -83,7 +88,7 @@ def test_partition_names_what_does_not_fit():
 
 
 def test_target_copies_move_only_when_they_are_due():
-    learner = from_loss(_init, _loss, optax.sgd(0.1), target_keys=("critic",), target_update_every=2)
+    learner = from_loss(_init, _loss_with_targets, optax.sgd(0.1), target_keys=("critic",), target_update_every=2)
     first, _ = learner.update(learner.init(jax.random.key(0)), jnp.float32(1.0), jax.random.key(1))
     second, _ = learner.update(first, jnp.float32(1.0), jax.random.key(1))
     np.testing.assert_array_equal(first.target_params["critic"]["kernel"], [3.0])

@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import learner, loop, optimizers, sources
 from jaxrec.training.checkpoint import Checkpoints
-from jaxrec.types import JaxrecError
 from tests.training import problems
 
 
@@ -56,8 +56,8 @@ def test_finished_run_is_not_trained_again(tmp_path):
 
 
 def _exploding(bad_step):
-    def loss_fn(params, targets, batch, key):
-        terms, metrics = problems.loss_fn(params, targets, batch, key)
+    def loss_fn(params, batch, key):
+        terms, metrics = problems.loss_fn(params, batch, key)
         return terms | {"penalty": jnp.where(params["clock"]["bias"][0] >= bad_step, jnp.nan, 0.0)}, metrics
 
     def init(key):

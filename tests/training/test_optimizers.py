@@ -2,8 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import optimizers
-from jaxrec.types import JaxrecError
 
 PARAMS = {"body/kernel": jnp.array([1.0]), "body/bias": jnp.array([1.0]), "head/kernel": jnp.array([1.0])}
 GRADS = {name: jnp.array([3.0]) for name in PARAMS}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.training import sharding
-from jaxrec.types import JaxrecError
 from tests.conftest import REPOSITORY
 
 RUN = "tests/training/sharded_run.py"
@@ -65,7 +65,7 @@ def test_rule_that_does_not_divide_names_the_parameter(run_python):
     code = """
 import numpy as np
 from jaxrec.training import sharding
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 mesh = sharding.make_mesh(model=2)
 try:
     sharding.shardings({"head": np.zeros((3, 5))}, mesh, (("head", (None, "model")),))

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.environments import feedback_matrix
 from jaxrec.training import sources
-from jaxrec.types import JaxrecError
 from tests.environments import play
 from tests.training import problems
 

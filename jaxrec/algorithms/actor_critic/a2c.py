@@ -10,9 +10,10 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import on_policy
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.specs import Spec
 from jaxrec.losses import policy_gradient
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -41,8 +42,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous."""
     agent = on_policy.build(config, spec)
 
-    def loss_fn(params: Params, target_params: Params, batch: sources.OnPolicyBatch, key: Array):
-        del target_params, key
+    def loss_fn(params: Params, batch: sources.OnPolicyBatch, key: Array):
+        del key
         steps = batch.steps
         output, value = agent.apply(params, steps.carry, steps.observation)
         advantage = on_policy.advantages(config, agent, params, batch, value)

@@ -19,10 +19,12 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import network, off_policy, state
+from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.models import item_actions
 from jaxrec.models.encoders import interactions
 from jaxrec.training import sources
-from jaxrec.types import Array, Observation, Params, Policy, Spec
 
 
 @struct.dataclass

@@ -15,10 +15,13 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import network, off_policy, state
+from jaxrec.base.contracts import Algorithm, Array, Params, Policy
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.models import item_actions
 from jaxrec.training import sources
-from jaxrec.types import Algorithm, Array, JaxrecError, Observation, Params, Policy, Spec
 
 
 def defaults() -> ConfigDict:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxrec.base.contracts import Array
 from jaxrec.models.dense import Dense
-from jaxrec.types import Array
 
 # No orthogonal initialisers: their QR, vmapped over seeds, has been seen to deadlock on a CPU of two cores.
 _SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")

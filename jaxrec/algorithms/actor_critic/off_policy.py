@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Algorithm, Array, Params, Policy
+from jaxrec.base.specs import Spec
 from jaxrec.training import learner, optimizers, sources
 from jaxrec.training.learner import LossFn
-from jaxrec.types import Algorithm, Array, Params, Policy, Spec
 
 
 def defaults() -> ConfigDict:

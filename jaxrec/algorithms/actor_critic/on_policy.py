@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import network, state
+from jaxrec.base.contracts import Array, Params, Policy, Source
+from jaxrec.base.records import Observation, Steps
+from jaxrec.base.specs import Spec
 from jaxrec.losses import policy_gradient, returns
 from jaxrec.training import sources
-from jaxrec.types import Array, Observation, Params, Policy, Source, Spec, Steps
 
 
 class Agent(NamedTuple):

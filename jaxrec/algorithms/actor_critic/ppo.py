@@ -14,9 +14,12 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import on_policy
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.losses import policy_gradient, proximal
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, JaxrecError, Observation, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -84,8 +87,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         log = jax.tree.map(lambda x: jnp.broadcast_to(x, order.shape[:1]), on_policy.report(steps))
         return Samples(*drawn, log)
 
-    def loss_fn(params: Params, target_params: Params, batch: Samples, key: Array):
-        del target_params, key
+    def loss_fn(params: Params, batch: Samples, key: Array):
+        del key
         output, value = agent.apply(params, batch.history, batch.observation)
         log_prob, entropy = agent.action_terms(params, output, batch.action)
         mean = on_policy.weighted_mean(batch.weight)

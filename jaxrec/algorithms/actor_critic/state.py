@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Array, Params
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.models import encoders
 from jaxrec.models import history as histories
-from jaxrec.types import Array, Observation, Params, Spec
 
 
 class StateEncoder(NamedTuple):

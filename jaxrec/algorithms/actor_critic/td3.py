@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.specs import Spec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.training import sources
-from jaxrec.types import Algorithm, Array, Params, Spec
 
 
 def defaults() -> ConfigDict:

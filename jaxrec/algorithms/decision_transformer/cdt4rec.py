@@ -14,13 +14,14 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, dt, objectives
+from jaxrec.algorithms.decision_transformer import build, dt, loss_terms
 from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
-from jaxrec.data import views
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.specs import Spec
+from jaxrec.batches import windows
 from jaxrec.models.heads import MLP
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -67,7 +68,7 @@ class Network(nn.Module):
         previous = jnp.pad(hidden[:, 2:-1:3], ((0, 0), (1, 0), (0, 0)))
         return self._predict(previous, hidden[:, 0::3], hidden[:, 1::3])
 
-    def __call__(self, windows: views.Windows, deterministic: bool = True) -> Predictions:
+    def __call__(self, windows: windows.Windows, deterministic: bool = True) -> Predictions:
         return self.read(*self.tokens(windows), deterministic)
 
 
@@ -76,8 +77,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     build.check(config, spec)
     network = make_network(config, spec)
 
-    def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
-        del target_params
+    def loss_fn(params: Params, batch: windows.Windows, key: Array):
         return losses(network, config, params, build.normalised(batch, spec), key)
 
     learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))
@@ -89,12 +89,12 @@ def make_network(config: ConfigDict, spec: Spec) -> Network:
     return Network(build.tokens(config, spec), build.backbone(config), build.num_outputs(spec), spec.action_size > 0)
 
 
-def losses(network: Network, config: ConfigDict, params: Params, batch: views.Windows, key: Array | None = None):
+def losses(network: Network, config: ConfigDict, params: Params, batch: windows.Windows, key: Array | None = None):
     """(terms, metrics) of a normalised batch; dropout falls where a key is given."""
     rngs = None if key is None else {"dropout": key}
     predictions = network.apply({"params": params}, batch, key is None, rngs=rngs)
     terms = {
-        "action": objectives.action_loss(predictions.action, batch),
-        "reward": config.reward_weight * objectives.reward_loss(predictions.reward, batch.reward, batch.mask),
+        "action": loss_terms.action_loss(predictions.action, batch),
+        "reward": config.reward_weight * loss_terms.reward_loss(predictions.reward, batch.reward, batch.mask),
     }
-    return terms, objectives.action_accuracy(predictions.action, batch)
+    return terms, loss_terms.action_accuracy(predictions.action, batch)

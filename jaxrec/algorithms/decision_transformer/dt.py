@@ -13,13 +13,14 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import build
-from jaxrec.algorithms.decision_transformer.objectives import action_accuracy, action_loss
+from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, action_loss
 from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
-from jaxrec.data import views
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.specs import Spec
+from jaxrec.batches import windows
 from jaxrec.models.dense import Dense
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -74,7 +75,7 @@ class Network(nn.Module):
         """The output at each step from its tokens."""
         return self.read_action(self.features(states, returns, actions, deterministic))
 
-    def __call__(self, windows: views.Windows, deterministic: bool = True) -> Array:
+    def __call__(self, windows: windows.Windows, deterministic: bool = True) -> Array:
         return self.read(*self.tokens(windows), deterministic)
 
 
@@ -83,8 +84,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     build.check(config, spec)
     network = make_network(config, spec)
 
-    def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
-        del target_params
+    def loss_fn(params: Params, batch: windows.Windows, key: Array):
         batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
         output = network.apply({"params": params}, batch, False, rngs={"dropout": key})
         return {"action": action_loss(output, batch)}, action_accuracy(output, batch)

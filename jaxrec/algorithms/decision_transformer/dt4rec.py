@@ -14,12 +14,14 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import build, dt
-from jaxrec.algorithms.decision_transformer.objectives import action_accuracy, action_loss
+from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, action_loss
 from jaxrec.algorithms.decision_transformer.prompted import policy
-from jaxrec.data import views
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import Spec
+from jaxrec.batches import windows
 from jaxrec.losses import contrastive, sequence
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, JaxrecError, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -37,8 +39,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         raise JaxrecError(f"algorithm.prompt_vectors is {config.prompt_vectors}: set it to 2 or more")
     network = make_network(config, spec)
 
-    def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
-        del target_params
+    def loss_fn(params: Params, batch: windows.Windows, key: Array):
         batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
         key_wrong, key_dropout = jax.random.split(key)
         wrong = jax.random.uniform(key_wrong, batch.return_to_go.shape) * batch.return_to_go
@@ -58,7 +59,7 @@ def losses(
     network: dt.Network,
     config: ConfigDict,
     params: Params,
-    batch: views.Windows,
+    batch: windows.Windows,
     wrong: Array,
     key: Array | None = None,
 ):

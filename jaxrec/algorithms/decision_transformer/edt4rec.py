@@ -17,13 +17,15 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, cdt4rec, objectives
+from jaxrec.algorithms.decision_transformer import build, cdt4rec, loss_terms
 from jaxrec.algorithms.decision_transformer.prompted import policy
-from jaxrec.data import views
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import Spec
+from jaxrec.batches import windows
 from jaxrec.losses import expectile, policy_gradient, relabelling, sequence
 from jaxrec.models.heads import MLP
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, JaxrecError, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -44,7 +46,7 @@ class Value(nn.Module):
     max_turn: int
 
     @nn.compact
-    def __call__(self, windows: views.Windows) -> Array:
+    def __call__(self, windows: windows.Windows) -> Array:
         parts = [windows.vector, (windows.timestep / self.max_turn)[..., None]]
         if self.encoder is not None:
             parts.append(self.encoder(windows.item, windows.feedback, windows.history_mask))
@@ -64,7 +66,7 @@ class Network(cdt4rec.Network):
         if self.continuous:
             self.log_std = self.param("log_std", constant(-0.5), (self.num_outputs,))
 
-    def values(self, windows: views.Windows) -> Array:
+    def values(self, windows: windows.Windows) -> Array:
         """V [B, T]."""
         return self.value(windows)
 
@@ -76,7 +78,7 @@ class Network(cdt4rec.Network):
         entropy = policy_gradient.gaussian_entropy(self.log_std) / self.num_outputs
         return log_prob, jnp.broadcast_to(entropy, log_prob.shape)
 
-    def __call__(self, windows: views.Windows, deterministic: bool = True) -> tuple[cdt4rec.Predictions, ...]:
+    def __call__(self, windows: windows.Windows, deterministic: bool = True) -> tuple[cdt4rec.Predictions, ...]:
         """(predictions, V, log probability and entropy of the logged actions, temperature)."""
         predictions = self.read(*self.tokens(windows), deterministic)
         terms = self.log_prob_and_entropy(predictions.action, windows.action)
@@ -88,7 +90,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     check(config, spec)
     network = make_network(config, spec)
 
-    def loss_fn(params: Params, target_params: Params, batch: views.Windows, key: Array):
+    def loss_fn(params: Params, target_params: Params, batch: windows.Windows, key: Array):
         return losses(network, config, spec, params, target_params, normalised(batch, spec), key)
 
     learned = learner.from_loss(
@@ -124,7 +126,7 @@ def make_network(config: ConfigDict, spec: Spec) -> Network:
     )
 
 
-def normalised(batch: views.Windows, spec: Spec) -> views.Windows:
+def normalised(batch: windows.Windows, spec: Spec) -> windows.Windows:
     """Returns over their logged range, and rewards in that unit, so that R_t = r_t + R_{t+1} still holds."""
     low, high = spec.return_range
     returns = build.normalise(batch.return_to_go, spec.return_range)
@@ -137,7 +139,7 @@ def losses(
     spec: Spec,
     params: Params,
     target_params: Params,
-    batch: views.Windows,
+    batch: windows.Windows,
     key: Array | None = None,
 ):
     """(terms, metrics) of a batch from `normalised`; dropout falls where a key is given.
@@ -166,10 +168,10 @@ def losses(
         "action": -sequence.masked_mean(log_prob, mask),
         "entropy": -jax.lax.stop_gradient(temperature) * entropy,
         "temperature": temperature * jax.lax.stop_gradient(entropy - floor),
-        "reward": config.reward_weight * objectives.reward_loss(predictions.reward, rewards, mask),
+        "reward": config.reward_weight * loss_terms.reward_loss(predictions.reward, rewards, mask),
         "value": sequence.masked_mean(value_losses(value, targets), mask),
     }
-    metrics = objectives.action_accuracy(predictions.action, batch)
+    metrics = loss_terms.action_accuracy(predictions.action, batch)
     metrics |= {"policy/entropy": entropy, "policy/temperature": temperature}
     metrics |= {"relabelling/raised": sequence.masked_mean((asked > logged + 1e-6).astype(jnp.float32), mask)}
     return terms, metrics

@@ -18,8 +18,10 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.decision_transformer import window
 from jaxrec.algorithms.decision_transformer.network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, Search, decide, in_groups, observe
+from jaxrec.base.contracts import Array
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.models import start_caches
-from jaxrec.types import Array, Observation, Spec
 
 TOKENS = 3  # of a block: R_{t-1}, a_{t-1}, s_t
 _GROUPS = 2  # of users on a CPU, which gives one thread to all the small products of one attention

@@ -10,11 +10,14 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.language import causal_lm, prior
+from jaxrec.base.contracts import Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Trajectories
+from jaxrec.base.specs import Spec
+from jaxrec.batches.windows import Windows
 from jaxrec.data import text
-from jaxrec.data.views import Windows
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language.decoder import Decoder
-from jaxrec.types import Array, JaxrecError, Params, Spec, Trajectories
 
 
 def active(config: ConfigDict) -> bool:

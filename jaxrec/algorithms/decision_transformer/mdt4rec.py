@@ -17,13 +17,15 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, language, objectives
+from jaxrec.algorithms.decision_transformer import build, language, loss_terms
 from jaxrec.algorithms.decision_transformer.network import Network
 from jaxrec.algorithms.decision_transformer.policy import SEARCHES, policy
 from jaxrec.algorithms.language import prior
-from jaxrec.data import views
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import Spec
+from jaxrec.batches import windows
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, JaxrecError, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -75,8 +77,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         params = build.initial(network, config, spec)(key)
         return language.complete(network.backbone, config, params, key)
 
-    def loss_fn(params: Params, target_params: Params, batch: Any, key: Array):
-        del target_params
+    def loss_fn(params: Params, batch: Any, key: Array):
         windows, ids = language.parts(config, batch)
         terms, metrics = losses(network, config, params, build.normalised(windows, spec), key)
         return terms | language.loss(network.backbone, config, params, ids, key), metrics
@@ -101,7 +102,7 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError(f"algorithm.return_draw is {config.return_draw!r}: choose sample or mean")
 
 
-def losses(network: Network, config: ConfigDict, params: Params, batch: views.Windows, key: Array | None = None):
+def losses(network: Network, config: ConfigDict, params: Params, batch: windows.Windows, key: Array | None = None):
     """(terms, metrics) of a normalised batch: L_dt = action + reward, L_max = max_return, and the return bins (M 3.4).
 
     Dropout falls where a key is given.
@@ -110,14 +111,14 @@ def losses(network: Network, config: ConfigDict, params: Params, batch: views.Wi
     predictions = network.apply({"params": params}, batch, key is None, rngs=rngs)
     target, mask = batch.return_to_go, batch.mask
     terms = {
-        "action": objectives.action_loss(predictions.action, batch),
-        "reward": config.reward_weight * objectives.reward_loss(predictions.reward, batch.reward, mask),
-        "return_bins": config.return_bins_weight * objectives.return_bins_loss(predictions.bin_logits, target, mask),
+        "action": loss_terms.action_loss(predictions.action, batch),
+        "reward": config.reward_weight * loss_terms.reward_loss(predictions.reward, batch.reward, mask),
+        "return_bins": config.return_bins_weight * loss_terms.return_bins_loss(predictions.bin_logits, target, mask),
     }
     if config.use_max:
-        loss = objectives.max_return_loss(predictions.max_return, target, mask, config.expectile)
+        loss = loss_terms.max_return_loss(predictions.max_return, target, mask, config.expectile)
         terms["max_return"] = config.max_return_weight * loss
-    return terms, objectives.action_accuracy(predictions.action, batch)
+    return terms, loss_terms.action_accuracy(predictions.action, batch)
 
 
 def make_network(config: ConfigDict, spec: Spec) -> Network:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
-from jaxrec.data.views import Windows
+from jaxrec.batches.windows import Windows
 from jaxrec.models.dense import Dense
 from jaxrec.models.heads import MLP
 

@@ -11,8 +11,10 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.decision_transformer.incremental import incremental
 from jaxrec.algorithms.decision_transformer.network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, batched, candidate_lengths
+from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.losses import returns_bins
-from jaxrec.types import Array, Observation, Params, Policy, Spec
 
 SEARCHES = {"batched": batched, "incremental": incremental}
 

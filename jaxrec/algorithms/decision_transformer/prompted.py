@@ -9,9 +9,11 @@ import numpy as np
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec import ranges
 from jaxrec.algorithms.decision_transformer import build, window
-from jaxrec.types import Array, Observation, Params, Policy, Spec
+from jaxrec.base import ranges
+from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 
 
 @struct.dataclass

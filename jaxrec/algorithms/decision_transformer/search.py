@@ -18,7 +18,9 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import window
 from jaxrec.algorithms.decision_transformer.network import Network
-from jaxrec.types import Array, Observation, Spec
+from jaxrec.base.contracts import Array
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 
 
 class Search(NamedTuple):

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxrec.data.views import Windows
+from jaxrec.batches.windows import Windows
 from jaxrec.models.dense import Dense
 from jaxrec.models.heads import Embedding
 

@@ -7,8 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 from flax import struct
 
+from jaxrec.base.contracts import Array
+from jaxrec.base.records import Observation
 from jaxrec.models import history as histories
-from jaxrec.types import Array, Observation
 
 
 @struct.dataclass

@@ -15,14 +15,16 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.language import prior
-from jaxrec.algorithms.language.objectives import negative_log_likelihood
+from jaxrec.algorithms.language.token_loss import negative_log_likelihood
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import Spec
 from jaxrec.data import text
 from jaxrec.models import transformer
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import weights
 from jaxrec.models.language.decoder import Decoder
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, JaxrecError, Params, Spec
 
 
 def defaults() -> ConfigDict:
@@ -55,8 +57,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         ids = jnp.zeros((1, 2), jnp.int32)
         return prior.blank(config, {prior.ROLE: decoder.init(key, ids, method="language")["params"]})
 
-    def loss_fn(params: Params, target_params: Params, batch: Array, key: Array):
-        del target_params
+    def loss_fn(params: Params, batch: Array, key: Array):
         loss = token_losses(decoder, params[prior.ROLE], batch, key).mean()
         return {"language": loss}, {"prediction/perplexity": jnp.exp(loss)}
 

@@ -13,12 +13,13 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Array, Params
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import weights
 from jaxrec.models.language.decoder import Decoder
 from jaxrec.models.language.weights import Wanted
 from jaxrec.models.lora import LoRA
-from jaxrec.types import Array, JaxrecError, Params
 
 ROLE = "backbone"
 _FROZEN = {"lora": (rf"{ROLE}/(?!.*lora_)",), "frozen": (rf"{ROLE}/",), "full": ()}

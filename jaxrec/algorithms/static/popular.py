@@ -9,7 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.types import TRAIN, Algorithm, Array, Interactions, JaxrecError, Observation, Params, Policy, Spec
+from jaxrec.base.contracts import Algorithm, Array, Params, Policy
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN, Interactions, Observation
+from jaxrec.base.specs import Spec
 
 STEP = 20.0  # between neighbouring ranks: a softmax sample of the logits follows the order too, but for 1 in 5e8
 

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.types import Algorithm, Array, Interactions, Observation, Params, Policy, Spec
+from jaxrec.base.contracts import Algorithm, Array, Params, Policy
+from jaxrec.base.records import Interactions, Observation
+from jaxrec.base.specs import Spec
 
 
 def defaults() -> ConfigDict:

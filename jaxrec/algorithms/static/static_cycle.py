@@ -15,7 +15,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.static.popular import STEP, preference
-from jaxrec.types import TRAIN, Algorithm, Array, Interactions, JaxrecError, Observation, Params, Policy, Spec
+from jaxrec.base.contracts import Algorithm, Array, Params, Policy
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN, Interactions, Observation
+from jaxrec.base.specs import Spec
 
 
 def defaults() -> ConfigDict:

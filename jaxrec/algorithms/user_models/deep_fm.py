@@ -15,9 +15,10 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.user_models import matrix_factorization
 from jaxrec.algorithms.user_models.deep_fm_network import DeepFM
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.specs import Spec
 from jaxrec.losses.gaussian import gaussian_nll
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import Algorithm, Array, Params, Spec
 
 Ratings = matrix_factorization.Ratings
 
@@ -73,8 +74,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         members = jax.vmap(lambda k: network.init(k, *first)["params"])(jax.random.split(key, config.num_members))
         return {"members": members, "features": {"user": user, "item": item}}
 
-    def loss_fn(params: Params, target_params: Params, batch: Ratings, key: Array):
-        del target_params, key
+    def loss_fn(params: Params, batch: Ratings, key: Array):
+        del key
 
         def one(member: Params, batch: Ratings) -> tuple[Array, Array, Array]:
             mean, variance = apply(network, params, member, batch["user"], batch["item"])

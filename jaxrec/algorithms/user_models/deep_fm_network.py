@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxrec.base.contracts import Array
 from jaxrec.models.dense import Dense
-from jaxrec.types import Array
 
 SMALLEST_VARIANCE = 1e-3  # squared ratings; a network that fits its rows exactly must not divide by zero
 

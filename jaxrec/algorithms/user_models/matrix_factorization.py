@@ -13,8 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN, Interactions
+from jaxrec.base.specs import Spec
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.types import TRAIN, Algorithm, Array, Interactions, JaxrecError, Params, Spec
 
 # Logged cells of the feedback matrix: "user" and "item" int32 [E], "feedback" float32 [E].
 Ratings = Mapping[str, Array]
@@ -111,8 +114,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     def init_params(key: Array) -> Params:
         return init(key, spec, width=config.width, init_scale=config.init_scale)
 
-    def loss_fn(params: Params, target_params: Params, batch: Ratings, key: Array):
-        del target_params, key
+    def loss_fn(params: Params, batch: Ratings, key: Array):
+        del key
         return loss(params, batch, config.l2)
 
     def score(params: Params, user: Array) -> Array:

@@ -15,8 +15,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.user_models import matrix_factorization as mf
+from jaxrec.base.contracts import Array, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN, Interactions
+from jaxrec.base.specs import Spec
 from jaxrec.training import learner, loop, optimizers
-from jaxrec.types import TRAIN, Array, Interactions, JaxrecError, Params, Spec
 
 
 class Choice(NamedTuple):

@@ -10,8 +10,9 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from jaxrec import ranges
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
 
 
 def names() -> list[str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec.data import assemble, compressed, json_lines, official
-from jaxrec.data.lines import REMEDY, Column, one_line
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data.files import assemble, compressed, json_lines, official
+from jaxrec.data.files.lines import REMEDY, Column, one_line
 
 URL = "https://nijianmo.github.io/amazon/index.html"
 AGREEMENT = "Amazon's reviews and metadata are two files behind a form"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec.data import assemble, lines, official
-from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, Interactions
+from jaxrec.data.files import assemble, lines, official
 
 URL = "https://www.cs.cornell.edu/~schnabts/mnar/coat.zip"
 FOLDER = "coat"

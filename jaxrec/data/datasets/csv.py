@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec import ranges
-from jaxrec.data import assemble, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data.files import assemble, tables
+from jaxrec.data.files.lines import Column
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _LARGEST = float(np.finfo(np.float32).max)

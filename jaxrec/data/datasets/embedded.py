@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.data import world as worlds
-from jaxrec.data import world_draws as draws
-from jaxrec.data import world_images, world_session, world_text
-from jaxrec.data.world import World
-from jaxrec.types import TEST, TRAIN, VALIDATION, Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
+from jaxrec.data.world import descriptions
+from jaxrec.data.world import draws as draws
+from jaxrec.data.world import generator as worlds
+from jaxrec.data.world.generator import World
 
 ORIGIN, WEEK, PAUSE = 1_700_000_000, 7 * 24 * 3600, 30
 LANES = 16_384  # sessions simulated side by side
@@ -68,7 +69,7 @@ def load(
     config = generated.config
     items = {**_features(generated), **(_text(generated) if text else {})}
     if images:
-        items["image"] = world_images.images(generated)
+        items["image"] = images.images(generated)
     return Interactions(
         **columns,
         user_ids=np.arange(generated.num_users),
@@ -109,16 +110,14 @@ def simulate(world: World, logging: ConfigDict) -> dict[str, np.ndarray]:
 def _sessions(world: World, logging: ConfigDict, bits, user: np.ndarray, session: np.ndarray) -> dict[str, np.ndarray]:
     tables, count = world.tables, len(user)
     edges = draws.edges(world.popularity.astype(np.float64) ** logging.popularity)
-    state = world_session.open_session(tables, user, session, _unit(bits, count), xp=np)
+    state = session.open_session(tables, user, session, _unit(bits, count), xp=np)
     liked, alive = np.full(count, -1, np.int32), np.ones(count, bool)
     item, feedback, shown = (np.zeros((count, logging.max_turn), t) for t in (np.int32, np.float32, bool))
     for turn in range(logging.max_turn):
         action = np.zeros(count, np.int32)
         action[alive] = _choose(world, logging, bits, edges, user[alive], liked[alive])
-        noise = world_session.StepDraws(
-            noise=draws.normal(bits, count), switch=_unit(bits, count), intent=_unit(bits, count)
-        )
-        state, reward, leave = world_session.advance(tables, state, action, noise, xp=np)
+        noise = session.StepDraws(noise=draws.normal(bits, count), switch=_unit(bits, count), intent=_unit(bits, count))
+        state, reward, leave = session.advance(tables, state, action, noise, xp=np)
         item[:, turn], feedback[:, turn], shown[:, turn] = action, reward, alive
         liked = np.where(reward > tables.dynamics.tolerance, tables.item_category[action], -1)
         alive &= ~leave
@@ -152,17 +151,17 @@ def _features(world: World) -> dict[str, Any]:
         "category": identity[tables.item_category] | identity[tables.item_second],
         "popularity": world.popularity,
         "vectors": tables.item_vectors[:, : config.num_factors],
-        "attributes": world_text.attributes(world),
+        "attributes": descriptions.attributes(world),
     }
 
 
 def _text(world: World) -> dict[str, Any]:
-    names = np.array([world_text.category_name(g) for g in range(world.config.num_categories)], dtype=object)
+    names = np.array([descriptions.category_name(g) for g in range(world.config.num_categories)], dtype=object)
     return {
-        "title": world_text.titles(world),
-        "brand": world_text.brand_names(world)[world.item_brand],
+        "title": descriptions.titles(world),
+        "brand": descriptions.brand_names(world)[world.item_brand],
         "category_name": names[world.tables.item_category],
-        "text": world_text.descriptions(world),
+        "text": descriptions.descriptions(world),
     }
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec.data import assemble, lines, official, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, Interactions
+from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files.lines import Column
 
 URL = "https://zenodo.org/records/10439422/files/KuaiRand-Pure.tar.gz"
 SIZE = 47_432_272  # bytes of the archive

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec.data import assemble, lines, official, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import TEST, TRAIN, Interactions
+from jaxrec.base.records import TEST, TRAIN, Interactions
+from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files.lines import Column
 
 URL = "https://zenodo.org/records/18164998/files/KuaiRec.zip"
 SIZE = 431_964_858  # bytes of the archive

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec import ranges
-from jaxrec.data import assemble, official, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data.files import assemble, official, tables
+from jaxrec.data.files.lines import Column
 
 URL = "https://www.cp.jku.at/datasets/LFM-1b/"
 AGREEMENT = "LFM-1b is no longer handed out"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec.data import assemble, lines, official, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import Interactions
+from jaxrec.base.records import Interactions
+from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files.lines import Column
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 SIZE = 4_924_029  # bytes of the archive

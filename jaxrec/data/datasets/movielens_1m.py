@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec.data import assemble, lines, official, tables
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
 from jaxrec.data.datasets import movielens_100k
-from jaxrec.data.lines import REMEDY, Column
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files.lines import REMEDY, Column
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
 CHECKSUM = "md5:c4d9eecfca2ab87c1945afe126590906"

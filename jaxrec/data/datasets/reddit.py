@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec import ranges
-from jaxrec.data import assemble, compressed, official, preprocess, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data import filters
+from jaxrec.data.files import assemble, compressed, official, tables
+from jaxrec.data.files.lines import Column
 
 URL = "https://www.kaggle.com/datasets/colemaclean/subreddit-interactions"
 AGREEMENT = "Kaggle hands the subreddit interactions out to those who signed in"
@@ -52,6 +54,6 @@ def load(
     kept = np.flatnonzero((interactions.time >= low) & (interactions.time < high))
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events from {start} up to {stop} (Unix seconds); ask for another span")
-    found = preprocess.reindex(interactions.where(kept))
+    found = filters.reindex(interactions.where(kept))
     assemble.several(path, found.num_users, found.num_items)
     return found

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrec import ranges
-from jaxrec.data import assemble, compressed, official, preprocess, tables
-from jaxrec.data.lines import REMEDY, Column, one_line
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data import filters
+from jaxrec.data.files import assemble, compressed, official, tables
+from jaxrec.data.files.lines import REMEDY, Column, one_line
 
 URL = "https://www.kaggle.com/datasets/retailrocket/ecommerce-dataset"
 AGREEMENT = "Kaggle hands RetailRocket out to those who signed in"
@@ -63,7 +65,7 @@ def load(
     kept = np.flatnonzero(~np.isnan(interactions.feedback))
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events with a reward among {rewards}; give {', '.join(EVENTS)} one")
-    found = preprocess.reindex(interactions.where(kept))
+    found = filters.reindex(interactions.where(kept))
     assemble.several(path, found.num_users, found.num_items)
     return found
 

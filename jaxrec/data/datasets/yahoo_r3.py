@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxrec.data import assemble, official, tables
-from jaxrec.data.lines import Column
-from jaxrec.types import TEST, TRAIN, Interactions
+from jaxrec.base.records import TEST, TRAIN, Interactions
+from jaxrec.data.files import assemble, official, tables
+from jaxrec.data.files.lines import Column
 
 URL = "https://webscope.sandbox.yahoo.com/catalog.php?datatype=r&did=3"
 AGREEMENT = "Yahoo! hands R3 out after its data sharing agreement is signed"  # so there is no address to fetch it from

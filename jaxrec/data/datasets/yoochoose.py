@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jaxrec import ranges
-from jaxrec.data import assemble, compressed, official, preprocess, tables
-from jaxrec.data.lines import REMEDY, Column, one_line
-from jaxrec.types import Interactions, JaxrecError
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Interactions
+from jaxrec.data import filters
+from jaxrec.data.files import assemble, compressed, official, tables
+from jaxrec.data.files.lines import REMEDY, Column, one_line
 
 URL = "https://www.kaggle.com/datasets/chadgostopp/recsys-challenge-2015"
 AGREEMENT = "Yoochoose's files lie in a 7z archive, or behind a sign-in"
@@ -48,7 +50,7 @@ def load(
         logs.append(_log(folder / BUYS, [Column("price", float), Column("quantity", int)], rewards[1]))
     interactions = assemble.interactions("yoochoose", logs)
     if check:
-        clicks = preprocess.reindex(interactions.where(np.arange(len(logs[0].user))))
+        clicks = filters.reindex(interactions.where(np.arange(len(logs[0].user))))
         official.counted(clicks, EXPECTED, root, folder)
     return interactions
 

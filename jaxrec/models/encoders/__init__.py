@@ -18,9 +18,9 @@ from typing import Any
 
 import flax.linen as nn
 
-from jaxrec import ranges
+from jaxrec.base import ranges
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models import transformer
-from jaxrec.types import JaxrecError
 
 
 def names() -> list[str]:

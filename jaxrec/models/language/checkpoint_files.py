@@ -10,7 +10,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 DTYPES = {
     "F64": np.dtype(np.float64),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 ACTIVATIONS = {
     "gelu_new": "gelu_tanh",

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
@@ -22,7 +23,6 @@ from jaxrec.models.language import attention
 from jaxrec.models.language.config import DecoderConfig
 from jaxrec.models.lora import Adapters, LoRA
 from jaxrec.models.start_caches import StartCaches
-from jaxrec.types import JaxrecError
 
 Array = jax.Array
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrec.types import JaxrecError
+from jaxrec.base.errors import JaxrecError
 
 END = "<|endoftext|>"
 BYTES = 257  # the vocabulary of single bytes and the end-of-text token

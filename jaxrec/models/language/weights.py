@@ -13,10 +13,10 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import names
 from jaxrec.models.language.checkpoint_files import DTYPES, Tensor, tensors
 from jaxrec.models.language.config import DecoderConfig
-from jaxrec.types import JaxrecError
 
 Wanted = Mapping[str, jax.ShapeDtypeStruct]
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.training.sources import Transitions
-from jaxrec.types import Observation, Spec
 
 # Two steps of one episode, s0 -> s1 -> the end, with their actions and rewards.
 STATES, ACTIONS, REWARDS = np.array([0.5, -1.0]), np.array([0.3, -0.7]), np.array([0.2, 1.0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxrec.base.records import Interactions
+from jaxrec.base.specs import Spec
 from jaxrec.environments import feedback_matrix
-from jaxrec.types import Interactions, Spec
 
 
 def environment(matrix, **rules):

@@ -9,10 +9,11 @@ import pytest
 
 from jaxrec.algorithms.actor_critic import a2c
 from jaxrec.algorithms.actor_critic import state as states
+from jaxrec.base.records import Observation, Steps
+from jaxrec.base.specs import Spec
 from jaxrec.environments import rollout
 from jaxrec.training import loop
 from jaxrec.training.sources import OnPolicyBatch
-from jaxrec.types import Observation, Spec, Steps
 from tests.algorithms.actor_critic import problems
 
 

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from jaxrec.algorithms.actor_critic import ddpg, dqn, sac, td3
+from jaxrec.base.specs import Spec
 from jaxrec.models import history as histories
-from jaxrec.types import Spec
 from tests.algorithms.actor_critic import linear, problems
 
 STATES, REWARDS = linear.STATES, linear.REWARDS

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from jaxrec.algorithms.actor_critic import continuous, ddpg, dqn, sac, td3
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
+from jaxrec.base.specs import Spec
 from jaxrec.environments import rollout
 from jaxrec.models.encoders import interactions
-from jaxrec.types import JaxrecError, Observation, Spec
 from tests.algorithms.actor_critic import linear, problems
 
 CONTINUOUS = pytest.mark.parametrize("module", [ddpg, td3, sac], ids=["ddpg", "td3", "sac"])

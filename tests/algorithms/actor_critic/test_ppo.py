@@ -9,8 +9,10 @@ import pytest
 
 from jaxrec.algorithms.actor_critic import ppo
 from jaxrec.algorithms.actor_critic import state as states
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation, Steps
+from jaxrec.base.specs import Spec
 from jaxrec.training.sources import OnPolicyBatch
-from jaxrec.types import JaxrecError, Observation, Spec, Steps
 
 
 def observed(item, feedback, turn):

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrec.algorithms.decision_transformer import build
-from jaxrec.types import Observation, Spec, Trajectories
+from jaxrec.base.records import Observation, Trajectories
+from jaxrec.base.specs import Spec
 
 ITEMS, HORIZON = 6, 7
 ITEM_SPEC = Spec(num_users=3, num_items=ITEMS, max_turn=HORIZON, reward_range=(0.0, 2.0), return_range=(0.0, 14.0))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from jaxrec.algorithms.decision_transformer import dt, mdt4rec, prompted
-from jaxrec.data import views
-from jaxrec.types import JaxrecError, Observation
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
+from jaxrec.batches import windows
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
 
@@ -23,7 +24,7 @@ def test_acting_along_a_log_equals_the_training_forward(spec):
     params = parameters(network, config, spec)
     log = random_log(spec).replace(mask=jnp.ones((5, 7), bool))
     length = config.context_length + 2
-    batch = views.gather(log, jnp.arange(2), jnp.array([2, 2]), context_length=config.context_length, state_window=3)
+    batch = windows.gather(log, jnp.arange(2), jnp.array([2, 2]), context_length=config.context_length, state_window=3)
     acting = dt.policy(network, config, spec)
     act, carry = jax.jit(acting.act), acting.init(params, 2)
     spent = np.zeros(2)

@@ -12,10 +12,11 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from jaxrec.algorithms.decision_transformer import language, mdt4rec
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Observation
+from jaxrec.batches.windows import Windows
 from jaxrec.data.text import Text
-from jaxrec.data.views import Windows
 from jaxrec.training import loop
-from jaxrec.types import JaxrecError, Observation
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, ITEMS, random_log
 from tests.models.language import checkpoints
 from tests.models.language.loading import call, load

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, cdt4rec, dt, dt4rec, edt4rec, mdt4rec, objectives
-from jaxrec.types import Observation, Spec, Trajectories
+from jaxrec.algorithms.decision_transformer import build, cdt4rec, dt, dt4rec, edt4rec, loss_terms, mdt4rec
+from jaxrec.base.records import Observation, Trajectories
+from jaxrec.base.specs import Spec
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
 LOG2, LOG4 = np.log(2.0), np.log(4.0)
@@ -38,25 +39,25 @@ def test_each_loss_by_hand_on_two_steps():
     batch = two_steps()
     mask = batch.mask
     logits = jnp.log(jnp.array([[[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.0, 0.5, 0.5]]]) + 1e-9)
-    np.testing.assert_allclose(objectives.action_loss(logits, batch), (LOG2 + LOG4) / 2, rtol=1e-5)
-    np.testing.assert_allclose(objectives.action_accuracy(logits, batch)["prediction/action_accuracy"], 0.5)
+    np.testing.assert_allclose(loss_terms.action_loss(logits, batch), (LOG2 + LOG4) / 2, rtol=1e-5)
+    np.testing.assert_allclose(loss_terms.action_accuracy(logits, batch)["prediction/action_accuracy"], 0.5)
     prediction = jnp.array([[0.25, 0.5, 0.0]])
-    np.testing.assert_allclose(objectives.reward_loss(prediction, batch.reward, mask), (0.25**2 + 0.25**2) / 2)
+    np.testing.assert_allclose(loss_terms.reward_loss(prediction, batch.reward, mask), (0.25**2 + 0.25**2) / 2)
     # 0.25 lies below 0.75 and 0.5 above 0.25: weights 0.9 and 0.1.
     hand = (0.9 * 0.5**2 + 0.1 * 0.25**2) / 2
-    np.testing.assert_allclose(objectives.max_return_loss(prediction, batch.return_to_go, mask, 0.9), hand, rtol=1e-5)
+    np.testing.assert_allclose(loss_terms.max_return_loss(prediction, batch.return_to_go, mask, 0.9), hand, rtol=1e-5)
     # Of two bins, 0.75 falls in the upper one and 0.25 in the lower one.
     bins = jnp.log(jnp.array([[[0.5, 0.5], [0.25, 0.75], [1.0, 1.0]]]))
     np.testing.assert_allclose(
-        objectives.return_bins_loss(bins, batch.return_to_go, mask), (LOG2 + LOG4) / 2, rtol=1e-5
+        loss_terms.return_bins_loss(bins, batch.return_to_go, mask), (LOG2 + LOG4) / 2, rtol=1e-5
     )
 
 
 def test_continuous_action_loss_by_hand():
     batch = two_steps(VECTOR_SPEC)
     output = jnp.array([[[0.5, 0.0], [0.0, -1.0], [9.0, 9.0]]])
-    np.testing.assert_allclose(objectives.action_loss(output, batch), (0.25 / 2 + 1.0 / 2) / 2)
-    assert objectives.action_accuracy(output, batch) == {}
+    np.testing.assert_allclose(loss_terms.action_loss(output, batch), (0.25 / 2 + 1.0 / 2) / 2)
+    assert loss_terms.action_accuracy(output, batch) == {}
 
 
 def test_one_golden_step():

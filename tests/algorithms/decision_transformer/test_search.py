@@ -11,10 +11,12 @@ import pytest
 
 from jaxrec.algorithms.decision_transformer import build, mdt4rec, search
 from jaxrec.algorithms.decision_transformer.policy import policy
-from jaxrec.data.views import Windows
+from jaxrec.base.contracts import Policy
+from jaxrec.base.records import Interactions, Observation
+from jaxrec.base.specs import Spec
+from jaxrec.batches.windows import Windows
 from jaxrec.environments import feedback_matrix, rollout
 from jaxrec.losses import returns_bins
-from jaxrec.types import Interactions, Observation, Policy, Spec
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, ITEMS, VECTOR_SPEC, parameters, small
 
 USERS, TURNS = 3, 9

@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.language import causal_lm, objectives
+from jaxrec.algorithms.language import causal_lm, token_loss
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import Spec
 from jaxrec.data.text import Text
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import tokenizer
 from jaxrec.training import loop
-from jaxrec.types import JaxrecError, Spec
 from tests.models.language import checkpoints
 from tests.models.language.loading import call, load
 
@@ -70,10 +71,10 @@ def test_chunks_change_neither_loss_nor_gradient(monkeypatch):
     target = jnp.arange(15).reshape(3, 5) % VOCABULARY
 
     def loss(table, hidden):
-        return objectives.negative_log_likelihood(lambda h: h @ table, hidden, target, VOCABULARY).sum()
+        return token_loss.negative_log_likelihood(lambda h: h @ table, hidden, target, VOCABULARY).sum()
 
     whole = jax.value_and_grad(loss, (0, 1))(table, hidden)
-    monkeypatch.setattr(objectives, "_LIMIT", 4 * VOCABULARY)
+    monkeypatch.setattr(token_loss, "_LIMIT", 4 * VOCABULARY)
     chunked = jax.value_and_grad(loss, (0, 1))(table, hidden)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), chunked, whole)
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from jaxrec.algorithms.static import popular, random, static_cycle
-from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError, Observation, Spec
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, Interactions, Observation
+from jaxrec.base.specs import Spec
 
 SPEC = Spec(num_users=3, num_items=6, max_turn=5)
 

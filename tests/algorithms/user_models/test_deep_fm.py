@@ -11,10 +11,12 @@ import pytest
 
 from jaxrec.algorithms.user_models import deep_fm
 from jaxrec.algorithms.user_models import matrix_factorization as mf
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN
+from jaxrec.base.specs import Spec
 from jaxrec.environments import feedback_matrix
 from jaxrec.losses.gaussian import gaussian_nll
 from jaxrec.training import loop
-from jaxrec.types import TEST, TRAIN, JaxrecError, Spec
 from tests.algorithms.user_models.test_matrix_factorization import A, N, planted
 
 FEATURES = (np.eye(3)[np.arange(N) % 3], np.random.default_rng(5).integers(0, 2, (A, 4)))

@@ -11,7 +11,9 @@ import pytest
 
 from jaxrec.algorithms.user_models import matrix_factorization as mf
 from jaxrec.algorithms.user_models import matrix_factorization_search as search
-from jaxrec.types import TEST, TRAIN, Interactions, JaxrecError, Spec
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, Interactions
+from jaxrec.base.specs import Spec
 
 N, A = 40, 30
 SPEC = Spec(N, A, 10, reward_range=(1.0, 5.0))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
-from jaxrec.types import JaxrecError
 from tests.data import writers
 
 REVIEWS = [("A2", "B7", 5.0, 1_400_000_000), ("A1", "B7", 2.0, 1_300_000_000), ("A2", "B1", 4.0, 1_400_000_001)]

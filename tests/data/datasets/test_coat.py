@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN
 from jaxrec.data import datasets
-from jaxrec.types import TEST, TRAIN, JaxrecError
 from tests.data import writers
 
 TRAIN_RATINGS = [[0, 5, 0], [1, 0, 2]]

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
-from jaxrec.types import JaxrecError
 
 OFFICIAL = [n for n in datasets.names() if hasattr(datasets.module(n), "URL")]
 

@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN
 from jaxrec.data import datasets
-from jaxrec.types import TRAIN, JaxrecError
 
 TEXT = "user,item,rating,timestamp\n9000000000,3,4.5,100\n-1,5,2,101.9\n9000000000,5,0.5,99\n"
 

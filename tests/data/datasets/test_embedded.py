@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxrec.data import world as worlds
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, VALIDATION
 from jaxrec.data.datasets import embedded
-from jaxrec.types import TEST, TRAIN, VALIDATION, JaxrecError
+from jaxrec.data.world import generator as worlds
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxrec.data import datasets, preprocess
-from jaxrec.types import TEST, TRAIN, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN
+from jaxrec.data import datasets, filters
 from tests.data import writers
 
 BIG = [(0, 3, 1.25, 1593878903.438), (7, 1, 0.5, 1593878904.0), (0, 3, 2.0, 1593878999.9)]
@@ -30,7 +31,7 @@ def test_reads_both_matrices_and_the_categories(root):
 
 
 def test_the_observed_part_is_a_choice_of_users_and_items(root):
-    part = preprocess.with_split(datasets.load("kuairec", root, check=False), TEST)
+    part = filters.with_split(datasets.load("kuairec", root, check=False), TEST)
     assert part.user_ids.tolist() == [2, 7] and part.item_ids.tolist() == [0, 3]
     assert part.split.tolist() == [TEST, TEST]
     assert [np.flatnonzero(c).tolist() for c in part.item_features["category"]] == [[8], [0, 2, 8]]

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
 from jaxrec.data.datasets import lfm_1b
-from jaxrec.types import JaxrecError
 from tests.data import writers
 
 BEGIN, END = lfm_1b.FIRST_WEEK_OF_JUNE_2012

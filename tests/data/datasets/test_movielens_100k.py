@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN
 from jaxrec.data import datasets
 from jaxrec.data.datasets import movielens_100k
-from jaxrec.types import TRAIN, JaxrecError
 from tests.data import writers
 
 RATINGS = [(22, 7, 4, 881250949), (5, 9, 1, 891717742), (22, 9, 5, 881250949)]

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN
 from jaxrec.data import datasets
 from jaxrec.data.datasets import movielens_1m
-from jaxrec.types import TRAIN, JaxrecError
 from tests.data import writers
 
 RATINGS = [(2, 4, 5, 978300760), (1, 1, 3, 978302109)]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
-from jaxrec.types import JaxrecError
 from tests.data import writers
 
 EVENTS = [

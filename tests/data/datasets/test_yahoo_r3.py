@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from jaxrec.data import datasets, preprocess
-from jaxrec.types import TEST, TRAIN, JaxrecError
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN
+from jaxrec.data import datasets, filters
 from tests.data import writers
 
 LOG = [(1, 14, 5), (2, 35, 1), (3, 14, 3)]
@@ -17,7 +18,7 @@ def test_reads_both_logs(tmp_path):
     assert data.user.tolist() == [0, 1, 2, 0, 1] and data.item.tolist() == [0, 1, 0, 2, 0]
     assert data.feedback.tolist() == [5, 1, 3, 1, 4]
     assert data.split.tolist() == [TRAIN] * 3 + [TEST] * 2
-    tested = preprocess.with_split(data, TEST)
+    tested = filters.with_split(data, TEST)
     assert tested.user_ids.tolist() == [1, 2] and tested.item_ids.tolist() == [14, 49]
 
 

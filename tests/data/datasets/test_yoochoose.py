@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
 from jaxrec.data.datasets import yoochoose
-from jaxrec.types import JaxrecError
 from tests.data import writers
 
 CLICKS = [(7, 2_147_483_650, 1_396_867_869), (7, 214_536_502, 1_396_867_900), (3, 214_536_502, 1_396_800_000)]

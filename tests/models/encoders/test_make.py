@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models import encoders
-from jaxrec.types import JaxrecError
 
 SIZES = {"num_items": 5, "width": 4}
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import config
-from jaxrec.types import JaxrecError
 from tests.models.language.checkpoints import GPT2, LLAMA
 
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import tokenizer
-from jaxrec.types import JaxrecError
 
 DOCUMENTS = ["a teapot; category: kitchen", "a trowel; category: garden", "naïve café"] * 5
 

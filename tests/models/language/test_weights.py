@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import config, names, weights
-from jaxrec.types import JaxrecError
 from tests.models.language import checkpoints
 from tests.models.language.loading import abstract
 

@@ -1,0 +1,1 @@
+"""What every other part rests on: records, contracts, errors, checked ranges, files."""

@@ -1,0 +1,1 @@
+"""What configs are written with; nothing here loads data or compiles."""

@@ -1,0 +1,153 @@
+"""Logs as read from files -> `Interactions`: dense indices, and the checks that every dataset shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TRAIN, Interactions
+from jaxrec.data.files.lines import Column, number, one_line
+
+
+class Log(NamedTuple):
+    """One file's rows [E]: the dataset's own ids, feedback, seconds (None if unknown), and the split they belong to.
+
+    `first_line` is the line of row 0, so that a complaint about a row can name its line.
+    """
+
+    path: Path
+    user: np.ndarray
+    item: np.ndarray
+    feedback: np.ndarray
+    time: np.ndarray | None = None
+    split: int = TRAIN
+    first_line: int = 1
+
+
+def interactions(
+    name: str,
+    logs: Sequence[Log],
+    *,
+    user_ids: np.ndarray | None = None,
+    item_ids: np.ndarray | None = None,
+    unique: bool = False,
+    user_features: Mapping[str, np.ndarray] | None = None,
+    item_features: Mapping[str, np.ndarray] | None = None,
+) -> Interactions:
+    """Joins logs, in order, under one dense index.
+
+    Args:
+      logs: at least one, each with at least one row.
+      user_ids, item_ids: sorted catalogues, which may hold ids without rows; by default the ids that occur.
+      unique: whether one log may hold a (user, item) pair only once.
+
+    Raises:
+      JaxrecError: an id that is not in the catalogue, a repeated pair, fewer than two users or items.
+    """
+    for log in logs:
+        if len(log.user) == 0:
+            raise JaxrecError(f"{log.path} has no interactions; fetch the file again")
+    user_ids, users = _indices("user", logs, [log.user for log in logs], user_ids)
+    item_ids, items = _indices("item", logs, [log.item for log in logs], item_ids)
+    several(logs[0].path, len(user_ids), len(item_ids))
+    if unique:
+        for log, user, item in zip(logs, users, items, strict=True):
+            _refuse_pairs(log, user, item, len(item_ids))
+    times = np.concatenate([np.zeros(len(log.user)) if log.time is None else log.time for log in logs])
+    user, seconds = np.concatenate(users), np.floor(times)
+    order = _order(np.repeat(np.arange(len(logs)), [len(log.user) for log in logs]), user, times, seconds)
+    return Interactions(
+        user=user[order],
+        item=np.concatenate(items)[order],
+        feedback=np.concatenate([log.feedback for log in logs]).astype(np.float32)[order],
+        time=seconds.astype(np.int64)[order],
+        split=np.concatenate([np.full(len(log.user), log.split, np.int8) for log in logs])[order],
+        user_ids=user_ids,
+        item_ids=item_ids,
+        user_features=dict(user_features or {}),
+        item_features=dict(item_features or {}),
+        name=name,
+    )
+
+
+def _order(log: np.ndarray, user: np.ndarray, times: np.ndarray, seconds: np.ndarray) -> np.ndarray | slice:
+    """Rows stay where they are, but those of one user and second of a log, which seconds cannot order, go by time."""
+    if not (times > seconds).any():
+        return slice(None)
+    order = np.empty(len(user), np.int64)
+    order[np.lexsort((seconds, user, log))] = np.lexsort((times, user, log))
+    return order
+
+
+def several(path: Path, num_users: int, num_items: int) -> None:
+    """Raises JaxrecError where what was read of a file is of one user, or of one item."""
+    for what, count in (("user", num_users), ("item", num_items)):
+        if count < 2:
+            raise JaxrecError(f"what was read of {path} has one {what} only; a recommender needs at least two")
+
+
+def _indices(
+    what: str, logs: Sequence[Log], values: list[np.ndarray], ids: np.ndarray | None
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The sorted ids and, per log, the int32 place of each value in them."""
+    if ids is None:
+        ids = distinct(np.concatenate(values))
+    if len(ids) >= 2**31:
+        raise JaxrecError(f"{logs[0].path} has {len(ids)} {what}s; at most {2**31 - 1} fit a 32-bit index")
+    places = []
+    for log, value in zip(logs, values, strict=True):
+        place, known = find(ids, value)
+        if not known.all():
+            row = int(np.argmin(known))
+            shown = one_line(value[row])[:40]
+            raise JaxrecError(
+                f"{log.path} line {row + log.first_line}: {what} {shown} is not in the list of {what}s; "
+                "fetch the files again, all from one release"
+            )
+        places.append(place)
+    return ids, places
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """Sorted distinct ids: int64, or object of str."""
+    return pl.Series(values).unique().sort().to_numpy()
+
+
+def find(ids: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The int32 place of each value in the sorted ids, and whether it is there at all."""
+    if ids.dtype == object:
+        table = pl.DataFrame({"id": ids, "place": np.arange(len(ids), dtype=np.int32)})
+        place = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")["place"]
+        return place.fill_null(0).to_numpy(), place.is_not_null().to_numpy()
+    low, high = int(ids[0]), int(ids[-1])
+    if high - low < 4 * (len(ids) + len(values)):  # a table is several times faster than a binary search per row
+        table = np.full(high - low + 1, -1, np.int32)
+        table[ids - low] = np.arange(len(ids))
+        inside = (values >= low) & (values <= high)
+        place = table[np.where(inside, values, low) - low]
+        return place, inside & (place >= 0)
+    place = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
+    return place.astype(np.int32), ids[place] == values
+
+
+def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_items: int) -> None:
+    pair = pl.Series(user.astype(np.int64) * num_items + item)
+    if pair.n_unique() < len(pair):
+        row = int((~pair.is_first_distinct()).arg_max())
+        shown = f"user {one_line(log.user[row])[:40]} has item {one_line(log.item[row])[:40]}"
+        raise JaxrecError(f"{log.path} line {row + log.first_line}: {shown} a second time; keep one of the two")
+
+
+def multi_hot(path: Path, lists: Sequence[tuple[int, Sequence[str]]], *, most: int = 1000) -> np.ndarray:
+    """Lists of category numbers, as (line, texts), to bool [A, C] with C = largest number + 1 (at most `most`)."""
+    column = Column("category", int, 0, most - 1)
+    pairs = [(row, number(path, line, t, column)) for row, (line, texts) in enumerate(lists) for t in texts]
+    rows, categories = np.array(pairs, np.int64).reshape(-1, 2).T
+    hot = np.zeros((len(lists), int(categories.max(initial=0)) + 1), bool)
+    hot[rows, categories] = True
+    return hot

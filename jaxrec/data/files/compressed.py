@@ -1,0 +1,47 @@
+"""Files that may lie on the disk as they are or gzipped, read by what only knows plain ones."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jaxrec.base.errors import JaxrecError
+from jaxrec.data.files.lines import existing, one_line
+
+_BLOCK = 1 << 20
+
+
+def present(path: Path) -> Path:
+    """The path itself, or the same with `.gz` where only that is there."""
+    gzipped = path.with_name(path.name + ".gz")
+    return gzipped if gzipped.is_file() and not path.is_file() else path
+
+
+@contextmanager
+def plain(path: Path) -> Iterator[Path]:
+    """A path to the file's text: itself, or a temporary copy unpacked; errors inside name the file on the disk.
+
+    Raises:
+      JaxrecError: the file is missing, empty or damaged.
+    """
+    path = existing(present(path))
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            yield path
+            return
+    with tempfile.TemporaryDirectory(prefix="jaxrec-") as folder:
+        unpacked = Path(folder) / path.name.removesuffix(".gz")
+        try:
+            with gzip.open(path) as source, unpacked.open("xb") as sink:
+                shutil.copyfileobj(source, sink, _BLOCK)
+        except (OSError, EOFError, zlib.error) as error:
+            raise JaxrecError(f"{path} cannot be unpacked ({one_line(error)}); fetch the file again") from None
+        try:
+            yield unpacked
+        except JaxrecError as error:
+            raise JaxrecError(str(error).replace(str(unpacked), str(path))) from None

@@ -1,0 +1,191 @@
+"""Text files line by line: small side tables, small matrices, and what is wrong with a line."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from jaxrec.base.errors import JaxrecError
+
+REMEDY = "mend that line or fetch the file again"
+_KINDS = {int: "an integer", float: "a number"}
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column to read: its name in the header (or our name for it where there is none), kind and closed range.
+
+    An optional column may have empty fields, which read as zero (or the empty text).
+    """
+
+    name: str
+    kind: type
+    low: float = -math.inf
+    high: float = math.inf
+    optional: bool = False
+
+
+def one_line(text: object) -> str:
+    """Any text on one line of at most 300 characters, safe to print on any terminal."""
+    line = " ".join(str(text).split())[:300]
+    return "".join(c if c.isprintable() else "?" for c in line)
+
+
+def existing(path: Path) -> Path:
+    """The path, if a file that holds something is there."""
+    if not path.is_file():
+        raise JaxrecError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; a file is expected there")
+    if not os.access(path, os.R_OK):
+        raise JaxrecError(f"{path} may not be read; change its permissions")
+    if path.stat().st_size == 0:
+        raise JaxrecError(f"{path} is empty; fetch the file again")
+    return path
+
+
+def split_lines(
+    path: Path,
+    separator: str | None,
+    *,
+    quoted: bool = False,
+    encoding: str = "utf-8-sig",
+    start: tuple[int, int] = (0, 0),
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields (line number, fields) after the first `start` (bytes, lines). Slow: for thousands of lines.
+
+    A field in quotes may span lines; the number is then that of its last. Separator None splits at any run of blanks.
+
+    Raises:
+      JaxrecError: names the line that is not text in this encoding.
+    """
+    offset, number = start
+    try:
+        with path.open(encoding=encoding, newline="" if quoted else "\n") as file:
+            file.seek(offset)
+            if quoted:
+                reader = csv.reader(file, delimiter=separator)
+                for fields in reader:
+                    number = start[1] + reader.line_num
+                    yield number, fields
+            else:
+                for number, line in enumerate(file, start[1] + 1):
+                    yield number, line.rstrip("\r\n").split(separator)
+    except UnicodeDecodeError:
+        name = encoding.removesuffix("-sig").upper()
+        raise JaxrecError(f"{path} line {undecodable(path, encoding)}: not {name} text; {REMEDY}") from None
+    except csv.Error as error:
+        raise JaxrecError(f"{path} line {number + 1}: {one_line(error)}; {REMEDY}") from None
+    except OSError as error:
+        raise JaxrecError(f"{path} cannot be read ({one_line(error)})") from None
+
+
+def undecodable(path: Path, encoding: str) -> int:
+    """Files are decoded in blocks, so the line at fault has to be looked for."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def complain(text: str, column: Column) -> str | None:
+    """What is wrong with one field, or None."""
+    shown = f"{column.name} {one_line(text)[:40]!r}"
+    if not text.strip():
+        return None if column.optional else f"{column.name} is missing"
+    if column.kind is str:
+        return None
+    try:
+        value = int(text) if column.kind is int and _INTEGER.fullmatch(text) else float(text)
+    except ValueError:
+        return f"{shown} is not {_KINDS[column.kind]}"
+    if column.kind is int and not isinstance(value, int):
+        return f"{shown} is not an integer"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return f"{shown} does not fit in 64 bits"
+    if not math.isfinite(value):
+        return f"{shown} is not a finite number"
+    if not column.low <= value <= column.high:
+        return f"{shown} is out of range [{column.low:g}, {column.high:g}]"
+    return None
+
+
+def number(path: Path, line: int, text: str, column: Column) -> int | float:
+    """One field as a number. Raises: JaxrecError that names file, line and field."""
+    if complaint := complain(text, column):
+        raise JaxrecError(f"{path} line {line}: {complaint}; {REMEDY}")
+    return column.kind(text)
+
+
+def side_table(path: Path, separator: str, count: int, *, encoding: str = "utf-8-sig") -> list[tuple[int, list[str]]]:
+    """All (line number, fields) of a small table of exactly `count` fields a line, blank lines at the end left out."""
+    rows = list(split_lines(existing(path), separator, encoding=encoding))
+    while rows and rows[-1][1] == [""]:
+        rows.pop()
+    for line, fields in rows:
+        if len(fields) != count:
+            raise JaxrecError(f"{path} line {line}: {len(fields)} fields where {count} are expected; {REMEDY}")
+    if not rows:
+        raise JaxrecError(f"{path} has no rows; fetch the file again")
+    return rows
+
+
+def records(path: Path, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
+    """All (line number, fields of the named columns) of a small quoted CSV file with a header."""
+    rows = [r for r in split_lines(existing(path), ",", quoted=True) if r[1]]
+    header = rows.pop(0)[1] if rows else []
+    for name in names:
+        if name not in header:
+            raise JaxrecError(f"{path} has no column {name!r}; it has: {one_line(', '.join(header[:20]))}")
+    for line, fields in rows:
+        if len(fields) != len(header):
+            raise JaxrecError(f"{path} line {line}: {len(fields)} fields where {len(header)} are expected; {REMEDY}")
+    if not rows:
+        raise JaxrecError(f"{path} has no rows; fetch the file again")
+    places = [header.index(n) for n in names]
+    return [(line, [fields[p] for p in places]) for line, fields in rows]
+
+
+def sorted_ids(
+    path: Path, rows: list[tuple[int, list[str]]], name: str, *, low: float = -math.inf, high: float = math.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ids in the first field, int64 and sorted, and the order of the rows that sorts them; each comes once."""
+    column = Column(name, int, low, high)
+    ids = np.array([number(path, line, fields[0], column) for line, fields in rows], np.int64)
+    order = np.argsort(ids, kind="stable")
+    repeated = np.flatnonzero(np.diff(ids[order]) == 0)
+    if len(repeated):
+        line = rows[order[repeated[0] + 1]][0]
+        raise JaxrecError(f"{path} line {line}: {name} {ids[order[repeated[0]]]} is listed a second time; {REMEDY}")
+    return ids[order], order
+
+
+def matrix(path: Path, *, low: int, high: int) -> np.ndarray:
+    """A matrix of integers in [low, high], one row a line, separated by blanks: int64 [rows, columns]."""
+    rows = [r for r in split_lines(existing(path), None) if r[1]]
+    if not rows:
+        raise JaxrecError(f"{path} has no rows; fetch the file again")
+    for line, fields in rows:
+        if len(fields) != len(rows[0][1]):
+            expected = f"{len(rows[0][1])} are expected as in line {rows[0][0]}"
+            raise JaxrecError(f"{path} line {line}: {len(fields)} fields where {expected}; {REMEDY}")
+    try:
+        values = np.array([fields for _, fields in rows]).astype(np.int64)
+    except (ValueError, OverflowError):
+        values = np.array([[low - 1]])
+    if values.min() < low or values.max() > high:
+        column = Column("value", int, low, high)
+        for line, fields in rows:
+            for text in fields:
+                number(path, line, text, column)
+        raise JaxrecError(f"{path} holds something other than whole numbers; fetch the file again")
+    return values
