@@ -22,10 +22,9 @@ import polars as pl
 
 from benchmarks.timing import measure, report
 from jaxrec import defaults
-from jaxrec.base.records import Interactions
+from jaxrec.base.records import Interactions, NextItem
 from jaxrec.base.specs import Spec
 from jaxrec.data import datasets
-from jaxrec.data.sequences import NextItem
 from jaxrec.experiment.problem import load_sequences
 
 EVENTS, DAY = 1_000_000, 86_400

@@ -5,7 +5,7 @@ HR@k        share of targets among the first k of their list
 NDCG@k      mean over targets of 1 / log2(1 + rank) if the rank (from 1) is at most k, else 0
 CV_div@k    distinct items recommended in any list / items there are
 CV_nov@k    distinct items of the tail recommended in any list / items in the tail (our reading of "percentage of less
-            popular items included"; the tail is what `data.sequences.tail` says)
+            popular items included"; the tail is what `data.long_tail.tail_items` says)
 R@k         mean over sessions of the recommendations that repeat one made earlier in the session (T 4.20; our reading:
             recommendations in all its lists less distinct items)
 UP@k        mean over users of how many of the first k the user's past sessions do not hold (our reading: the mean over

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from jaxrec.base.chunks import chunk_rows, join_chunks, map_chunks
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
-from jaxrec.data.sequences import after
+from jaxrec.batches.joined_sequences import join
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
 from jaxrec.models import caches
@@ -44,8 +45,8 @@ def make(
       batch_size: sequences at once; by default as many as have their scores in 32 MB, on a CPU no more than it encodes
         well at once.
 
-    `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`), and
-    `before` rows [N, H] that a model sees in front of each sequence and is not measured on (`data.sequences.before`).
+    `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions, and `before` rows [N, H] that
+    a model sees in front of each sequence and is not measured on (`data.earlier_items` makes both).
 
     Raises:
       JaxrecError: a k that is no rank.
@@ -63,12 +64,12 @@ def make(
         places = asked
         if before is not None:
             places = jnp.arange(rows.item.shape[1] - 1)[None] if asked is EVERY else asked
-            rows, start = after(before, rows)
+            rows, start = join(before, rows)
             places = places + start[:, None]
         item, feedback, mask = (x[:, :-1] for x in (rows.item, rows.feedback, rows.mask))
         hidden = states(params, item, feedback, mask, *known, places=places)
-        (top,) = caches.in_chunks(
-            lambda states: (jax.lax.top_k(scores(params, states), longest)[1],),
+        top = map_chunks(
+            lambda states: jax.lax.top_k(scores(params, states), longest)[1],
             (hidden.reshape(-1, hidden.shape[-1]),),
             max(_SCORES // num_items, 1),
         )
@@ -87,22 +88,13 @@ def make(
         past = jnp.full((rows, 1), -1) if past is None else past
         encoded = length if before is None else length * before.item.shape[1]  # then a window for each place
         fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(encoded))
-        size = min(batch_size or fitting, rows)
-        size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
-        batches = jax.tree.map(lambda x: _cut(x, size), (sequences, past, before))
+        batches = chunk_rows((sequences, past, before), batch_size or fitting)
 
         def add(covered: Array, part: tuple) -> tuple[Array, Ranking]:
             found = batch(params, history, *part)
             return covered | found.covered, found.replace(covered=None)
 
         covered, found = jax.lax.scan(add, jnp.zeros((len(ks), num_items), bool), batches)
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], found).replace(covered=covered)
+        return join_chunks(found, rows).replace(covered=covered)
 
     return count
-
-
-def _cut(values: Array, size: int) -> Array:
-    """[N, ...] -> [C, size, ...], filled up with zeros (masked rows)."""
-    count = -(-len(values) // size)
-    padded = jnp.pad(values, [(0, count * size - len(values))] + [(0, 0)] * (values.ndim - 1))
-    return padded.reshape(count, size, *values.shape[1:])

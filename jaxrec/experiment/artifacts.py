@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
@@ -25,29 +23,24 @@ _MARK, _DONE = "stage.json", "done.json"
 
 def write_text(path: Path, text: str) -> None:
     """Writes whole or not at all, on the first process."""
-    if not processes.is_first():
-        return
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    if processes.is_first():
+        files.write_text(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes whole or not at all, on the first process."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
+    if processes.is_first():
+        files.write_json(path, value, default=_plain)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if dataclasses.is_dataclass(value):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name != "environment"}
-    return str(value)
+    found = files.plain(value)
+    return {k: v for k, v in found.items() if k != "environment"} if dataclasses.is_dataclass(value) else found
 
 
 def digest(value: Any) -> str:
     """A fingerprint of plain data (dicts, lists, numbers, strings)."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+    return files.digest(value, default=_plain)
 
 
 @contextlib.contextmanager
@@ -120,13 +113,8 @@ class StageFolder:
 def save_arrays(path: Path, tree: Any) -> None:
     """A pytree of records and dicts as one npz, keyed by path; written whole or not at all, on the first
     process."""
-    if not processes.is_first():
-        return
-    named = {jax.tree_util.keystr(p): np.asarray(leaf) for p, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez(file, **named)
-    os.replace(partial, path)
+    if processes.is_first():
+        files.save_arrays(path, tree)
 
 
 def load_arrays(path: Path, structure: Any) -> Any:
@@ -135,6 +123,4 @@ def load_arrays(path: Path, structure: Any) -> Any:
     Raises:
       JaxrecError: the file is damaged.
     """
-    stored = files.read(path, f"delete {path.parent}, and the stage is run again")
-    names = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(structure)]
-    return jax.tree.unflatten(jax.tree.structure(structure), [stored[name] for name in names])
+    return files.load_arrays(path, structure, f"delete {path.parent}, and the stage is run again")

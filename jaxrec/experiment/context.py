@@ -16,10 +16,8 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Interactions, Observation, Trajectories
+from jaxrec.base.records import Interactions, NextItem, Observation, Text, Trajectories
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
-from jaxrec.data.text import Text
 from jaxrec.experiment import problem
 from jaxrec.experiment.artifacts import StageFolder, digest, load_arrays
 from jaxrec.models.language.tokenizer import Tokenizer

@@ -13,9 +13,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Algorithm, Array, Params
-from jaxrec.base.records import Interactions
+from jaxrec.base.records import Interactions, NextItem
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import episodes, ranking_metrics, rankings
 from jaxrec.experiment import inference
 from jaxrec.experiment.artifacts import save_arrays, write_json

@@ -15,13 +15,12 @@ from ml_collections import ConfigDict
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, Trajectories
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, NextItem, Text, Trajectories
 from jaxrec.base.specs import Spec
 from jaxrec.data import filters
+from jaxrec.losses import returns_to_go as to_go
 
 if TYPE_CHECKING:
-    from jaxrec.data.sequences import NextItem
-    from jaxrec.data.text import Text
     from jaxrec.models.language.tokenizer import Tokenizer
 
 _ROWS = {"train": TRAIN, "test": TEST}
@@ -51,16 +50,16 @@ def rows(interactions: Interactions, which: str) -> Interactions:
 
 def load_text(config: ConfigDict, text: ConfigDict, interactions: Callable[[], Interactions]) -> tuple[Text, Tokenizer]:
     """A configured text as ids, and the tokenizer that made them."""
-    from jaxrec.data.text import Text, of_items, read
+    from jaxrec.data.documents import item_documents, read_documents
     from jaxrec.models.language import tokenizer
 
     if bool(text.train) != bool(text.validation):
         raise JaxrecError("a text names both train and validation files, or none (what is said of the items)")
     if text.train:
         root = Path(config.data.root)
-        train, validation = (read([root / file for file in files]) for files in (text.train, text.validation))
+        train, validation = (read_documents([root / file for file in files]) for files in (text.train, text.validation))
     else:
-        train, validation = of_items(interactions())
+        train, validation = item_documents(interactions())
     if text.tokenizer == "bpe":
         found = tokenizer.train(train, text.vocabulary)
     else:
@@ -74,7 +73,9 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     Raises:
       JaxrecError: an unknown choice, or filters and splits that leave nothing.
     """
-    from jaxrec.data import sequences, sessions, splits
+    from jaxrec.data import sessions, splits
+    from jaxrec.data.long_tail import tail_items
+    from jaxrec.data.next_item import next_item
 
     _check_ranges(wanted)
     choices = {
@@ -90,7 +91,7 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
         log = sessions.without_repeats(log)
     gap = round(60 * wanted.session_minutes) or None
     least = {"item": wanted.min_item, "length": wanted.min_session, "sessions": wanted.min_sessions}
-    log, session = sessions.frequent(log, gap=gap, **least)
+    log, session = sessions.keep_frequent(log, gap=gap, **least)
     if wanted.num_users:
         drawn = sessions.sample_users(log, wanted.num_users, seed=config.seed)
         log, session = filters.reindex(log.where(drawn)), session[drawn]
@@ -99,11 +100,11 @@ def load_sequences(config: ConfigDict, wanted: ConfigDict, log: Interactions) ->
     else:
         log = splits.last_session(log, session, validation=wanted.validation > 0)
     held_out = TEST if wanted.held_out == "test" else VALIDATION
-    data = sequences.next_item(
+    data = next_item(
         log, length=wanted.length + 1, test=held_out, session=session, joined=wanted.joined, long=wanted.long
     )
     bounds = (float(log.feedback.min()), float(log.feedback.max()))
-    tail = sequences.tail(data.popularity, wanted.head)
+    tail = tail_items(data.popularity, wanted.head)
     counts = sessions.counts(log, session)
     return data, Spec(log.num_users, log.num_items, wanted.length + 1, reward_range=bounds, tail=tail, counts=counts)
 
@@ -168,8 +169,7 @@ def spec_of_interactions(interactions: Interactions) -> Spec:
 
 def returns_to_go(trajectories: Trajectories) -> np.ndarray:
     """[N, T] undiscounted sums of the rewards from each step on."""
-    reward = np.where(trajectories.mask, trajectories.reward, 0.0)
-    return np.flip(np.cumsum(np.flip(reward, 1), 1), 1)
+    return to_go.returns_to_go(trajectories.reward, trajectories.mask, xp=np)
 
 
 def return_facts(trajectories: Trajectories) -> dict[str, tuple[float, ...]]:

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.training import processes
 
@@ -113,9 +114,7 @@ class Checkpoints:
         if self._writes:
             described = {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
             manifest = {"leaves": described, "files": _files(folder)}
-            partial = folder / (_MANIFEST + ".part")
-            partial.write_text(json.dumps(manifest))
-            partial.rename(folder / _MANIFEST)
+            files.write_text(folder / _MANIFEST, json.dumps(manifest))
         processes.wait_for_all(f"saved {folder}")
 
     def _damage(self, step: int) -> str | None:

@@ -22,6 +22,7 @@ from jaxrec.algorithms.actor_critic import network, off_policy, state
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import Spec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.models import item_actions
 from jaxrec.models.encoders import interactions
 from jaxrec.training import sources
@@ -77,7 +78,7 @@ def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_actio
         now = encoder.features(params, batch.carry.history, batch.observation)
         return now, encoder.features(target_params, batch.next_carry.history, batch.next_observation)
 
-    direction = (lambda action: action) if spec.action_size else item_actions.unit
+    direction = (lambda action: action) if spec.action_size else unit_vectors
 
     return Agent(
         action_size=size,

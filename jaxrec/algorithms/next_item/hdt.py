@@ -23,8 +23,8 @@ from jaxrec.base.contracts import Algorithm, Array, Params, Ranker
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
-from jaxrec.data.sequences import Sessions
+from jaxrec.batches import user_sessions
+from jaxrec.batches.user_sessions import Sessions
 from jaxrec.losses import sequence
 from jaxrec.models import caches, encoders, transformer
 from jaxrec.models.history import EVERY, take
@@ -140,7 +140,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     def context(params: Params, history: Sequences, user: Array) -> Array:
         """[B, 2 D], the goal return and the goal state of the session that follows those in the history."""
-        carry, _ = walk(params, sequences.sessions_of(history, user, config.num_sessions))
+        carry, _ = walk(params, user_sessions.last_sessions(history, user, config.num_sessions))
         goal_return, goal, _ = _inter(inter, params, carry)
         return jnp.concatenate([goal_return, goal], -1)
 
@@ -180,7 +180,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return jax.nn.softmax(found, -1) + jax.nn.softmax(inside, -1)
 
     learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=("given/",))
-    source = sources.logged(sequences.user_batches(config.batch_size, config.num_sessions))
+    source = sources.logged(user_sessions.random_sessions(config.batch_size, config.num_sessions))
     return Algorithm(learning, source, ranker=Ranker(states, scores, context))
 
 

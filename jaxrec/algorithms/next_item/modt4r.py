@@ -22,7 +22,7 @@ from jaxrec.base.contracts import Algorithm, Array, Params, Ranker
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
+from jaxrec.batches import training_sequences
 from jaxrec.losses import sequence
 from jaxrec.models import caches, transformer
 from jaxrec.models.history import EVERY, History, take
@@ -136,7 +136,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
 
     frozen = ("inference/", "given/") if given else ("inference/",)
     learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=frozen)
-    source = sources.logged(sequences.batches(config.batch_size))
+    source = sources.logged(training_sequences.random_sequences(config.batch_size))
     return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
 
 

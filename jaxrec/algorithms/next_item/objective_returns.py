@@ -11,13 +11,9 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 
 from jaxrec.base.contracts import Array
+from jaxrec.losses.returns_to_go import returns_to_go
 
 OBJECTIVES = ("acc", "nov", "div")  # accuracy, novelty, diversity: in the order of the trajectory (T 4.1)
-
-
-def remaining(reward: Array) -> Array:
-    """Sums of the rewards [..., T] from each step on (T 4.3, 4.4)."""
-    return jnp.flip(jnp.cumsum(jnp.flip(reward, -1), -1), -1)
 
 
 def similarity(vectors: Array, mask: Array) -> Array:
@@ -42,9 +38,9 @@ def logged(mask: Array, novel: Array | None, vectors: Array | None) -> dict[str,
       mask: bool [..., T]. novel: bool [..., T], whether each step's action is of the tail. vectors: float32
         [..., T, E], of the items x_1, ..., x_T seen before each action. None where that return is not asked for.
     """
-    found = {"acc": remaining(mask.astype(jnp.float32))}
+    found = {"acc": returns_to_go(mask.astype(jnp.float32))}
     if novel is not None:
-        found["nov"] = remaining((novel & mask).astype(jnp.float32))
+        found["nov"] = returns_to_go((novel & mask).astype(jnp.float32))
     if vectors is not None:
         found["div"] = 1.0 + similarity(vectors, mask)
     return found
@@ -79,7 +75,7 @@ def asked(mask: Array, novel: Array | None, vectors: Array | None, inference: Ma
     found = {"acc": jnp.where(mask, length + inference["ahead"] - place, 0.0).astype(jnp.float32)}
     if novel is not None:
         reward = jnp.where(place == length - 1, wished(novel, inference["epsilon"]), novel & (place < length - 1))
-        found["nov"] = remaining(reward.astype(jnp.float32))
+        found["nov"] = returns_to_go(reward.astype(jnp.float32))
     if vectors is not None:
         seen = 1.0 + similarity(vectors, mask)
         previous = jnp.concatenate([jnp.ones_like(seen[..., :1]), seen[..., :-1]], -1)

@@ -16,8 +16,8 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.losses import catalogue, sequence
-from jaxrec.models.item_actions import unit
 
 OBJECTIVES = ("accuracy", "diversity", "novelty")
 
@@ -47,7 +47,7 @@ def rewards(spec: Spec, drawn: Drawn) -> Array:
     vectors, tail = jnp.asarray(spec.vectors, jnp.float32), jnp.asarray(spec.tail)
     output = drawn.network["output"]
     shown = catalogue.best(drawn.hidden, output["table"], output["bias"])
-    likeness = jnp.sum(unit(vectors[drawn.steps.previous]) * unit(vectors[shown]), -1)
+    likeness = jnp.sum(unit_vectors(vectors[drawn.steps.previous]) * unit_vectors(vectors[shown]), -1)
     return jnp.stack([drawn.steps.reward, 1.0 - likeness, tail[shown].astype(jnp.float32)], -1)
 
 

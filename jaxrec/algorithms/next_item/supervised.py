@@ -18,7 +18,7 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
+from jaxrec.batches import training_sequences
 from jaxrec.losses import catalogue
 from jaxrec.models import encoders
 from jaxrec.models.history import EVERY, History
@@ -161,7 +161,7 @@ def algorithm(
     def scorer(params: Params, history: History) -> Array:
         return scores(params, newest(states, params, history))
 
-    source = sources.logged(sequences.batches(config.batch_size))
+    source = sources.logged(training_sequences.random_sequences(config.batch_size))
     return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
 
 
