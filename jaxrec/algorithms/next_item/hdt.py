@@ -26,6 +26,7 @@ from jaxrec.base.specs import Spec
 from jaxrec.batches import user_sessions
 from jaxrec.batches.user_sessions import Sessions
 from jaxrec.losses import sequence
+from jaxrec.losses.returns_to_go import returns_to_go
 from jaxrec.models import caches, encoders, transformer
 from jaxrec.models.history import EVERY, take
 from jaxrec.models.transformer import Transformer
@@ -127,7 +128,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             terms["goal"] = config.goal_weight * found
         if config.intra:
             known = jnp.take(params["given"]["tail"], item[:, 1:]) & mask[:, 1:]
-            asked = objective_returns.remaining(known.astype(jnp.float32))
+            asked = returns_to_go(known.astype(jnp.float32))
             hidden, predicted = intra.apply(
                 {"params": params["intra"]}, goal_return, asked, states, item[:, 1:], False, rngs={"dropout": key_intra}
             )
