@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxrec.base.records import Interactions, Sequences
-from jaxrec.data.files.assemble import distinct
+from jaxrec.data.files.identifiers import distinct
 from jaxrec.data.sequences import order_sessions, pad
 
 

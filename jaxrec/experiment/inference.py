@@ -19,8 +19,8 @@ from jaxrec.base.errors import JaxrecError
 
 ROLE = "inference"
 _SWEPT = {
-    "at": ranges.several(ranges.FINITE, "one or more finite numbers"),
-    "policies": ranges.several(ranges.Range("a name", bool), "the names of one or more policies"),
+    "at": ranges.list_of(ranges.FINITE, "one or more finite numbers"),
+    "policies": ranges.list_of(ranges.Range("a name", bool), "the names of one or more policies"),
 }
 Metrics = Mapping[str, Any]
 

@@ -32,7 +32,7 @@ def check(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError where a reward cannot be told, or the weights are not one per objective."""
     if len(config.weights) != len(OBJECTIVES) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
         raise JaxrecError(
-            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.wanted} "
+            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.allowed} "
             f"for each of {', '.join(OBJECTIVES)}"
         )
     if spec.vectors is None:
