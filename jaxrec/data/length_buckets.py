@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from jaxrec.base.errors import JaxrecError
@@ -29,4 +28,6 @@ def split_by_length(sequences: Sequences, lengths: Sequence[int]) -> list[Sequen
 
 
 def _select(sequences: Sequences, index: np.ndarray, width: int) -> Sequences:
-    return jax.tree.map(lambda x: x[index] if x.ndim == 1 else x[index, :width], sequences)
+    item, feedback, mask = (x[index, :width] for x in (sequences.item, sequences.feedback, sequences.mask))
+    left = None if sequences.left is None else sequences.left[index]
+    return Sequences(item, feedback, mask, sequences.user[index], left)

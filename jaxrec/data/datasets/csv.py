@@ -12,7 +12,7 @@ import numpy as np
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.files import assemble, parquet, tables
+from jaxrec.data.files import assemble, parquet, text_tables
 from jaxrec.data.files.fields import Column
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -74,7 +74,7 @@ def load(
     if _is_parquet(file):
         data = parquet.read_columns(file, columns)
     else:
-        data = tables.read_columns(file, columns, separator=separator)
+        data = text_tables.read_columns(file, columns, separator=separator)
     feedback = data[rating] if rating else np.ones(len(data[user]))
     time = data[timestamp] / _TICKS[time_unit] if timestamp else None
     log = assemble.Log(file, data[user], data[item], feedback, time, first_line=1 if _is_parquet(file) else 2)
@@ -86,7 +86,7 @@ def _is_parquet(file: Path) -> bool:
 
 
 def _column_names(file: Path, separator: str) -> list[str]:
-    return parquet.column_names(file) if _is_parquet(file) else tables.column_names(file, separator)
+    return parquet.column_names(file) if _is_parquet(file) else text_tables.column_names(file, separator)
 
 
 def _check_options(columns: list[str | None], separator: str | None, **choices: tuple[str, tuple[str, ...]]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions
-from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files import assemble, lines, official, text_tables
 from jaxrec.data.files.categories import multi_hot
 from jaxrec.data.files.fields import Column
 
@@ -71,7 +71,7 @@ def _log(path: Path, feedback: str, split: int) -> assemble.Log:
         Column("time_ms", int, 0, 2**50),
         Column(feedback, int, 0, 1),
     ]
-    data = tables.read_columns(path, columns)
+    data = text_tables.read_columns(path, columns)
     return assemble.Log(
         path, data["user_id"], data["video_id"], data[feedback], data["time_ms"] / 1000, split, first_line=2
     )

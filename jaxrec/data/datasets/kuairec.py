@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxrec.base.records import TEST, TRAIN, Interactions
-from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files import assemble, lines, official, text_tables
 from jaxrec.data.files.categories import multi_hot
 from jaxrec.data.files.fields import Column
 
@@ -66,7 +66,7 @@ def _log(path: Path, split: int) -> assemble.Log:
         Column("timestamp", float, 0, 2**40, optional=True),
         Column("watch_ratio", float, 0, 1e6),
     ]
-    data = tables.read_columns(path, columns)
+    data = text_tables.read_columns(path, columns)
     return assemble.Log(
         path, data["user_id"], data["video_id"], data["watch_ratio"], data["timestamp"], split, first_line=2
     )

@@ -13,7 +13,7 @@ import numpy as np
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.files import assemble, official, tables
+from jaxrec.data.files import assemble, official, text_tables
 from jaxrec.data.files.fields import Column
 
 RELEASE = official.Release(
@@ -51,6 +51,6 @@ def load(
         raise JaxrecError(f"dataset lfm_1b has no item {item!r}; choose track or album")
     path = folder / next(iter(RELEASE.files))
     columns = [Column(name, int) for name in ("user", "artist", "album", "track", "timestamp")]
-    data = tables.read_where(path, columns, column="timestamp", low=start, high=stop, separator="\t")
+    data = text_tables.read_where(path, columns, column="timestamp", low=start, high=stop, separator="\t")
     log = assemble.Log(path, data["user"], data[item], np.ones(len(data["user"])), data["timestamp"])
     return assemble.interactions(RELEASE.name, [log])

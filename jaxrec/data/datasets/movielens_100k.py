@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxrec.base.records import Interactions
-from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files import assemble, lines, official, text_tables
 from jaxrec.data.files.fields import Column, parse_number
 
 RELEASE = official.Release(
@@ -67,7 +67,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
         Column("rating", int, 1, 5),
         Column("timestamp", int, 0, 2**40),
     ]
-    data = tables.read_columns(folder / "u.data", columns, separator="\t", header=False, quoted=False)
+    data = text_tables.read_columns(folder / "u.data", columns, separator="\t", header=False, quoted=False)
     user_ids, user_features = _users(folder / "u.user")
     item_ids, item_features = _items(folder / "u.item")
     log = assemble.Log(folder / "u.data", data["user"], data["item"], data["rating"], data["timestamp"])

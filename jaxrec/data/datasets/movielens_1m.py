@@ -16,7 +16,7 @@ import numpy as np
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data.datasets import movielens_100k
-from jaxrec.data.files import assemble, lines, official, tables
+from jaxrec.data.files import assemble, lines, official, text_tables
 from jaxrec.data.files.fields import REMEDY, Column, parse_number
 
 RELEASE = official.Release(
@@ -53,7 +53,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
         Column("rating", int, 1, 5),
         Column("timestamp", int, 0, 2**40),
     ]
-    data = tables.read_columns(folder / "ratings.dat", columns, separator="::", header=False, quoted=False)
+    data = text_tables.read_columns(folder / "ratings.dat", columns, separator="::", header=False, quoted=False)
     user_ids, user_features = _users(folder / "users.dat")
     item_ids, item_features = _items(folder / "movies.dat")
     unlisted = np.flatnonzero(item_features["title"][np.clip(data["item"], 1, len(item_ids)) - 1] == "")

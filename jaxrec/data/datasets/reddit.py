@@ -13,7 +13,7 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import filters
-from jaxrec.data.files import assemble, compressed, official, tables
+from jaxrec.data.files import assemble, compressed, official, text_tables
 from jaxrec.data.files.fields import Column
 
 RELEASE = official.Release(
@@ -46,7 +46,7 @@ def load(
     path = compressed.plain_or_gzipped(folder / next(iter(RELEASE.files)))
     columns = [Column("username", str), Column("subreddit", str), Column("utc", float, 0, 2**40)]
     with compressed.unpacked(path) as text:
-        data = tables.read_columns(text, columns)
+        data = text_tables.read_columns(text, columns)
     feedback = np.ones(len(data["utc"]))
     log = assemble.Log(path, data["username"], data["subreddit"], feedback, data["utc"], first_line=2)
     interactions = assemble.interactions(RELEASE.name, [log])

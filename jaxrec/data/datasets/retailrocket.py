@@ -14,7 +14,7 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import filters
-from jaxrec.data.files import assemble, compressed, official, tables
+from jaxrec.data.files import assemble, compressed, official, text_tables
 from jaxrec.data.files.fields import REMEDY, Column, one_line
 
 RELEASE = official.Release(
@@ -59,7 +59,7 @@ def load(
         Column("itemid", int),
     ]
     with compressed.unpacked(path) as text:
-        data = tables.read_columns(text, columns, quoted=False)
+        data = text_tables.read_columns(text, columns, quoted=False)
     event = _events(path, data["event"])
     feedback = np.array([np.nan if r is None else r for r in rewards])[event]
     log = assemble.Log(path, data["visitorid"], data["itemid"], feedback, data["timestamp"] / 1000, first_line=2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxrec.base.records import TEST, TRAIN, Interactions
-from jaxrec.data.files import assemble, official, tables
+from jaxrec.data.files import assemble, official, text_tables
 from jaxrec.data.files.fields import Column
 
 RELEASE = official.Release(
@@ -43,7 +43,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
     columns = [Column("user", int), Column("item", int), Column("rating", int, 1, 5)]
     logs = []
     for file, split in zip(RELEASE.files, (TRAIN, TEST), strict=True):
-        data = tables.read_columns(folder / file, columns, separator="\t", header=False, quoted=False)
+        data = text_tables.read_columns(folder / file, columns, separator="\t", header=False, quoted=False)
         logs.append(assemble.Log(folder / file, data["user"], data["item"], data["rating"], split=split))
     interactions = assemble.interactions(RELEASE.name, logs, unique=True)
     return official.check_counts(RELEASE, interactions, root, folder) if check else interactions

@@ -15,7 +15,7 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import filters
-from jaxrec.data.files import assemble, compressed, official, tables
+from jaxrec.data.files import assemble, compressed, official, text_tables
 from jaxrec.data.files.fields import REMEDY, Column, one_line
 
 BUYS = "yoochoose-buys.dat"
@@ -64,7 +64,7 @@ def load(
 def _log(path: Path, rest: list[Column], feedback: float) -> assemble.Log:
     columns = [Column("session", int), Column("timestamp", str), Column("item", int), *rest]
     with compressed.unpacked(path) as text:
-        data = tables.read_columns(text, columns, header=False, quoted=False)
+        data = text_tables.read_columns(text, columns, header=False, quoted=False)
         seconds = _seconds(text, data["timestamp"])
     where = compressed.plain_or_gzipped(path)
     return assemble.Log(where, data["session"], data["item"], np.full(len(seconds), feedback), seconds)
