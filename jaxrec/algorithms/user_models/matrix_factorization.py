@@ -92,12 +92,6 @@ def factors(params: Params) -> tuple[Array, Array]:
     return user, jnp.concatenate([items["factor"], jnp.ones_like(bias), bias], axis=-1)
 
 
-def completed(params: Params, low: float, high: float) -> Array:
-    """The whole matrix [N, A], clipped to the ratings' range; only for catalogues small enough to hold it."""
-    user, item = factors(params)
-    return jnp.clip(user @ item.T, low, high)
-
-
 def sample(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
     """A view for `sources.logged`: `batch_size` ratings with replacement."""
 
