@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -68,14 +69,32 @@ class Ranker(NamedTuple):
     context: Callable[[Params, Sequences, Array], Array] | None = None
 
 
-class Algorithm(NamedTuple):
-    """What `algorithms/<family>/<name>.py: make(config, spec)` returns.
+class Transform(NamedTuple):
+    """What a fitted model says of every row of something, and a `transform` stage keeps.
 
-    A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts)
-    -> params`: `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the
-    training environment. `evaluator(params, data) -> {"mode/metric": scalar}` measures on data what is not played in
-    an environment; `ranker` is how next-item models rank. `export(params, folder)` writes one seed's parameters as
-    other programs read them.
+    `num_rows(data) -> int`, known before anything is compiled; `annotate(params, data, rows) -> array [R, ...]` of the
+    rows int32 [R], jitted by the stage. `data` is what the model learned from.
+    """
+
+    num_rows: Callable[[Any], int]
+    annotate: Callable[[Params, Any, Array], Array]
+
+
+class Algorithm(NamedTuple):
+    """What `algorithms/<family>/<name>.py: make(config, spec)` returns. What the engine must know of a method is a field.
+
+    Attributes:
+      learner, source: of a method that is trained; both None of one that is counted.
+      policy: acts in environments.
+      scorer: (params, what it scores for) -> scores [B, A] of all items.
+      estimate: of a method that is counted: (log or None, **facts) -> params, where `facts` is what
+        `environment.item_facts(env_params)` says of the training environment.
+      perplexity: (params, text) -> {"validation/metric": scalar}, of a language model.
+      ranker: how a next-item model ranks.
+      transforms: name -> what the fitted model says of every row of something.
+      ask: (params, {option: number}) -> params in which those of its options that may be asked anew at inference are
+        set; None of a method that has none. The options are those under `inference` in its config.
+      export: (params of one seed, folder) -> None, writes them as other programs read them.
     """
 
     learner: Learner | None
@@ -83,6 +102,29 @@ class Algorithm(NamedTuple):
     policy: Policy | None = None
     scorer: Callable[[Params, Any], Array] | None = None
     estimate: Callable[..., Params] | None = None
-    evaluator: Callable[[Params, Any], Mapping[str, Array]] | None = None
+    perplexity: Callable[[Params, Any], Mapping[str, Array]] | None = None
     export: Callable[[Params, Path], None] | None = None
     ranker: Ranker | None = None
+    transforms: Mapping[str, Transform] = MappingProxyType({})
+    ask: Callable[[Params, Mapping[str, float]], Params] | None = None
+
+
+class Measured(NamedTuple):
+    """What one seed of a model is worth: {"mode/metric": scalar}, and of rankings {metric: [N]}, what each session adds."""
+
+    metrics: Mapping[str, Array]
+    sessions: Mapping[str, Array] = MappingProxyType({})
+
+
+class Evaluator(NamedTuple):
+    """What `evaluation/<name>.py: make(config, spec)` returns.
+
+    Attributes:
+      check: (algorithm, its name) -> None; raises JaxrecError where the algorithm lacks what is measured.
+      measure: (algorithm) -> (params of one seed, data, key) -> Measured, to be vmapped over seeds and jitted.
+      draws: whether the result depends on the key, so that a model without seeds is measured once under each.
+    """
+
+    check: Callable[[Algorithm, str], None]
+    measure: Callable[[Algorithm], Callable[[Params, Any, Array], Measured]]
+    draws: bool

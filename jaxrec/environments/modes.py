@@ -39,6 +39,18 @@ def max_steps(env: Any, env_params: Any) -> int:
         return int(env.default_params.max_steps_in_episode)
 
 
+def check(mode: Mode, spec: Spec) -> None:
+    """Raises JaxrecError where an environment of these facts cannot be in the mode."""
+    steps = mode.max_steps or spec.max_turn
+    if mode.no_repeats and spec.action_size:
+        raise JaxrecError(f"mode {mode.name} needs items as actions, but those of the environment are continuous; use FB")
+    if mode.no_repeats and steps > spec.num_items:
+        raise JaxrecError(
+            f"mode {mode.name} asks for {steps} different items, but the environment has {spec.num_items}; use at most "
+            f"NX_{spec.num_items}, or lower max_turn"
+        )
+
+
 def apply(mode: Mode, env: Any, env_params: Any) -> Any:
     """The environment's params in this mode. Raises JaxrecError where the mode cannot be held there."""
     if mode.no_repeats:

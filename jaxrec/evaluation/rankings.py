@@ -5,11 +5,18 @@ Items of equal score rank in the order of their index, as `jax.lax.top_k` has th
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
+from jaxrec.base.contracts import Algorithm, Evaluator, Measured
+from jaxrec.base.specs import Spec
+from jaxrec.data.sequences import NextItem
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
@@ -22,7 +29,44 @@ from jaxrec.models.history import EVERY, take
 _SCORES = 8 << 20  # float32 numbers held at once
 
 
-def make(
+def defaults() -> ConfigDict:
+    """What an `evaluate` stage by rankings may set."""
+    return ConfigDict({"ks": (5, 10, 20)})  # where ranked lists are cut
+
+
+def make(config: ConfigDict, spec: Spec) -> Evaluator:
+    """Ranks every target of the held-out sequences of `data.sequences.NextItem`: {"ranking/metric": scalar}.
+
+    Raises:
+      JaxrecError: a k that is no rank.
+    """
+    ranges.check("evaluator.", config, {"ks": ranges.COUNTS})
+
+    def check(algorithm: Algorithm, name: str) -> None:
+        if algorithm.ranker is None:
+            raise JaxrecError(f"{name!r} is no next-item model, so it ranks no sequences")
+
+    def measure(algorithm: Algorithm) -> Callable[[Params, NextItem, Array], Measured]:
+        count = counter(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
+
+        def ranked(params: Params, data: NextItem, key: Array) -> Measured:
+            del key
+            before = data.before or (None,) * len(data.test)
+            history = data.train if data.history is None else data.history
+            buckets = zip(data.test, data.past, before, strict=True)
+            parts = [count(params, rows, past, history, first) for rows, past, first in buckets]
+            joined = functools.reduce(operator.add, parts)
+            options = {"ks": config.ks, "past": spec.past_sessions}
+            metrics = ranking_metrics.summary(joined, tail=spec.tail, **options)
+            named = {f"ranking/{metric}": value for metric, value in metrics.items()}
+            return Measured(named, ranking_metrics.by_session(joined, **options))
+
+        return ranked
+
+    return Evaluator(check, measure, draws=False)
+
+
+def counter(
     states: Callable[..., Array],
     scores: Callable[[Params, Array], Array],
     context: Callable[[Params, Sequences, Array], Array] | None = None,

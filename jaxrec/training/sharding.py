@@ -74,11 +74,12 @@ def over_data(tree, axis: int = 0):
 
 def replicate(tree, mesh: Mesh):
     """The host tree on every device of the mesh (of every process: each must hold the same values)."""
-    return jax.tree.map(lambda leaf: _put(leaf, NamedSharding(mesh, P())), tree)
+    return jax.tree.map(lambda leaf: put(leaf, NamedSharding(mesh, P())), tree)
 
 
-def _put(leaf, sharding: NamedSharding):
+def put(leaf, sharding: NamedSharding):
+    """The host array where a sharding says (in every process: each must hold the same values)."""
     if jax.process_count() == 1:
-        return jax.device_put(leaf, sharding)
+        return jax.deviceput(leaf, sharding)
     host = np.asarray(leaf)
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])

@@ -95,11 +95,6 @@ def algorithm(
     return supervised.algorithm(config, model, learning, network=lambda params: params[NETWORKS[0]])
 
 
-def item_vectors(params: Params) -> Array:
-    """[..., A, D], the items as the softmax that ranks knows them."""
-    return supervised.item_vectors(params[NETWORKS[0]])
-
-
 def in_order(params: Params, coin: Array) -> tuple[Params, Params]:
     """(the network that learns, the other one): the first learns where the bool `coin` is true."""
     first, second = (params[name] for name in NETWORKS)

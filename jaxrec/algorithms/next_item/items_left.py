@@ -19,8 +19,6 @@ from jaxrec.losses import sequence
 from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
 
-item_vectors = supervised.item_vectors
-
 
 def defaults() -> ConfigDict:
     config = supervised.defaults()

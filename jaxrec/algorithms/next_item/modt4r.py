@@ -137,7 +137,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     frozen = ("inference/", "given/") if given else ("inference/",)
     learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=frozen)
     source = sources.logged(sequences.batches(config.batch_size))
-    return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
+    return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores), ask=ask)
 
 
 def check(config: ConfigDict, spec: Spec) -> None:
@@ -157,6 +157,12 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError("the novelty return needs to know which items are popular; learn from sequences")
     if "div" in config.objectives and spec.vectors is None:
         raise JaxrecError("the diversity return needs item vectors; set the stage's vectors to a next-item model's")
+
+
+def ask(params: Params, options: Mapping[str, float]) -> Params:
+    """The parameters with options of `inference` set anew; they stand still in training."""
+    own = params["inference"]
+    return params | {"inference": own | {o: jnp.full_like(own[o], v) for o, v in options.items()}}
 
 
 def _given(config: ConfigDict, spec: Spec) -> dict[str, np.ndarray]:

@@ -16,8 +16,6 @@ from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import Spec
 from jaxrec.losses import sampled_actions, sequence
 
-item_vectors = double.item_vectors
-
 
 def defaults() -> ConfigDict:
     config = snqn.defaults()

@@ -12,8 +12,6 @@ from jaxrec.algorithms.next_item.double import Drawn
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import Spec
 
-item_vectors = double.item_vectors
-
 
 def defaults() -> ConfigDict:
     config = objective_rewards.defaults()

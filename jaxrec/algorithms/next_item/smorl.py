@@ -13,8 +13,6 @@ from jaxrec.algorithms.next_item.double import Drawn
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import Spec
 
-item_vectors = double.item_vectors
-
 
 def defaults() -> ConfigDict:
     return objective_rewards.defaults()

@@ -15,8 +15,6 @@ from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import Spec
 from jaxrec.losses import sequence
 
-item_vectors = double.item_vectors
-
 
 def defaults() -> ConfigDict:
     config = double.defaults()

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item.prefixes import prefixes
 from jaxrec.base import ranges
-from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker
+from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
 from jaxrec.data import sequences
@@ -162,7 +162,13 @@ def algorithm(
         return scores(params, newest(states, params, history))
 
     source = sources.logged(sequences.batches(config.batch_size))
-    return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
+    vectors = Transform(
+        num_rows=lambda data: data.popularity.shape[0],
+        annotate=lambda params, data, rows: item_vectors(network(params))[rows],
+    )
+    return Algorithm(
+        learning, source, scorer=scorer, ranker=Ranker(states, scores), transforms={"item_vectors": vectors}
+    )
 
 
 def item_vectors(params: Params) -> Array:
