@@ -12,6 +12,7 @@ test environment.
 from ml_collections import ConfigDict
 
 from jaxrec import defaults
+from jaxrec.config import published
 
 # kind -> (share, chance of a random step)
 EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}
@@ -111,11 +112,8 @@ def coat(config: ConfigDict, *, leak: bool = False) -> None:
         episodes=2000,
         static={"static_cycle": {"window": 7, "threshold": 6.0}, "popular": {}, "random": {}},
     )
-    config.reference = {  # table 1 of paper M; a2c as EasyRL4Rec reports it
-        "mdt4rec": (88.7680, 2.9095, 30.51),
-        "dt": (83.4891, 2.7830, 30.02),
-        "a2c": (81.80, 2.73, 29.92),
-    }
+    paper, a2c = published.load("mdt4rec_table_1").rows["coat"], published.load("easyrl4rec_coat").rows["coat"]
+    config.reference = {"mdt4rec": paper["mdt4rec_no_lm"], "dt": paper["dt"], **a2c}
 
 
 def coat_leak(config: ConfigDict) -> None:
@@ -159,4 +157,5 @@ def virtual_taobao(config: ConfigDict) -> None:
         static={"random": {}},
     )
     config.stages.evaluation.modes = ("FB",)
-    config.reference = {"mdt4rec": (81.7891, 5.9831, 13.67), "dt": (78.8762, 5.9753, 13.20)}
+    paper = published.load("mdt4rec_table_1").rows["virtual_taobao"]
+    config.reference = {name: paper[name] for name in ("mdt4rec", "dt")}

@@ -12,7 +12,7 @@ world: results/next_item_embedded.md.
 from ml_collections import ConfigDict
 
 from jaxrec import defaults
-from jaxrec.config import outputs
+from jaxrec.config import outputs, published
 
 # A generated log with something in it to learn: its recommender looks at more items than the main job's, knows its
 # users and follows their mood, where that one shows little but popularity.
@@ -22,14 +22,7 @@ GENERATED = {
     "world": {"num_users": 4000, "num_test_users": 0, "num_items": 600},
     "logging": {"candidates": 40, "opinion": 1.0, "follow": 1.5, "noise": 0.3},
 }
-# T, table 4.2. SQN's paper has the same sessions and items, but 1,110,965 clicks and 43,946 purchases in RC15, together
-# the 1,154,911 that the thesis gives RetailRocket, and in RetailRocket 1,233,949 events, about what it gives RC15.
-EXCHANGED = "T table 4.2 (whose events of RC15 and RetailRocket seem exchanged)"
-COUNTS = {
-    "yoochoose": {"source": EXCHANGED, "sessions": 200_000, "items": 26_702, "events": 1_234_309},
-    "retailrocket": {"source": EXCHANGED, "sessions": 195_523, "items": 70_852, "events": 1_154_911},
-    "lfm_1b": {"source": "T table 4.2", "sessions": 66_293, "items": 352_602, "events": 4_864_064},
-}
+COUNTS = {data: published.counts("thesis_table_4_2", data) for data in ("yoochoose", "retailrocket", "lfm_1b")}
 ENCODERS = {"gru4rec": "gru", "caser": "caser", "nextitnet": "nextitnet", "sasrec": "sasrec"}
 
 

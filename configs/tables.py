@@ -17,36 +17,10 @@ from ml_collections import ConfigDict
 
 from configs import mdt4rec
 from jaxrec import defaults
-from jaxrec.config import outputs
+from jaxrec.config import outputs, published
 
-# Paper M, table 1 (VirtualTB: table 2 for GPT-2): row -> (R_cumu, R_avg, Length).
-PUBLISHED = {
-    "coat": {
-        "ddpg": (15.2764, 2.1186, 7.21),
-        "sac": (80.9823, 2.9008, 27.89),
-        "td3": (16.0280, 2.2832, 7.02),
-        "dt": (83.4891, 2.7830, 30.02),
-        "dt4rec": (82.1823, 2.6156, 31.42),
-        "cdt4rec": (87.8712, 2.9010, 30.29),
-        "edt4rec": (88.1922, 2.8972, 30.42),
-        "mdt4rec": (89.8742, 2.9275, 30.70),
-        "mdt4rec_no_lm": (88.7680, 2.9095, 30.51),
-        "mdt4rec_no_max": (87.9283, 2.9029, 30.29),
-    },
-    "virtual_taobao": {
-        "ddpg": (74.6534, 5.6474, 13.22),
-        "sac": (73.4271, 5.5125, 13.32),
-        "td3": (75.2452, 6.0442, 12.45),
-        "dt": (78.8762, 5.9753, 13.20),
-        "dt4rec": (76.7871, 5.4420, 14.11),
-        "cdt4rec": (79.2101, 5.6498, 14.02),
-        "edt4rec": (79.6651, 5.6741, 14.04),
-        "mdt4rec": (81.7891, 5.9831, 13.67),
-    },
-}
-# Tables 3 and 4, on VirtualTB.
-ADAPTED = {"mdt4rec": (81.7891, 5.9831, 13.67), "frozen": (80.1210, 5.9305, 13.51), "full": (77.8939, 5.8435, 13.33)}
-EMBEDDED = {"mdt4rec": (81.7891, 5.9831, 13.67), "linear": (76.4639, 5.8728, 13.02)}
+# Of paper M: table 1 (VirtualTB: table 2 for GPT-2), and tables 3 and 4, which it made on VirtualTB.
+TABLE_1, TABLE_3, TABLE_4 = (published.load(f"mdt4rec_table_{number}").rows for number in (1, 3, 4))
 
 ONLINE = ("ddpg", "sac", "td3", "ppo", "dqn")
 OFFLINE = ("dt4rec", "cdt4rec", "edt4rec")
@@ -171,14 +145,13 @@ def backbones() -> dict[str, Path]:
 
 def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
     """Tables 1 to 4 and figure 2 over the rows there are."""
-    vectors = data == "virtual_taobao"  # where the paper made tables 3 and 4
     best = [name for name in rows if name.endswith("_best")]
     best = [*(name.removesuffix("_best") for name in best), *best]
     beside = {
-        "table_1": ("Table 1: methods", table_1, PUBLISHED.get(data, {})),
+        "table_1": ("Table 1: methods", table_1, TABLE_1.get(data, {})),
         "table_2": ("Table 2: language models", [name for name in rows if name.startswith("on_")], {}),
-        "table_3": ("Table 3: LoRA (mdt4rec), frozen, full", ("frozen", "full"), ADAPTED if vectors else {}),
-        "table_4": ("Table 4: MLP (mdt4rec) or linear embeddings", ("linear",), EMBEDDED if vectors else {}),
+        "table_3": ("Table 3: LoRA (mdt4rec), frozen, full", ("frozen", "full"), TABLE_3.get(data, {})),
+        "table_4": ("Table 4: MLP (mdt4rec) or linear embeddings", ("linear",), TABLE_4.get(data, {})),
         "targets": ("Asking for the best logged return", best, {}),
         "figure_2a": ("Figure 2a: history length T", [name for name in rows if name.startswith("T_")], {}),
         "figure_2b": ("Figure 2b: step size delta", [name for name in rows if name.startswith("delta_")], {}),
@@ -187,8 +160,8 @@ def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
     return ConfigDict(
         {
             name: outputs.table(title, "mdt4rec", dict.fromkeys(("mdt4rec", *others) if name != "table_1" else others),
-                                 published)
-            for name, (title, others, published) in beside.items()
+                                 paper)
+            for name, (title, others, paper) in beside.items()
             if others
         }
     )  # fmt: skip
