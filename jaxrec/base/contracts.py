@@ -81,7 +81,7 @@ class Transform(NamedTuple):
 
 
 class Algorithm(NamedTuple):
-    """What `algorithms/<family>/<name>.py: make(config, spec)` returns. What the engine must know of a method is a field.
+    """What `algorithms/<family>/<name>.py: make(config, spec)` returns: all that the engine must know of a method.
 
     Attributes:
       learner, source: of a method that is trained; both None of one that is counted.
@@ -110,10 +110,10 @@ class Algorithm(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What one seed of a model is worth: {"mode/metric": scalar}, and of rankings {metric: [N]}, what each session adds."""
+    """What one seed of a model is worth: {"mode/metric": scalar}; of rankings also {metric: [N]}, what sessions add."""
 
     metrics: Mapping[str, Array]
-    sessions: Mapping[str, Array] = MappingProxyType({})
+    sessions: Mapping[str, Array]
 
 
 class Evaluator(NamedTuple):

@@ -11,7 +11,7 @@ from jaxrec.base.errors import JaxrecError
 
 
 def names(package: str, defines: str) -> list[str]:
-    """Lists the files below a package that define something; the others hold parts. Nothing but the package is imported.
+    """Lists the files below a package that define something; the others hold parts. Of them none is imported.
 
     Args:
       package: dotted, such as 'jaxrec.algorithms'; files in its sub-packages are named 'family.name'.

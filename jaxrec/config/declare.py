@@ -142,9 +142,7 @@ def collect(policy: str, on: str, *, num_episodes: int, mixture: dict[str, tuple
       policy: the stage that fitted it. on: the environment.
       mixture: kind of episode -> (share of the episodes, probability that a step is uniformly random instead).
     """
-    return ConfigDict(
-        {"kind": "collect", "policy": policy, "on": on, "num_episodes": num_episodes, "mixture": mixture}
-    )
+    return ConfigDict({"kind": "collect", "policy": policy, "on": on, "num_episodes": num_episodes, "mixture": mixture})
 
 
 def transform(model: str, *names: str, seed: int = 0, rows_per_shard: int = 4096) -> ConfigDict:

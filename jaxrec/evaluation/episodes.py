@@ -52,7 +52,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Evaluator:
-    """Plays policies in `spec.environment`; data are its params and the `Catalogue`, or None where actions are no items.
+    """Plays policies in `spec.environment`; data are its params and the `Catalogue` (None: actions are no items).
 
     Raises:
       JaxrecError: a mode that the environment cannot be in.
@@ -67,7 +67,7 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
     def measure(algorithm: Algorithm) -> Callable[[Params, Any, Array], Measured]:
         options = {leaf: config[leaf] for leaf in ("modes", "num_envs", "num_episodes", "selection")}
         play = player(spec.environment, algorithm.policy, **options)
-        return lambda params, data, key: Measured(play(params, *data, key))
+        return lambda params, data, key: Measured(play(params, *data, key), {})
 
     return Evaluator(check, measure, draws=True)
 

@@ -26,6 +26,6 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
             raise JaxrecError(f"{name!r} is no language model, so it has no perplexity")
 
     def measure(algorithm: Algorithm) -> Callable[[Params, Text, Array], Measured]:
-        return lambda params, data, key: Measured(algorithm.perplexity(params, data))
+        return lambda params, data, key: Measured(algorithm.perplexity(params, data), {})
 
     return Evaluator(check, measure, draws=False)

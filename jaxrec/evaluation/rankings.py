@@ -14,13 +14,11 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
-from jaxrec.base.contracts import Algorithm, Evaluator, Measured
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
-from jaxrec.base.contracts import Array, Params
+from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
-from jaxrec.data.sequences import after
+from jaxrec.base.specs import Spec
+from jaxrec.data.sequences import NextItem, after
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
 from jaxrec.models import caches

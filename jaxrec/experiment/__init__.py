@@ -24,7 +24,7 @@ def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = 
     resources = Resources(config, workdir, stop_requested)
     preflight.check(resources)
     progress = Progress(enabled=processes.is_first())
-    for fact in summary.sequence_facts(resources):
+    for fact in summary.facts(resources, before_any_stage=True):
         progress.say(fact)
     with store.locked(workdir):
         store.write_json(workdir / "config.json", config.to_dict())

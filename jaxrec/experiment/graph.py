@@ -24,6 +24,11 @@ def kind_of(config: ConfigDict, name: str) -> str:
     raise JaxrecError(f"no dataset is called {name!r}; there are {sorted(config.datasets)} and the logs of stages")
 
 
+def is_dataset(config: ConfigDict, name: str) -> bool:
+    """Whether a name stands for a dataset, of the config or left by a stage."""
+    return name in config.datasets or bool(stages.load(config.stages[name].kind).PRODUCES)
+
+
 def stages_behind(config: ConfigDict, name: str) -> list[str]:
     """The stages that an input of a stage needs: itself where it is one, those behind the dataset else."""
     if name in config.stages:
@@ -49,8 +54,8 @@ def check(config: ConfigDict) -> None:
         for input_ in stages.load(config.stages[name].kind).inputs(config, name):
             if input_ not in config.datasets and input_ not in config.stages:
                 raise JaxrecError(
-                    f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) nor a dataset "
-                    f"({sorted(config.datasets)})"
+                    f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) "
+                    f"nor a dataset ({sorted(config.datasets)})"
                 )
             for missing in (stage for stage in stages_behind(config, input_) if stage not in done):
                 raise JaxrecError(f"stage {name!r} needs {missing!r}, which does not run before it; mend config.order")

@@ -32,7 +32,11 @@ class Asks:
     """The questions that an experiment asks of one policy."""
 
     def __init__(
-        self, config: ConfigDict, policy: str, ask: Callable[[Params, Mapping[str, float]], Params] | None, params: Params
+        self,
+        config: ConfigDict,
+        policy: str,
+        ask: Callable[[Params, Mapping[str, float]], Params] | None,
+        params: Params,
     ):
         self._config, self._policy, self._ask, self._params = config, policy, ask, params
         own = options_of(config, policy)

@@ -1,4 +1,4 @@
-"""Where a fit starts: at what another stage learned, of this run or of a finished one of another, wholly or by roles."""
+"""Where a fit starts: at what another stage learned, of this run or of another, wholly or by roles."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
         return
     other = resources.config.stages[stage.start_from]
     if other.kind != "fit":
-        raise JaxrecError(f"{stage.start_from!r} leaves no parameters to start from: it is a stage of kind {other.kind}")
+        raise JaxrecError(
+            f"{stage.start_from!r} leaves no parameters to start from: it is a stage of kind {other.kind}"
+        )
     if shares_params(stage) and resources.num_seeds(stage.start_from) != resources.num_seeds(name):
         raise JaxrecError(f"{stage.start_from!r}, whose parameters it takes, has another number of seeds")
     _check_catalogue(stage, catalogue(resources.spec(other.data)), catalogue(resources.spec(stage.data)))

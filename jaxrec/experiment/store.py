@@ -63,7 +63,9 @@ def fingerprint(*values: Any) -> str:
             array = np.asarray(leaf)
             hashed.update(f"{array.dtype.str}{array.shape}".encode())
             plain = array.dtype.hasobject or array.dtype.kind in "US"
-            hashed.update("\0".join(map(str, array.reshape(-1))).encode() if plain else np.ascontiguousarray(array).data)
+            hashed.update(
+                "\0".join(map(str, array.reshape(-1))).encode() if plain else np.ascontiguousarray(array).data
+            )
         else:
             hashed.update(json.dumps(leaf, default=_plain).encode())
     return hashed.hexdigest()[:16]

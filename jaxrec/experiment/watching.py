@@ -13,7 +13,7 @@ from jaxrec.base.contracts import Algorithm, Evaluator, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, kinds
 from jaxrec.experiment.resources import Resources
-from jaxrec.training.loop import Watch
+from jaxrec.training import loop
 
 _RANGES = {"every": ranges.COUNT, "patience": ranges.WHOLE}
 
@@ -62,7 +62,9 @@ class Watched:
         measure = _evaluator(resources, name).measure(algorithm)
         self._data = resources.measured_on(self._watch.on, name).data
         self._key = jax.random.key(resources.config.seed + 3)
-        self._score = jax.jit(jax.vmap(lambda params, data, key: self._metric(measure(params, data, key)), (0, None, None)))
+        self._score = jax.jit(
+            jax.vmap(lambda params, data, key: self._metric(measure(params, data, key)), (0, None, None))
+        )
 
     def _metric(self, measured: Any) -> Any:
         if self._watch.metric not in measured.metrics:
@@ -75,7 +77,7 @@ class Watched:
     def options(self) -> dict[str, Any]:
         """Arguments of `loop.fit`."""
         watch = self._watch
-        return {"watch": Watch(self._measure, watch.every, watch.patience, watch.higher_is_better),
+        return {"watch": loop.Watch(self._measure, watch.every, watch.patience, watch.higher_is_better),
                 "on_watch": self._note}  # fmt: skip
 
     def _note(self, step: int, scores: np.ndarray) -> None:

@@ -76,8 +76,11 @@ class Checkpoints:
         for old in self.steps()[: -self.keep] if self._writes else ():
             shutil.rmtree(self._folder(old), ignore_errors=True)
 
-    def restore(self, template: Any) -> tuple[int, Any] | None:
+    def restore(self, template: Any, *, partial: bool = False) -> tuple[int, Any] | None:
         """(step, tree) of the newest whole checkpoint, or None; `template` gives shapes, dtypes and shardings.
+
+        Args:
+          partial: the checkpoint may hold more than the template, which is then not read.
 
         Raises:
           JaxrecError: a checkpoint exists but holds other arrays than the template (another catalogue or network).
@@ -85,14 +88,14 @@ class Checkpoints:
         for step in reversed(self.steps()):
             problem = self._damage(step)
             if problem is None:
-                return step, self._read(step, template)
+                return step, self._read(step, template, partial)
             self.report(f"checkpoint of step {step} in {self.directory} is damaged ({problem}); trying the one before")
         return None
 
-    def check(self, template: Any) -> None:
+    def check(self, template: Any, *, partial: bool = False) -> None:
         """Raises what `restore` would, of the newest checkpoint and without reading an array."""
         for step in self.steps()[-1:]:
-            self._compare(step, _named_leaves(template))
+            self._compare(step, _named_leaves(template), partial)
 
     def _folder(self, step: int) -> Path:
         return self.directory / f"step_{step:09d}"
@@ -129,26 +132,28 @@ class Checkpoints:
                 return f"{name} is {'changed' if name in found else 'missing'}"
         return None
 
-    def _read(self, step: int, template: Any) -> Any:
+    def _read(self, step: int, template: Any, partial: bool) -> Any:
         import orbax.checkpoint as ocp
 
         expected = _named_leaves(template)
-        self._compare(step, expected)
-        with ocp.StandardCheckpointer() as checkpointer:
-            stored = {name: leaf for name, leaf in expected.items() if leaf.size}
-            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
+        self._compare(step, expected, partial)
+        stored = {name: leaf for name, leaf in expected.items() if leaf.size}
+        arguments = {name: ocp.type_handlers.ArrayRestoreArgs(sharding=leaf.sharding) for name, leaf in stored.items()}
+        wanted = ocp.args.PyTreeRestore(stored, restore_args=arguments, partial_restore=partial)
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), wanted)
         empty = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in expected.items() if not leaf.size}
         leaves |= {name: jax.device_put(leaf, expected[name].sharding) for name, leaf in empty.items()}
         ordered = [leaves[name] for name in expected]
         return jax.tree.unflatten(jax.tree.structure(template), ordered)
 
-    def _compare(self, step: int, expected: dict[str, Any]) -> None:
+    def _compare(self, step: int, expected: dict[str, Any], partial: bool) -> None:
         found = json.loads((self._folder(step) / _MANIFEST).read_text())["leaves"]
-        for name in sorted(expected.keys() | found.keys()):
+        for name in sorted(expected.keys() | (() if partial else found.keys())):
             ours = [list(expected[name].shape), str(expected[name].dtype)] if name in expected else None
             if ours != found.get(name):
                 raise JaxrecError(
                     f"checkpoint of step {step} in {self.directory} is of another catalogue or network: {name} is "
-                    f"{found.get(name)} there and {ours} here; use another --workdir (or init_from) or delete that "
+                    f"{found.get(name)} there and {ours} here; use another --workdir (or start_from) or delete that "
                     "folder"
                 )

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import Mesh, NamedSharding
@@ -51,7 +52,10 @@ def _filled(learner: Learner, state: Any) -> Any:
     for path, leaf in learner.load(wanted):
         flat[path].delete()  # else a large model would lie on the devices twice
         flat[path] = leaf
-    return state.replace(params=unflatten_dict(flat, sep="/"))
+    params = unflatten_dict(flat, sep="/")
+    # A copy, not an alias: the loop donates its carry, and one buffer cannot be donated twice.
+    copies = {role: jax.tree.map(jnp.copy, params[role]) for role in state.target_params}
+    return state.replace(params=params, target_params=copies)
 
 
 def _step(

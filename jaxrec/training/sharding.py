@@ -80,6 +80,6 @@ def replicate(tree, mesh: Mesh):
 def put(leaf, sharding: NamedSharding):
     """The host array where a sharding says (in every process: each must hold the same values)."""
     if jax.process_count() == 1:
-        return jax.deviceput(leaf, sharding)
+        return jax.device_put(leaf, sharding)
     host = np.asarray(leaf)
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])

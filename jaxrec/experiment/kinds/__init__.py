@@ -1,5 +1,5 @@
-"""Datasets: everything that a stage learns from, transforms or is measured on. One file per kind, and no other file asks
-what kind a name is.
+"""Datasets: everything that a stage learns from, transforms or is measured on. One file per kind, and no other file
+asks what kind a name is.
 
 A kind is a module with
 
@@ -8,10 +8,14 @@ A kind is a module with
     load(resources, name) -> Dataset  its arrays, on the host, and their spec
     spec(resources, name) -> Spec     the facts known before any stage has run
     content(resources, name)          -> Content, fingerprints of the loaded content
+    facts(resources, name)            sentences about it for the report
+
+where there are evaluators
+
     check_policy(config, name, policy) raises JaxrecError where the model of stage `policy` cannot be measured on it
     measured(resources, name, policy) -> Dataset, what an evaluator measures the model of stage `policy` on
 
-(the last two only where there are evaluators) and, where a config can name it in `config.datasets`, `options(...) -> ConfigDict`; the other kinds are what a stage
+and, where a config can name it in `config.datasets`, `options(...) -> ConfigDict`; the other kinds are what a stage
 leaves (`stages/<kind of stage>.py: PRODUCES`).
 """
 

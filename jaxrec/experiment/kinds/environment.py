@@ -109,7 +109,7 @@ def measured(resources: Resources, name: str, policy: str) -> Dataset:
 
 
 def catalogue(interactions: Interactions) -> Catalogue:
-    """Popularity in the train events, and the vectors diversity is measured in: item features, or else who rated what."""
+    """Popularity in the train events, and the vectors that diversity is measured in: features, or who rated what."""
     train = events_of(interactions, "train")
     popularity = np.bincount(train.item, minlength=interactions.num_items).astype(np.float32)
     features = interactions.item_features
@@ -124,3 +124,8 @@ def item_facts(resources: Resources, name: str) -> dict[str, np.ndarray]:
     """What an environment says of its items to methods that count."""
     params, facts = resources.dataset(name)
     return jax.tree.map(np.asarray, facts.environment.item_facts(params))
+
+
+def facts(resources: Resources, name: str) -> list[str]:
+    del resources, name
+    return []

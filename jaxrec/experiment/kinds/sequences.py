@@ -154,9 +154,7 @@ def _filtered(config: ConfigDict, events: Interactions, seed: int) -> tuple[Inte
     return events, session
 
 
-def _split(
-    config: ConfigDict, events: Interactions, session: np.ndarray, seed: int
-) -> tuple[Interactions, np.ndarray]:
+def _split(config: ConfigDict, events: Interactions, session: np.ndarray, seed: int) -> tuple[Interactions, np.ndarray]:
     if config.split == "user":
         return splits.by_user(events, test=config.test, validation=config.validation, seed=seed), session
     return splits.last_session(events, session, validation=config.validation > 0), session
@@ -205,8 +203,13 @@ def _measured_alike(one: ConfigDict, other: ConfigDict) -> bool:
     return all(other[leaf] == value for leaf, value in one.items() if leaf not in (*_LEARNING_ONLY, "held_out"))
 
 
-def facts_in_words(counts: Mapping[str, int], published: Mapping[str, Any]) -> str:
+def facts(resources: Resources, name: str) -> list[str]:
     """How much of the log there is, and what was published of the same."""
+    counts = resources.dataset(name).spec.counts
+    return [f"Sequences `{name}`: {_counted(counts, resources.config.datasets[name].published)}."]
+
+
+def _counted(counts: Mapping[str, int], published: Mapping[str, Any]) -> str:
     theirs = {name: published[name] for name in counts if name in published}
     shown = [n for n in counts if n in theirs or n != "users" or counts["users"] != counts["sessions"]]
     ours = ", ".join(f"{counts[name]:,} {name}" for name in shown)
@@ -214,4 +217,3 @@ def facts_in_words(counts: Mapping[str, int], published: Mapping[str, Any]) -> s
         return ours
     differing = ", ".join(f"{number:,} {name}" for name, number in theirs.items() if number != counts[name])
     return f"{ours}; {published['source']} has {differing or 'the same'}"
-

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.base.specs import Spec
 from jaxrec.experiment.kinds import Content, Dataset
@@ -54,3 +52,13 @@ def spec(resources: Resources, name: str) -> Spec:
 def content(resources: Resources, name: str) -> Content:
     made = resources.stage_fingerprint(name)
     return Content(made, made)
+
+
+def facts(resources: Resources, name: str) -> list[str]:
+    """What kinds of episodes were logged, and what they earned."""
+    parts = [
+        f"{k['episodes']} {kind} (a step random with probability {k['random_step_probability']}; mean return "
+        f"{k['mean_return']:.4g} over {k['mean_length']:.3g} steps)"
+        for kind, k in resources.folder(name).about()["kinds"].items()
+    ]
+    return [f"Behaviour log `{name}`: episodes {', '.join(parts)}."]

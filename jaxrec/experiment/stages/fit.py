@@ -84,9 +84,7 @@ def _folder_print(folder: Path, end: int = 1 << 20) -> str:
     return fingerprint(parts)
 
 
-def algorithm_inputs(
-    resources: Resources, name: str, spec_of: Callable[[str], Any]
-) -> tuple[ConfigDict, Any]:
+def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> tuple[ConfigDict, Any]:
     """The options and the spec that the algorithm is made of.
 
     Args:

@@ -90,7 +90,9 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
                 raise Stopped(f"stopped at shard {number} of {len(shards)} of {name}")
             path = folder / f"{transformed}_{first:012d}.npz"
             if not path.exists():
-                annotate = resources.once(("annotate", name, transformed), lambda t=transformed: _jitted(fitted, stage, t))
+                annotate = resources.once(
+                    ("annotate", name, transformed), lambda t=transformed: _jitted(fitted, stage, t)
+                )
                 save_arrays(path, {"rows": np.asarray(annotate(params, data, rows))[: len(rows)]})
             written.setdefault(transformed, []).append(path.name)
             bar.done(number)
