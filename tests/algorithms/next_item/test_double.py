@@ -143,7 +143,7 @@ def test_losses_are_those_counted_place_by_place(name, step, monkeypatch):
     monkeypatch.setattr(value_terms, "sample", lambda *given: jnp.asarray(negatives))
     monkeypatch.setattr(jax.random, "bernoulli", lambda key: jnp.bool_(True))
     algorithm = made(name, **({"warmup_steps": 1} if name == "sa2c" else {}))
-    state = algorithm.learner.init(jax.random.key(0)).replace(step=jnp.int32(step))
+    state = algorithm.learner.init(jax.random.key(0)).replace(loop_step=jnp.int32(step))
     _, metrics = jax.jit(algorithm.learner.update)(state, chain().train, jax.random.key(1))
     expected = oracle(name, state.params, network(0, 1)[0], chain().train, negatives, warm=name == "sa2c" and step == 1)
     for term, value in expected.items():
