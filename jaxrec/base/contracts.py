@@ -136,6 +136,35 @@ class Source(NamedTuple):
     stream: Stream | None = None
 
 
+class Environment(Protocol):
+    """A gymnax 1.x environment, as far as rollouts use it; one user, without automatic resets.
+
+    `env_params` is a pytree of arrays, an argument of every call. Policies see what `reset_env` and `step_env` return
+    as an Observation.
+    """
+
+    name: str
+    num_actions: int
+
+    def reset_env(self, key: Array, env_params: Data, /) -> tuple[Observation, Any]:
+        """Returns (observation, env_state) of a new episode."""
+        ...
+
+    def step_env(
+        self, key: Array, env_state: Any, action: Array, env_params: Data, /
+    ) -> tuple[Observation, Any, Array, Array, Mapping[str, Array]]:
+        """Returns (observation, env_state, reward, terminated, info) after an action."""
+        ...
+
+    def is_truncated(self, env_state: Any, env_params: Data, /) -> Array:
+        """Returns whether a time limit cuts the episode here."""
+        ...
+
+    def action_space(self, env_params: Data, /) -> Any:
+        """Returns the gymnax space of actions, discrete where they are items."""
+        ...
+
+
 class InitCarry(Protocol):
     """Returns what a policy remembers of B = `num_users` users before their first observation."""
 

@@ -139,8 +139,9 @@ def labels(patterns: Mapping[str, str], params: Mapping[str, object]) -> dict[st
 def make(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
     """Makes the transformation that a config describes, over a flat dict keyed by parameter path.
 
-    With groups, every parameter must be covered by some group's pattern; a leaf that a group does not set comes from
-    the top of the config. `update` needs the extra argument `step`, the number of the loop's step.
+    With groups, every parameter must be covered by some group's pattern; where several do, the group whose name comes
+    first in the alphabet has it (a ConfigDict is sorted). A leaf that a group does not set comes from the top of the
+    config. `update` needs the extra argument `step`, the number of the loop's step.
 
     Raises:
       JaxrecError: an unknown optimizer or a number out of its range; at `init`, groups that do not fit the parameters.
