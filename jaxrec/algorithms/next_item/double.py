@@ -68,7 +68,7 @@ def algorithm(
 
     Args:
       weights: of the C heads; the best action is that of the highest weighted sum.
-      restart: the step at which the optimizer starts anew, and the factor of its rate; see `optimizers.restarted`.
+      restart: step of the loop at which the optimizer starts anew, and the factor of its rate (`optimizers.restarted`).
     """
     transitions.check(config)
     model = supervised.build(config, spec)
@@ -82,16 +82,19 @@ def algorithm(
     def init_params(key: Array) -> Params:
         return dict(zip(NETWORKS, map(init_network, jax.random.split(key, 2)), strict=True))
 
-    def loss_fn(params: Params, batch: Sequences, key: Array, **now: Array):
-        key_coin, key_place, key_terms, key_dropout = jax.random.split(key, 4)
+    def draw(key: Array) -> dict[str, Array]:
+        return {"coin": jax.random.bernoulli(jax.random.split(key, 4)[0])}
+
+    def loss_fn(params: Params, batch: Sequences, key: Array, *, coin: Array, **now: Array):
+        _, key_place, key_terms, key_dropout = jax.random.split(key, 4)  # the first one drew the coin
         places = supervised.targets(config, batch.mask[:, 1:], key_place)
-        networks = in_order(params, jax.random.bernoulli(key_coin))
+        networks = in_order(params, coin)
         drawn = seen(model, networks, batch, places, key_dropout, weights=weights, reward=config.reward)
         return terms(drawn, key_terms, **now)
 
     tx = in_turn(optimizers.make(config.optimizer))
     tx = optimizers.restarted(tx, *restart) if restart else tx
-    learning = learner.from_loss(init_params, loss_fn, tx, schedules=schedules)
+    learning = learner.from_loss(init_params, loss_fn, tx, schedules=schedules, draw=draw)
     return supervised.algorithm(config, model, learning, network=lambda params: params[NETWORKS[0]])
 
 
@@ -145,12 +148,14 @@ def values(head: Params, hidden: Array, item: Array) -> Array:
     return jnp.einsum("...d,...kcd->...kc", hidden, head["table"][item]) + head["bias"][item]
 
 
-def in_turn(tx: optax.GradientTransformation) -> optax.GradientTransformation:
-    """`tx` for each network apart; one without any gradient stands still, its moments included.
+def in_turn(tx: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """Makes an optimizer that gives each of the two networks a `tx` of its own and steps one of them at a time.
 
-    One optimizer for both would move the network that was not drawn by the momentum of steps before. `tx` sees the
-    paths without the network's name.
+    The extra argument `coin`, a bool scalar, says which: the first network where it is true, else the second. The other
+    one stands still, its moments included; with one optimizer for both, the momentum of earlier steps would move it.
+    `tx` sees parameter paths without the network's name.
     """
+    tx = optax.with_extra_args_support(tx)
 
     def parts(flat: Mapping[str, Array]) -> list[dict[str, Array]]:
         split = {name: {} for name in NETWORKS}
@@ -159,20 +164,23 @@ def in_turn(tx: optax.GradientTransformation) -> optax.GradientTransformation:
             split[name][rest] = leaf
         return list(split.values())
 
-    def update_one(gradients: dict[str, Array], state: optax.OptState, params: dict[str, Array]):
-        learns = jnp.stack([jnp.any(g != 0) for g in gradients.values()]).any()
-        updates, after = tx.update(gradients, state, params)
-        updates = jax.tree.map(lambda u: jnp.where(learns, u, 0), updates)
-        return updates, jax.tree.map(lambda new, old: jnp.where(learns, new, old), after, state)
-
     def init(params: Mapping[str, Array]) -> tuple[optax.OptState, ...]:
         return tuple(tx.init(part) for part in parts(params))
 
-    def update(gradients: Mapping[str, Array], state: tuple[optax.OptState, ...], params: Mapping[str, Array]):
-        found = [update_one(*each) for each in zip(parts(gradients), state, parts(params), strict=True)]
-        updates = {
-            f"{name}/{path}": u for name, (part, _) in zip(NETWORKS, found, strict=True) for path, u in part.items()
-        }
-        return {path: updates[path] for path in gradients}, tuple(after for _, after in found)
+    def update(
+        gradients: Mapping[str, Array],
+        state: tuple[optax.OptState, ...],
+        params: Mapping[str, Array],
+        *,
+        coin: Array,
+        **extra: Array,
+    ) -> tuple[dict[str, Array], tuple[optax.OptState, ...]]:
+        updates, after = {}, []
+        parted = zip(NETWORKS, (coin, ~coin), parts(gradients), state, parts(params), strict=True)
+        for name, learns, gradient, held, part in parted:
+            moved, new = tx.update(gradient, held, part, **extra)
+            updates |= {f"{name}/{path}": jnp.where(learns, u, 0) for path, u in moved.items()}
+            after.append(jax.tree.map(lambda new, old, learns=learns: jnp.where(learns, new, old), new, held))
+        return {path: updates[path] for path in gradients}, tuple(after)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)

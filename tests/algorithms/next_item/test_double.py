@@ -15,7 +15,7 @@ from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.models.history import EVERY, take
-from jaxrec.training import loop
+from jaxrec.training import loop, optimizers
 
 ITEMS, LENGTH = 12, 6
 NEGATIVES = 3
@@ -143,7 +143,7 @@ def test_losses_are_those_counted_place_by_place(name, step, monkeypatch):
     monkeypatch.setattr(value_terms, "sample", lambda *given: jnp.asarray(negatives))
     monkeypatch.setattr(jax.random, "bernoulli", lambda key: jnp.bool_(True))
     algorithm = made(name, **({"warmup_steps": 1} if name == "sa2c" else {}))
-    state = algorithm.learner.init(jax.random.key(0)).replace(step=jnp.int32(step))
+    state = algorithm.learner.init(jax.random.key(0)).replace(loop_step=jnp.int32(step))
     _, metrics = jax.jit(algorithm.learner.update)(state, chain().train, jax.random.key(1))
     expected = oracle(name, state.params, network(0, 1)[0], chain().train, negatives, warm=name == "sa2c" and step == 1)
     for term, value in expected.items():
@@ -168,6 +168,23 @@ def test_the_coin_s_network_learns_and_the_other_stands_still_with_its_moments()
         order.append(moved.index(True))
         state = after
     assert set(order) == {0, 1}
+
+
+def test_the_idle_network_stands_still_where_the_drawn_one_has_no_gradient_at_all():
+    """Momentum carries the drawn one on; a gradient of zero must not be read as the coin's choice."""
+    params = {f"{name}/kernel": jnp.ones(1) for name in double.NETWORKS}
+    config = optimizers.defaults()
+    config.update({"name": "sgd", "b1": 0.5, "learning_rate": 1.0})
+    tx, moves = double.in_turn(optimizers.make(config)), []
+    state = tx.init(params)
+    for coin, gradient in ((True, 1.0), (False, 4.0), (True, 0.0), (False, 0.0)):
+        gradients = {path: gradient * x for path, x in params.items()}  # the idle one's must not count either
+        updates, after = tx.update(gradients, state, params, coin=jnp.bool_(coin), step=jnp.int32(0))
+        moves.append([float(updates[path][0]) for path in params])
+        idle = int(coin)
+        jax.tree.map(np.testing.assert_array_equal, after[idle], state[idle])
+        state = after
+    np.testing.assert_allclose(moves, [[-1, 0], [0, -4], [-0.5, 0], [0, -2]])
 
 
 def test_sa2c_steps_anew_at_its_lower_rate_after_the_warm_up(monkeypatch):
