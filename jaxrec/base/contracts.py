@@ -204,15 +204,19 @@ class Policy(NamedTuple):
 
 
 class Ranker(NamedTuple):
-    """How a next-item model ranks: `states(params, item [B, T], feedback, mask) -> [B, T, D]`, each from the items up
-    to it, and `scores(params, states [R, D]) -> [R, A]`. In two parts, so that nobody need hold scores [B, T, A].
-    `states(..., places=int32 [B, P]) -> [B, P, D]` gives some of them, for less where a model can.
+    """Ranks the catalogue by a next-item model, in two parts so that nobody need hold scores [B, T, A].
 
-    `context(params, history, user [B]) -> [B, ...]`, where set, is what a model knows of users from their sessions in
-    `history` (Sequences, by user and time); `states` then takes it after the mask.
+    `states(params, item [B, T], feedback [B, T], mask [B, T][, context]) -> [B, T, D]`: the state after each position,
+    computed from the items at or before it.
+    `states_at(params, item, feedback, mask, positions int32 [B, P][, context]) -> [B, P, D]`: those after some
+    positions, for less work where a model can.
+    `scores(params, states [R, D]) -> [R, A]`.
+    `context(params, history, user int32 [B]) -> [B, ...]`, optional: what the model knows of users from their earlier
+    sessions in `history` (Sequences, by user and time). Where set, both functions of states take it as last argument.
     """
 
     states: Callable[..., Array]
+    states_at: Callable[..., Array]
     scores: Callable[[Params, Array], Array]
     context: Callable[[Params, Sequences, Array], Array] | None = None
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item.modt4r import ask
+from jaxrec.algorithms.next_item.modt4r_ranking import ask
 from jaxrec.base.contracts import Measured
 from jaxrec.base.errors import JaxrecError
 from jaxrec.config import declare, experiment, outputs

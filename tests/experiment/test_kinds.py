@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.base import registry
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Trajectories
-from jaxrec.base import registry
 from jaxrec.config import declare
 from jaxrec.experiment import kinds
 from jaxrec.experiment.kinds import sequences, trajectories

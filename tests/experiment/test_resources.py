@@ -63,10 +63,7 @@ def test_what_models_are_measured_on_is_no_part_of_what_they_learned(tmp_path):
     def changed(change):
         config = tiny.sequences_config(tmp_path / "log.csv")
         change(config)
-        return [
-            new != old
-            for new, old in zip(_prints(config, tmp_path, ("model", "evaluation")), base, strict=True)
-        ]
+        return [new != old for new, old in zip(_prints(config, tmp_path, ("model", "evaluation")), base, strict=True)]
 
     assert changed(lambda c: c.stages.evaluation.evaluator.update(ks=(1, 3))) == [False, True]
     assert changed(lambda c: c.datasets.sequences.update(held_out="validation")) == [False, True]
@@ -81,7 +78,9 @@ def test_the_ids_of_the_items_are_content(tmp_path):
     text = (tmp_path / "log.csv").read_text().splitlines()
     renamed = [text[0], *(f"{u},{int(i) + 10},{r},{t}" for u, i, r, t in (line.split(",") for line in text[1:]))]
     (tmp_path / "renamed.csv").write_text("\n".join(renamed) + "\n")
-    prints = [_prints(tiny.sequences_config(tmp_path / name), tmp_path, ("model",)) for name in ("log.csv", "renamed.csv")]
+    prints = [
+        _prints(tiny.sequences_config(tmp_path / name), tmp_path, ("model",)) for name in ("log.csv", "renamed.csv")
+    ]
     assert prints[0] != prints[1]
 
 

@@ -59,7 +59,9 @@ def test_more_of_what_grows_is_added_to_what_is_there(tmp_path):
 
 
 def test_a_change_is_told_in_one_line():
-    differing = store.changed({"a": 1, "b": 2, "content of data": "x", "d": 4}, {"a": 1, "b": 3, "content of data": "y"})
+    differing = store.changed(
+        {"a": 1, "b": 2, "content of data": "x", "d": 4}, {"a": 1, "b": 3, "content of data": "y"}
+    )
     assert differing == {"b": (2, 3), "content of data": ("x", "y"), "d": (4, None)}
     assert store.in_words(differing) == "b 2 -> 3, data changed, d 4 -> None"
     assert store.in_words({str(n): (0, 1) for n in range(5)}).endswith("and 2 more")
@@ -82,9 +84,9 @@ def test_a_folder_that_is_no_stage_is_never_deleted(tmp_path):
 def test_a_fingerprint_is_of_content_type_and_structure():
     array = np.arange(6, dtype=np.int32)
     same = store.fingerprint({"a": array, "b": np.array(["x", "y"])})
-    assert store.fingerprint({"a": array.copy(), "b": np.array(["x", "y"], object)}) != "" and same == store.fingerprint(
-        {"a": array.copy(), "b": np.array(["x", "y"])}
-    )
+    assert store.fingerprint(
+        {"a": array.copy(), "b": np.array(["x", "y"], object)}
+    ) != "" and same == store.fingerprint({"a": array.copy(), "b": np.array(["x", "y"])})
     others = [
         {"a": array.astype(np.int64), "b": np.array(["x", "y"])},
         {"a": array.reshape(2, 3), "b": np.array(["x", "y"])},
