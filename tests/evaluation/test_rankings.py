@@ -63,7 +63,7 @@ def test_metrics_equal_the_oracle(num_items, levels, batch_size):
     for row, items in enumerate(past):
         padded[row, : len(items)] = sorted(items)
     tail = tail_of(np.arange(num_items), head=0.25)
-    count = rankings.make(
+    count = rankings.counter(
         lambda params, item, feedback, mask: params[feedback[:, :, 0].astype(int), jnp.arange(length)[None]],
         None,
         lambda params, states: states,
@@ -115,7 +115,7 @@ def test_buckets_add_up_and_nothing_counted_is_zero():
     item = jnp.array([[1, 2, 3], [2, 0, 1], [3, 3, 0], [0, 1, 0]])
     mask = jnp.array([[True, True, True], [True, True, False], [True, True, True], [True, False, False]])
     table = jax.random.normal(jax.random.key(0), (4, 4))
-    count = rankings.make(
+    count = rankings.counter(
         lambda params, item, feedback, mask: params[item], None, lambda params, states: states, num_items=4, ks=(2,)
     )
     sequences = Sequences(item, jnp.ones((4, 3)), mask, jnp.arange(4))
@@ -139,7 +139,7 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
     sequences = Sequences(item, jnp.ones((3, 3)), jnp.tri(3, dtype=bool)[::-1], jnp.arange(3))
     table = jnp.array([[0.0, 0, 0, 0], [9, 9, 9, 9], [0, 1, 2, 3], [0, 0, 0, 0]])
     look_up = lambda params, item, feedback, mask, positions: params[at_positions(item, positions)]  # noqa: E731
-    count = rankings.make(None, look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)
+    count = rankings.counter(None, look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)
     found = count(table, sequences)
     assert found.targets.tolist() == [1, 1, 0] and found.hit[:, 0].tolist() == [
         1,
@@ -150,7 +150,7 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
 
 def test_ranks_below_one_are_refused():
     with pytest.raises(JaxrecError, match=r"from 1 upward; found \(0, 5\)"):
-        rankings.make(None, None, None, num_items=4, ks=(0, 5))
+        rankings.counter(None, None, None, num_items=4, ks=(0, 5))
 
 
 def seen(params, item, feedback, mask):
@@ -179,8 +179,8 @@ def test_what_comes_before_is_seen_and_not_measured(last):
         np.arange(9)[None] < (lengths + sizes)[:, None], jnp.arange(4),
     )  # fmt: skip
     parts = (seen, seen_at, lambda params, states: states)
-    last_of = rankings.make(*parts, num_items=num_items, ks=(2, 4), last=True)
-    count = rankings.make(*parts, num_items=num_items, ks=(2, 4), last=last, batch_size=3)
+    last_of = rankings.counter(*parts, num_items=num_items, ks=(2, 4), last=True)
+    count = rankings.counter(*parts, num_items=num_items, ks=(2, 4), last=last, batch_size=3)
     found, expected = count(params, rows, before=first), last_of(params, whole)
     measured = sizes > 1
     assert (found.targets == measured).all() and measured.any()
@@ -190,7 +190,7 @@ def test_what_comes_before_is_seen_and_not_measured(last):
 
 def test_a_long_sequence_has_no_score_for_every_position_at_once():
     num_items, length = 20_000, 2_000
-    count = rankings.make(
+    count = rankings.counter(
         lambda params, item, feedback, mask: params[item], None, lambda params, states: states @ params.T,
         num_items=num_items,
     )  # fmt: skip

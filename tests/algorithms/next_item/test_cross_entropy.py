@@ -40,7 +40,7 @@ def made(**overrides):
 
 
 def measured(algorithm, params):
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
     return ranking_metrics.summary(count(params, chain().test[0]), ks=(1, 3))
 
 

@@ -224,7 +224,7 @@ def fitted():
 
 def test_the_supervised_head_learns_what_comes_next(fitted):
     algorithm, params = fitted
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1,))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1,))
     assert ranking_metrics.summary(count(params, chain(left=9).test[0]), ks=(1,))["HR@1"] > 0.95
 
 

@@ -47,7 +47,7 @@ def test_earlier_sessions_decide(name):
     algorithm, data = made(**VARIANTS[name]), habits()
     state = loop.fit(algorithm.learner, algorithm.source, data, num_steps=100, steps_per_call=50)
     params = jax.tree.map(lambda x: jnp.asarray(np.asarray(x[0])), state.params)
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1,))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1,))
     assert int(count(params, data.test[0], None, data.train).hit[:, 0].sum()) == 2
 
     def known(feedback):
