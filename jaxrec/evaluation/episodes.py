@@ -18,6 +18,7 @@ from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params,
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Steps
 from jaxrec.base.specs import Spec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.environments import modes as mode_names
 from jaxrec.environments import rollout
 from jaxrec.environments.modes import Mode
@@ -153,7 +154,7 @@ def _over_rounds(play: Callable[[Array], Sums], first: range) -> Sums:
 
 
 def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
-    return episode_metrics.unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
+    return unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
 
 
 def _round(

@@ -8,8 +8,8 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Text
 from jaxrec.base.specs import Spec
-from jaxrec.data.text import Text
 
 
 def defaults() -> ConfigDict:
@@ -18,7 +18,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Evaluator:
-    """Measures {"validation/perplexity": scalar, "validation/bits_per_token": scalar} on `data.text.Text`."""
+    """Measures {"validation/perplexity": scalar, "validation/bits_per_token": scalar} on `records.Text`."""
     del config, spec
 
     def check(algorithm: Algorithm, name: str) -> None:

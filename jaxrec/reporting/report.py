@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.reporting.tables import Results, Table, by_mode, markdown, results_table
 
 Facts = Mapping[str, Any]
@@ -82,9 +83,7 @@ def write(folder: Path, report: Report) -> Path:
         *_configuration(report),
     ]
     path = folder / "report.md"
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("\n".join(sections), encoding="utf-8")
-    os.replace(partial, path)
+    files.write_text(path, "\n".join(sections))
     return path
 
 

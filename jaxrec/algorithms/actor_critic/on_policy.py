@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import network, state
+from jaxrec.algorithms.actor_critic import actors_and_critics, state
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import Spec
@@ -38,7 +38,7 @@ def build(config: ConfigDict, spec: Spec) -> Agent:
     """Reads `hidden`, `log_std` and what `state.build` reads."""
     continuous = spec.action_size > 0
     encoder = state.build(config, spec)
-    heads = network.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
+    heads = actors_and_critics.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
 
     def init_params(key: Array) -> Params:
         key_encoder, key_heads = jax.random.split(key)

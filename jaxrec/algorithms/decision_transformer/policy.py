@@ -9,7 +9,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer.incremental import incremental
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, batched, candidate_lengths
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
