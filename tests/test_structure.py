@@ -98,8 +98,8 @@ def test_an_upward_import_and_a_circle_are_found():
     assert upward({"jaxrec.data.splits": {"jaxrec.batches.windows", "jaxrec.base.records", "jaxrec.data.filters"}}) == [
         "jaxrec.data.splits imports jaxrec.batches.windows"
     ]
-    assert upward({"jaxrec.losses.returns": {"jaxrec.models.dense"}}) == [
-        "jaxrec.losses.returns imports jaxrec.models.dense"
+    assert upward({"jaxrec.losses.advantages": {"jaxrec.models.dense"}}) == [
+        "jaxrec.losses.advantages imports jaxrec.models.dense"
     ]
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == {"b", "c"}
 

@@ -13,7 +13,8 @@ from jaxrec.algorithms.actor_critic import actors_and_critics, state
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import Spec
-from jaxrec.losses import policy_gradient, returns
+from jaxrec.losses import policy_gradient
+from jaxrec.losses.advantages import generalized_advantages, trained
 from jaxrec.training import sources
 
 
@@ -90,7 +91,7 @@ def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.
     last_value = agent.apply(params, last_history, batch.last_observation)[1]
 
     def one_user(reward: Array, value: Array, last: Array, terminated: Array, truncated: Array) -> Array:
-        return returns.generalized_advantages(
+        return generalized_advantages(
             reward, value, last[0], terminated, truncated, discount=config.discount, gae_lambda=config.gae_lambda
         )
 
@@ -105,7 +106,7 @@ def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.
 
 def step_weight(steps: Steps) -> Array:
     """float32, 1 on steps whose return is known."""
-    return (steps.mask & returns.trained(steps.terminated, steps.truncated)).astype(jnp.float32)
+    return (steps.mask & trained(steps.terminated, steps.truncated)).astype(jnp.float32)
 
 
 def weighted_mean(weight: Array) -> Callable[[Array], Array]:

@@ -23,6 +23,7 @@ RELEASE = official.Release(
     size=4_924_029,  # bytes of the archive
     checksum="md5:0e33842e24a9c977be4e0107933c0723",
 )
+COLUMNS = [Column("user", int), Column("item", int), Column("rating", int, 1, 5), Column("timestamp", int, 0, 2**40)]
 CATEGORIES = [
     "unknown",
     "Action",
@@ -61,13 +62,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
       JaxrecError: a file is missing, damaged or names a user or film that the side tables do not list.
     """
     folder = official.find_folder(RELEASE, root)
-    columns = [
-        Column("user", int),
-        Column("item", int),
-        Column("rating", int, 1, 5),
-        Column("timestamp", int, 0, 2**40),
-    ]
-    data = text_tables.read_columns(folder / "u.data", columns, separator="\t", header=False, quoted=False)
+    data = text_tables.read_columns(folder / "u.data", COLUMNS, separator="\t", header=False, quoted=False)
     user_ids, user_features = _users(folder / "u.user")
     item_ids, item_features = _items(folder / "u.item")
     log = assemble.Log(folder / "u.data", data["user"], data["item"], data["rating"], data["timestamp"])

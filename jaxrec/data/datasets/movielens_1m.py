@@ -15,7 +15,8 @@ import numpy as np
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.datasets import movielens_100k
+from jaxrec.data.datasets.movielens_100k import CATEGORIES as CATEGORIES_100K
+from jaxrec.data.datasets.movielens_100k import COLUMNS
 from jaxrec.data.files import assemble, lines, official, text_tables
 from jaxrec.data.files.fields import REMEDY, Column, parse_number
 
@@ -27,7 +28,7 @@ RELEASE = official.Release(
     counts={"users": 6_040, "items": 3_952, "train": 1_000_209, "test": 0},
     checksum="md5:c4d9eecfca2ab87c1945afe126590906",
 )
-CATEGORIES = movielens_100k.CATEGORIES[1:]  # all but `unknown`
+CATEGORIES = CATEGORIES_100K[1:]  # all but `unknown`
 _MOST_ITEMS = 10_000_000  # a damaged id must not ask for a catalogue that fills the memory
 
 
@@ -47,13 +48,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
       JaxrecError: a file is missing, damaged or names a user or film that the side tables do not list.
     """
     folder = official.find_folder(RELEASE, root)
-    columns = [
-        Column("user", int),
-        Column("item", int),
-        Column("rating", int, 1, 5),
-        Column("timestamp", int, 0, 2**40),
-    ]
-    data = text_tables.read_columns(folder / "ratings.dat", columns, separator="::", header=False, quoted=False)
+    data = text_tables.read_columns(folder / "ratings.dat", COLUMNS, separator="::", header=False, quoted=False)
     user_ids, user_features = _users(folder / "users.dat")
     item_ids, item_features = _items(folder / "movies.dat")
     unlisted = np.flatnonzero(item_features["title"][np.clip(data["item"], 1, len(item_ids)) - 1] == "")
