@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrec.reporting import comparison, figures
+from jaxrec.reporting import comparison, figures, significance
 from jaxrec.reporting.progress import duration, short
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
@@ -118,7 +118,7 @@ def lead(path: Path, pairs: Iterable[str]) -> str:
 
 
 def _ahead(ours: np.ndarray, theirs: np.ndarray) -> str:
-    low, high = map(number, comparison.difference(ours, theirs))
+    low, high = map(number, significance.difference(ours, theirs))
     return f"{number(ours.mean() - theirs.mean())} ({low} to {high})"
 
 

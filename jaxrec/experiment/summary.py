@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
+from jaxrec import defaults
 from jaxrec.experiment import inference
 from jaxrec.experiment.artifacts import write_json, write_text
 from jaxrec.experiment.context import Context, inputs
@@ -16,10 +18,11 @@ from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
 from jaxrec.training import processes
 
+# metric -> objective with its unit. Losses of two algorithms are two objectives: {algorithm} keeps them apart.
 _CURVES = {
-    "rollout/R_avg": "reward per training step",
-    "prediction/perplexity": "perplexity of the training batch",
-    "loss/total": "loss",
+    "rollout/R_avg": "reward per step in training (reward)",
+    "prediction/perplexity": "perplexity of the training batch (tokens)",
+    "loss/total": "loss of {algorithm} (sum of its terms)",
 }
 _HISTOGRAM = "/histogram/"
 
@@ -55,6 +58,12 @@ def _report(context: Context, name: str) -> report.Report:
         title=f"{config.name} on {_data_name(config)}",
         results=results,
         reference={method: _reference(row) for method, row in config.reference.items()},
+        logged=_logged(context),
+        baselines=[policy for policy in stage.policies if _is_baseline(config.stages[policy])],
+        learned_from={policy: _learned_from(config, policy) for policy in stage.policies},
+        lead=_lead(config),
+        paired_seeds=bool(stage.modes),  # `evaluating.run` plays every policy with the same keys
+        sessions=significance.read(context.folder(name).path / significance.FILE),
         num_episodes=stage.num_episodes,
         curves=_curves(context, stage.policies),
         sweeps={title: rest for title, *rest in _sweeps(context, name).values()},
@@ -62,6 +71,7 @@ def _report(context: Context, name: str) -> report.Report:
         training=_facts(context, _training_environment(config)),
         test=_facts(context, stage.environment),
         config=config.to_dict(),
+        changed=_changed(config),
         speed={n: _speed(context.folder(n).about()) for n in config.order},
         notes=tuple(filter(None, (config.paper, *_data_notes(context), *inference.notes(config, stage.policies)))),
     )
@@ -143,12 +153,63 @@ def _curves(context: Context, policies: Sequence[str]) -> dict[str, dict[str, An
     path = context.workdir / "metrics.jsonl"
     rows = read_metrics(path) if path.exists() else []
     curves: dict[str, dict[str, Any]] = {}
-    for metric, label in _CURVES.items():
+    for metric, objective in _CURVES.items():
         for name in policies:
             steps, values = curve(rows, name, metric)
             if len(steps) > 1:
-                curves.setdefault(label, {})[name] = (steps, values)
+                algorithm = context.config.stages[name].algorithm.name
+                curves.setdefault(objective.format(algorithm=algorithm), {})[name] = (steps, values)
     return curves
+
+
+def _is_baseline(stage: ConfigDict) -> bool:
+    """Whether a fit stage trains nothing: a fixed rule, a count, or an untrained model."""
+    started_elsewhere = stage.get("params_of", "") or stage.init_from
+    return stage.algorithm.name.startswith("static.") or (not stage.num_steps and not started_elsewhere)
+
+
+def _learned_from(config: ConfigDict, policy: str) -> str:
+    """In words, what a policy learned from."""
+    stage = config.stages[config.stages[policy].get("params_of", "") or policy]
+    if _is_baseline(stage):
+        return "not trained"
+    if stage.data in config.environments:
+        return f"trained online in environment `{stage.data}`"
+    if stage.data in config.stages:
+        return f"trained on the log `{stage.data}` alone"
+    return f"trained on `{stage.data}`"
+
+
+def _lead(config: ConfigDict) -> str:
+    """'mode/metric' that the first table of a paper compares its rows in; '' where the config has none."""
+    first = config.tables[min(config.tables)] if config.tables else None
+    return f"{first.mode}/{first.lead[0]}" if first else ""
+
+
+def _logged(context: Context) -> dict[str, dict[str, float]]:
+    """Log -> 'FB/metric' -> the mean over its episodes, which were played as in FB, but by the training users."""
+    logged = {}
+    for name in context.config.order:
+        if context.config.stages[name].kind == "collect":
+            kinds = context.folder(name).about()["kinds"].values()
+            count = sum(kind["episodes"] for kind in kinds)
+            total = sum(kind["episodes"] * kind["mean_return"] for kind in kinds)
+            steps = sum(kind["episodes"] * kind["mean_length"] for kind in kinds)
+            logged[name] = {"FB/R_cumu": total / count, "FB/R_avg": total / steps, "FB/Length": steps / count}
+    return logged
+
+
+def _changed(config: ConfigDict) -> dict[str, tuple[Any, Any]]:
+    """Algorithm option in full -> (default, value), of those options of fit stages that are not at their defaults."""
+    changed = {}
+    for name in config.order:
+        stage = config.stages[name]
+        if stage.kind == "fit":
+            before = report.flat(defaults.algorithm(stage.algorithm.name).to_dict())
+            for option, value in report.flat(stage.algorithm.to_dict()).items():
+                if before.get(option) != value:
+                    changed[f"stages.{name}.algorithm.{option}"] = (before.get(option), value)
+    return changed
 
 
 def _lengths(stored: dict[str, Any], mode: str) -> dict[str, np.ndarray]:
