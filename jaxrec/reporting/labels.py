@@ -25,7 +25,7 @@ DISTANCES = (
 LEADER_LINE_FROM = 17.0  # points; from this distance on a thin line joins the name to its point
 MARKER = 5.0  # points, half a marker's width
 # What a place costs per overlapping share of the name's area, and per point of distance.
-ON_NAME, ON_MARKER, ON_BAR, OUTSIDE, FAR = 100.0, 60.0, 6.0, 200.0, 0.02
+ON_NAME, ON_MARKER, ON_BAR, OUTSIDE, FAR = 100.0, 60.0, 30.0, 200.0, 0.02
 
 
 class Label(NamedTuple):
@@ -96,7 +96,7 @@ def _cost(box: Box, distance: float, names: Sequence[Box], markers: Sequence[Box
     visible = _overlap(box, inside)
     cost = FAR * distance + OUTSIDE * (1 - visible / area)
     for weight, obstacles in ((ON_NAME, names), (ON_MARKER, markers), (ON_BAR, bars)):
-        cost += weight * sum(_overlap(box, obstacle, margin=2.0) for obstacle in obstacles) / area
+        cost += weight * sum(_overlap(box, obstacle, margin=4.0) for obstacle in obstacles) / area
     return cost
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from jaxrec.reporting.quantities import quantity
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # method -> (steps [P], values [S, P])
 Points = Mapping[str, tuple[Any, Any]]  # method -> (returns [S], coverages [S])
+LABEL_WIDTH = 30  # letters of a line that fits beside a panel
 
 
 def learning_curves(curves: Mapping[str, Curves], *, xlabel: str = "training steps") -> Figure:
@@ -31,7 +33,7 @@ def learning_curves(curves: Mapping[str, Curves], *, xlabel: str = "training ste
     figure = blank_figure(WIDTH if columns < 2 else 1.4 * WIDTH, HEIGHT if rows < 2 else 0.75 * HEIGHT * rows)
     methods = list(dict.fromkeys(method for methods in curves.values() for method in methods))
     for number, (objective, by_method) in enumerate(curves.items(), start=1):
-        axes = add_axes(figure, rows, columns, number, xlabel=xlabel, ylabel=objective)
+        axes = add_axes(figure, rows, columns, number, xlabel=xlabel, ylabel=textwrap.fill(objective, LABEL_WIDTH))
         for method, (steps, values) in by_method.items():
             _draw_curve(axes, method, methods.index(method), np.asarray(steps), np.asarray(values))
         axes.legend(frameon=False, fontsize=9)
@@ -57,7 +59,7 @@ def return_against_coverage(
       modes: mode in words -> method -> (returns [S], coverages [S]); coverage is a share of the catalogue, above 0.
       logged: mode in words -> name of a log -> the mean return of its episodes, drawn as a horizontal line.
     """
-    figure = blank_figure(WIDTH if len(modes) == 1 else 0.85 * WIDTH * len(modes), 1.05 * HEIGHT)
+    figure = blank_figure(WIDTH if len(modes) == 1 else 0.72 * WIDTH * len(modes), 1.05 * HEIGHT)
     panels = []
     for number, (mode, points) in enumerate(modes.items(), start=1):
         axes = add_axes(figure, 1, len(modes), number, title=mode, xlabel=quantity("coverage").axis())

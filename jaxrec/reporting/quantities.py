@@ -86,7 +86,7 @@ def mode_words(mode: str) -> str:
     if mode == "NX_0":
         return "no item repeats, users may leave"
     if match := re.fullmatch(r"NX_(\d+)", mode):
-        return f"no item repeats, no user leaves, every episode has exactly {match[1]} steps"
+        return f"no item repeats, no user leaves, exactly {match[1]} steps"
     if mode == "ranking":
         return "the whole catalogue is ranked for every held-out next item"
     return "held-out text" if mode == "validation" else ""

@@ -176,7 +176,9 @@ def _figures(report: Report) -> dict[str, Figure]:
     logged = by_mode(report.logged)
     for mode, points in returns_and_coverages(report.results).items():
         title = f"{mode}: {mode_words(mode)}" if mode_words(mode) else mode
-        lines = {f"mean of the log {name}": values["R_cumu"] for name, values in logged.get(mode, {}).items()}
+        lines = {
+            f"mean return of the episodes in {name}": values["R_cumu"] for name, values in logged.get(mode, {}).items()
+        }
         figures[f"Return against coverage, {mode}"] = plots.return_against_coverage(
             {title: points}, logged={title: lines}
         )
