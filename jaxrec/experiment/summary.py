@@ -187,16 +187,9 @@ def _lead(config: ConfigDict) -> str:
 
 
 def _logged(context: Context) -> dict[str, dict[str, float]]:
-    """Log -> 'FB/metric' -> the mean over its episodes, which were played as in FB, but by the training users."""
-    logged = {}
-    for name in context.config.order:
-        if context.config.stages[name].kind == "collect":
-            kinds = context.folder(name).about()["kinds"].values()
-            count = sum(kind["episodes"] for kind in kinds)
-            total = sum(kind["episodes"] * kind["mean_return"] for kind in kinds)
-            steps = sum(kind["episodes"] * kind["mean_length"] for kind in kinds)
-            logged[name] = {"FB/R_cumu": total / count, "FB/R_avg": total / steps, "FB/Length": steps / count}
-    return logged
+    """Behaviour log -> 'FB/metric' -> the mean over its episodes, which are of training users."""
+    logs = [name for name in context.config.order if context.config.stages[name].kind == "collect"]
+    return {name: report.log_means(context.folder(name).about()["kinds"].values()) for name in logs}
 
 
 def _changed(config: ConfigDict) -> dict[str, tuple[Any, Any]]:

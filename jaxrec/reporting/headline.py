@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxrec.reporting import leads, tables
 from jaxrec.reporting.leads import Lead
-from jaxrec.reporting.quantities import mode_words, quantity
+from jaxrec.reporting.quantities import quantity, where
 
 
 def headline(
@@ -35,9 +35,8 @@ def headline(
     rows, words = leads.order(results, metric), quantity(metric)
     best = rows[0]
     origin = {row: "a trivial baseline" for row in baselines} | dict(learned_from or {})
-    where = f"In mode {mode} ({mode_words(mode)})" if mode_words(mode) else f"In {mode}" if mode else "Overall"
     superlative = "lowest" if words.better < 0 else "highest"
-    opening = f"{where}, {_named(best, origin)} has the {superlative} {words.name}, {tables.cell(results[best])}"
+    opening = f"{where(mode)}, {_named(best, origin)} has the {superlative} {words.name}, {tables.cell(results[best])}"
     if len(rows) == 1:
         return f"{opening}; no other row was measured beside it."
     compared = {rows[1]: ["the next row"]}
@@ -71,5 +70,6 @@ def _evidence(lead: Lead) -> str:
     if math.isfinite(lead.low):
         parts.append(f"95 % interval {tables.number(lead.low)} to {tables.number(lead.high)}")
     if math.isfinite(lead.p):
-        parts.append(f"p {tables.probability(lead.p)}")
+        p = tables.probability(lead.p)
+        parts.append(f"p {p}" if p.startswith("<") else f"p = {p}")
     return ", ".join(parts) or "one seed, so no interval"

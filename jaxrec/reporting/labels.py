@@ -22,7 +22,7 @@ DISTANCES = (
     56.0,
     75.0,
 )  # points (1/72 inch) from the marker's centre to the name's nearest edge
-LEADER_LINE_FROM = 17.0  # points; from this distance on a thin line joins the name to its point
+LEADER_LINE_FROM = 12.0  # points of free space, from which on a thin line joins the name to its point
 MARKER = 5.0  # points, half a marker's width
 # What a place costs per overlapping share of the name's area, and per point of distance.
 ON_NAME, ON_MARKER, ON_BAR, OUTSIDE, FAR = 100.0, 60.0, 30.0, 200.0, 0.02
@@ -34,9 +34,6 @@ class Label(NamedTuple):
     text: str
     x: float
     y: float
-
-
-Box = np.ndarray  # [4]: left, bottom, right, top in pixels
 
 
 def place_labels(
@@ -56,20 +53,16 @@ def place_labels(
     pixels = figure.dpi / 72  # per point
     renderer = figure.canvas.get_renderer()
     at = axes.transData.transform([(label.x, label.y) for label in labels])
-    markers = [np.array([*(point - MARKER * pixels), *(point + MARKER * pixels)]) for point in at]
-    sizes = [_extent(axes, label.text, size, renderer) for label in labels]
-    bar_boxes = [np.sort(axes.transData.transform([bar[:2], bar[2:]]), axis=0).reshape(-1) for bar in bars]
-    inside = np.array(axes.get_window_extent(renderer).extents)
-    chosen: list[tuple[Box, float] | None] = [None] * len(labels)
-    for _ in range(ROUNDS):
-        for index, point in enumerate(at):
-            names = [other[0] for position, other in enumerate(chosen) if other and position != index]
-            chosen[index] = min(
-                _candidates(point, sizes[index], pixels),
-                key=lambda candidate: _cost(*candidate, names, markers, bar_boxes, inside),
-            )
-    for label, point, (box, distance) in zip(labels, at, chosen, strict=True):
-        _write(axes, label, (box[:2] - point) / pixels, size, joined=distance >= LEADER_LINE_FROM)
+    extents = [_extent(axes, label.text, size, renderer) for label in labels]
+    markers = np.concatenate([at - MARKER * pixels, at + MARKER * pixels], axis=1)
+    inside = np.array([axes.get_window_extent(renderer).extents])
+    candidates = [_candidates(point, extent, pixels) for point, extent in zip(at, extents, strict=True)]
+    obstacles = ((ON_MARKER, markers), (ON_BAR, _bar_boxes(axes, bars)))
+    fixed = [_fixed_costs(boxes, obstacles, inside) for boxes in candidates]
+    boxes = _choose(candidates, fixed)
+    for label, point, box, extent in zip(labels, at, boxes, extents, strict=True):
+        gap = np.maximum(np.abs((box[:2] + box[2:]) / 2 - point) - extent / 2, 0)
+        _write(axes, label, (box[:2] - point) / pixels, size, joined=np.hypot(*gap) / pixels >= LEADER_LINE_FROM)
 
 
 def _extent(axes: Axes, text: str, size: float, renderer) -> np.ndarray:
@@ -80,31 +73,48 @@ def _extent(axes: Axes, text: str, size: float, renderer) -> np.ndarray:
     return np.array([box.width, box.height])
 
 
-def _candidates(point: np.ndarray, extent: np.ndarray, pixels: float) -> list[tuple[Box, float]]:
-    """Boxes around a point, each with its distance in points; the box's nearest edge lies at that distance."""
-    found = []
-    for distance in DISTANCES:
-        for angle in ANGLES:
-            direction = np.array([np.cos(angle), np.sin(angle)])
-            centre = point + direction * (distance * pixels + np.abs(direction) * extent / 2)
-            found.append((np.concatenate([centre - extent / 2, centre + extent / 2]), distance))
-    return found
+def _bar_boxes(axes: Axes, bars: Sequence[tuple[float, float, float, float]]) -> np.ndarray:
+    """[N, 4], the bars in pixels."""
+    corners = axes.transData.transform(np.reshape(bars, (-1, 2)).astype(float)).reshape(-1, 2, 2)
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
-def _cost(box: Box, distance: float, names: Sequence[Box], markers: Sequence[Box], bars: Sequence[Box], inside: Box):
-    area = np.prod(box[2:] - box[:2])
-    visible = _overlap(box, inside)
-    cost = FAR * distance + OUTSIDE * (1 - visible / area)
-    for weight, obstacles in ((ON_NAME, names), (ON_MARKER, markers), (ON_BAR, bars)):
-        cost += weight * sum(_overlap(box, obstacle, margin=4.0) for obstacle in obstacles) / area
-    return cost
+def _candidates(point: np.ndarray, extent: np.ndarray, pixels: float) -> np.ndarray:
+    """Boxes [C, 4] around a point, near ones first."""
+    directions = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
+    reach = np.array(DISTANCES)[:, None, None] * pixels + np.abs(directions) * extent / 2
+    centres = (point + directions * reach).reshape(-1, 2)
+    return np.concatenate([centres - extent / 2, centres + extent / 2], axis=1)
 
 
-def _overlap(first: Box, second: Box, margin: float = 0.0) -> float:
-    """Pixels of area that two boxes share, the second one wider by `margin` on each side."""
-    width = min(first[2], second[2] + margin) - max(first[0], second[0] - margin)
-    height = min(first[3], second[3] + margin) - max(first[1], second[1] - margin)
-    return max(width, 0.0) * max(height, 0.0)
+def _fixed_costs(boxes: np.ndarray, obstacles: Sequence[tuple[float, np.ndarray]], inside: np.ndarray) -> np.ndarray:
+    """[C], what each box costs for its distance, for leaving the axes and for lying on what does not move."""
+    costs = FAR * np.repeat(DISTANCES, len(ANGLES)) + OUTSIDE * (1 - _covered(boxes, inside))
+    return costs + sum(weight * _covered(boxes, fixed, margin=4.0) for weight, fixed in obstacles)
+
+
+def _choose(candidates: Sequence[np.ndarray], fixed: Sequence[np.ndarray]) -> np.ndarray:
+    """[N, 4], each label's cheapest box given where the other labels stand."""
+    chosen = np.full((len(candidates), 4), np.nan)
+    for _ in range(ROUNDS):
+        for index, boxes in enumerate(candidates):
+            others = np.delete(chosen, index, axis=0)
+            others = others[~np.isnan(others[:, 0])]
+            costs = fixed[index] + ON_NAME * _covered(boxes, others, margin=4.0)
+            chosen[index] = boxes[np.argmin(costs)]
+    return chosen
+
+
+def _covered(boxes: np.ndarray, obstacles: np.ndarray, margin: float = 0.0) -> np.ndarray:
+    """[C], the share of each box that obstacles cover, added up; obstacles are wider by `margin` pixels on each side.
+
+    Args:
+      boxes: [C, 4]. obstacles: [N, 4].
+    """
+    low = np.maximum(boxes[:, None, :2], obstacles[None, :, :2] - margin)
+    high = np.minimum(boxes[:, None, 2:], obstacles[None, :, 2:] + margin)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return np.prod(np.maximum(high - low, 0.0), axis=2).sum(axis=1) / area
 
 
 def _write(axes: Axes, label: Label, offset: np.ndarray, size: float, *, joined: bool) -> None:

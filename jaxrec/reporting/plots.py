@@ -21,23 +21,32 @@ Points = Mapping[str, tuple[Any, Any]]  # method -> (returns [S], coverages [S])
 LABEL_WIDTH = 30  # letters of a line that fits beside a panel
 
 
-def learning_curves(curves: Mapping[str, Curves], *, xlabel: str = "training steps") -> Figure:
+def learning_curves(
+    curves: Mapping[str, Curves], *, methods: Sequence[str] = (), xlabel: str = "training steps"
+) -> Figure:
     """Draws one panel per objective, in it per method the mean over seeds, its 95 % band, and each seed as a thin line.
 
     Args:
       curves: objective with its unit -> method -> (steps [P], values [S, P]). Values of two objectives are never on the
         same axis, for they cannot be compared.
+      methods: all methods of the report in their order, which gives each the same colour in every plot.
     """
     columns = min(len(curves), 2)
     rows = math.ceil(len(curves) / max(columns, 1))
     figure = blank_figure(WIDTH if columns < 2 else 1.4 * WIDTH, HEIGHT if rows < 2 else 0.75 * HEIGHT * rows)
-    methods = list(dict.fromkeys(method for methods in curves.values() for method in methods))
+    order = list(dict.fromkeys([*methods, *(method for by_method in curves.values() for method in by_method)]))
     for number, (objective, by_method) in enumerate(curves.items(), start=1):
-        axes = add_axes(figure, rows, columns, number, xlabel=xlabel, ylabel=textwrap.fill(objective, LABEL_WIDTH))
+        axes = add_axes(figure, rows, columns, number, xlabel=xlabel, ylabel=_broken(objective))
         for method, (steps, values) in by_method.items():
-            _draw_curve(axes, method, methods.index(method), np.asarray(steps), np.asarray(values))
+            _draw_curve(axes, method, order.index(method), np.asarray(steps), np.asarray(values))
         axes.legend(frameon=False, fontsize=9)
     return figure
+
+
+def _broken(objective: str) -> str:
+    """An axis's label in lines that fit beside a panel, its unit in a line of its own."""
+    name, bracket, unit = objective.partition(" (")
+    return "\n".join([*textwrap.wrap(name, LABEL_WIDTH), *[bracket.strip() + unit] * bool(unit)])
 
 
 def _draw_curve(axes: Axes, method: str, index: int, steps: np.ndarray, values: np.ndarray) -> None:
@@ -138,21 +147,23 @@ def panels(
     return figure
 
 
-def history_lengths(counts: Mapping[str, Any], *, title: str = "") -> Figure:
+def history_lengths(counts: Mapping[str, Any], *, methods: Sequence[str] = (), title: str = "") -> Figure:
     """Draws how often each history length was chosen, one group of bars per method.
 
     Args:
       counts: method -> [L + 1], the number of decisions made on exactly 0..L steps of history.
+      methods: all methods of the report in their order, which gives each the same colour in every plot.
     """
     figure = blank_figure()
     axes = add_axes(figure, xlabel="history length chosen (steps)", ylabel="share of decisions (%)", title=title)
-    width = 0.8 / max(len(counts), 1)
+    width, order = 0.8 / max(len(counts), 1), list(dict.fromkeys([*methods, *counts]))
     for index, (method, chosen) in enumerate(counts.items()):
         chosen = np.asarray(chosen, np.float64)
         lengths = np.flatnonzero(chosen)
         offset = (index - (len(counts) - 1) / 2) * width
         share = 100 * chosen[lengths] / max(chosen.sum(), 1)
-        axes.bar(lengths + offset, share, width, color=style(index)[0], label=method, edgecolor="black", linewidth=0.4)
+        colour = style(order.index(method))[0]
+        axes.bar(lengths + offset, share, width, color=colour, label=method, edgecolor="black", linewidth=0.4)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if counts:
         axes.legend(frameon=False)

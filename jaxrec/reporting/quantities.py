@@ -80,7 +80,7 @@ def _cut(metric: str) -> int:
 
 
 def mode_words(mode: str) -> str:
-    """What happens in an evaluation mode (M 4.1), in words; '' for a name that is none."""
+    """Says what happens in an evaluation mode (M 4.1), as a sentence without a full stop; '' for an unknown name."""
     if mode == "FB":
         return "items may repeat, users may leave"
     if mode == "NX_0":
@@ -89,4 +89,14 @@ def mode_words(mode: str) -> str:
         return f"no item repeats, no user leaves, exactly {match[1]} steps"
     if mode == "ranking":
         return "the whole catalogue is ranked for every held-out next item"
-    return "held-out text" if mode == "validation" else ""
+    return "the models read held-out text" if mode == "validation" else ""
+
+
+def where(mode: str) -> str:
+    """Begins a sentence about one mode: 'In mode FB (items may repeat, users may leave)', 'On held-out text'."""
+    if mode == "ranking":
+        return "Ranking the whole catalogue for every held-out next item"
+    if mode == "validation":
+        return "On held-out text"
+    words = mode_words(mode)
+    return f"In mode {mode} ({words})" if words else f"In {mode}" if mode else "Overall"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ from jaxrec.reporting.tables import Results, Table, by_mode, markdown, results_t
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Report", "flat", "machine", "tables", "write"]
+__all__ = ["Report", "coverage_figure", "flat", "log_means", "machine", "returns_and_coverages", "tables", "write"]
 
+_PLOT = re.compile(r"^!\[[^\]]+\]\((\w+\.png)\)$", re.M)
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # row -> (steps [P], values [S, P])
 
 
@@ -80,7 +81,7 @@ def write(folder: Path, report: Report) -> Path:
         f"# {report.title}\n",
         *_headline(report),
         *(f"{note}\n" for note in report.notes),
-        *sections.compared_rows(report.learned_from),
+        *sections.compared_rows(_origins(report)),
         *_results(report),
         *_sweeps(report),
         *_plots(folder, report),
@@ -89,10 +90,18 @@ def write(folder: Path, report: Report) -> Path:
         *sections.configuration(report.config, report.changed),
     ]
     path = folder / "report.md"
+    _remove_old_plots(path, "\n".join(text))
     partial = path.with_name(path.name + ".part")
     partial.write_text("\n".join(text), encoding="utf-8")
     os.replace(partial, path)
     return path
+
+
+def _remove_old_plots(path: Path, text: str) -> None:
+    """Deletes the plots that only the report of an earlier run shows."""
+    before = _PLOT.findall(path.read_text(encoding="utf-8")) if path.exists() else []
+    for name in set(before) - set(_PLOT.findall(text)):
+        (path.parent / name).unlink(missing_ok=True)
 
 
 def tables(report: Report) -> dict[str, Table]:
@@ -108,10 +117,15 @@ def _headline(report: Report) -> list[str]:
     for mode, metric in _leading(report).items():
         sentence = headline(
             _measured(report, mode, metric), mode, metric,
-            baselines=report.baselines, learned_from=report.learned_from, **_design(report),
+            baselines=report.baselines, learned_from=_origins(report), **_design(report),
         )  # fmt: skip
         return [f"**{sentence}**\n"]
     return []
+
+
+def _origins(report: Report) -> Mapping[str, str]:
+    """What each row learned from; empty where all learned from the same."""
+    return report.learned_from if len(set(report.learned_from.values())) > 1 else {}
 
 
 def _leading(report: Report) -> dict[str, str]:
@@ -172,25 +186,53 @@ def _figures(report: Report) -> dict[str, Figure]:
     """Caption -> figure, of everything that was measured."""
     from jaxrec.reporting import plots, sweeps
 
-    figures = {}
     logged = by_mode(report.logged)
-    for mode, points in returns_and_coverages(report.results).items():
-        title = f"{mode}: {mode_words(mode)}" if mode_words(mode) else mode
-        lines = {
-            f"mean return of the episodes in {name}": values["R_cumu"] for name, values in logged.get(mode, {}).items()
-        }
-        figures[f"Return against coverage, {mode}"] = plots.return_against_coverage(
-            {title: points}, logged={title: lines}
-        )
+    figures = {
+        f"Return against coverage, {mode}": coverage_figure({mode: points}, logged)
+        for mode, points in returns_and_coverages(report.results).items()
+    }
     if report.curves:
-        figures["Learning curves"] = plots.learning_curves(report.curves)
+        figures["Learning curves"] = plots.learning_curves(report.curves, methods=list(report.results))
     for title, (option, value, sweep) in report.sweeps.items():
         others = {row: values for row, values in report.results.items() if row not in sweep}
         figures[title] = sweeps.against(option, sweep, value)
         figures[f"{title}, trade-off"] = sweeps.figure(option, sweep, others, value)
     if report.lengths:
-        figures["History lengths chosen"] = plots.history_lengths(report.lengths)
+        figures["History lengths chosen"] = plots.history_lengths(report.lengths, methods=list(report.results))
     return {caption: figure for caption, figure in figures.items() if figure}
+
+
+def coverage_figure(
+    points: Mapping[str, Mapping[str, tuple[Any, Any]]], logged: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> Figure:
+    """Draws return against coverage in some modes.
+
+    Args:
+      points: mode -> row -> (returns [S], coverages [S]).
+      logged: mode -> name of a behaviour log -> metric -> the mean over its episodes.
+    """
+    from jaxrec.reporting import plots
+
+    titles = {mode: f"{mode}: {mode_words(mode)}" if mode_words(mode) else mode for mode in points}
+    lines = {
+        titles[mode]: {f"mean return of the episodes in {name}": metrics["R_cumu"] for name, metrics in logs.items()}
+        for mode, logs in logged.items()
+        if mode in titles
+    }
+    return plots.return_against_coverage({titles[mode]: rows for mode, rows in points.items()}, logged=lines)
+
+
+def log_means(kinds: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Computes 'FB/metric' -> the mean over a behaviour log, whose episodes are played as in mode FB.
+
+    Args:
+      kinds: of episodes, each with `episodes` (how many), `mean_return` and `mean_length`.
+    """
+    kinds = list(kinds)
+    count = sum(kind["episodes"] for kind in kinds)
+    total = sum(kind["episodes"] * kind["mean_return"] for kind in kinds)
+    steps = sum(kind["episodes"] * kind["mean_length"] for kind in kinds)
+    return {"FB/R_cumu": total / count, "FB/R_avg": total / steps, "FB/Length": steps / count}
 
 
 def returns_and_coverages(results: Results) -> dict[str, dict[str, tuple[Any, Any]]]:

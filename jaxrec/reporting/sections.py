@@ -45,10 +45,8 @@ def machine() -> dict[str, str]:
 
 
 def compared_rows(learned_from: Mapping[str, str]) -> list[str]:
-    """Lists what each row of the tables learned from; nothing where all learned from the same."""
-    if len(set(learned_from.values())) < 2:
-        return []
-    return [*(f"* `{row}`: {origin}" for row, origin in learned_from.items()), ""]
+    """Lists what each row of the tables learned from."""
+    return [*(f"* `{row}`: {origin}" for row, origin in learned_from.items()), *[""] * bool(learned_from)]
 
 
 def uncertainty(num_seeds: int, num_episodes: int) -> str:
@@ -72,7 +70,8 @@ def results(mode: str, table: Table, leads: Sequence[Lead], metric: str | None) 
     lines = [f"### {mode}\n"] if mode else []
     lines += [f"{words[0].upper()}{words[1:]}.\n"] if words else []
     lines.append(markdown(table))
-    return [*lines, *_leads(leads, metric)] if leads and metric else lines
+    known = any(lead.is_level() is not None for lead in leads)
+    return [*lines, *_leads(leads, metric)] if known and metric else lines
 
 
 def _leads(leads: Sequence[Lead], metric: str) -> list[str]:

@@ -11,7 +11,8 @@ import numpy as np
 from scipy import stats
 
 Results = Mapping[str, Mapping[str, Any]]  # method -> metric -> [S]
-FIRST = ("R_cumu", "R_avg", "Length", "coverage", "diversity", "novelty")  # the papers' order of columns
+# The papers' order of columns, of episodes and of rankings.
+FIRST = ("R_cumu", "R_avg", "Length", "coverage", "diversity", "novelty", "HR", "NDCG", "CV_div", "CV_nov", "R")
 
 
 def interval(values: Any, level: float = 0.95) -> tuple[float, float]:
@@ -75,8 +76,7 @@ def results_table(
       logged: name of a behaviour log -> metric -> the mean over its episodes; shown as the last rows.
     """
     if metrics is None:
-        measured = dict.fromkeys(name for values in results.values() for name in values)
-        metrics = [name for name in FIRST if name in measured] + [name for name in measured if name not in FIRST]
+        metrics = sorted(dict.fromkeys(name for values in results.values() for name in values), key=_position)
     published = dict(reference or {})
     rows = []
     for method, values in results.items():
@@ -87,6 +87,12 @@ def results_table(
     for name, values in (logged or {}).items():
         rows.append((f"{name} (its episodes)", *(number(values[m]) if m in values else "-" for m in metrics)))
     return Table(("method", *metrics), tuple(rows))
+
+
+def _position(metric: str) -> tuple[int, int]:
+    """Where a column stands: by its place in `FIRST`, then by k of a metric@k."""
+    name, _, cut = metric.partition("@")
+    return FIRST.index(name) if name in FIRST else len(FIRST), int(cut) if cut.isdigit() else 0
 
 
 def _published(method: str, values: Mapping[str, float], metrics: Sequence[str]) -> tuple[str, ...]:

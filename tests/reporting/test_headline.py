@@ -16,7 +16,7 @@ def test_ahead_of_the_next_and_of_the_best_trivial_row():
     assert said == (
         "In mode FB (items may repeat, users may leave), `ours` (trained on the log `log` alone) has the highest "
         "return per episode, 11.00 ± 2.48: it is ahead of `dt`, the next row, by 4.900 (95 % interval 4.652 to 5.148, "
-        "p 0.00014), and ahead of `popular`, the best trivial baseline, by 8.000 (95 % interval 8.000 to 8.000, "
+        "p = 0.00014), and ahead of `popular`, the best trivial baseline, by 8.000 (95 % interval 8.000 to 8.000, "
         "p < 0.0001)."
     )
 
@@ -52,6 +52,6 @@ def test_one_row_has_nobody_beside_it():
 def test_one_seed_has_no_interval():
     said = headline({"gpt2": [20.5], "untrained": [300.0]}, "validation", "perplexity", baselines=("untrained",))
     assert said == (
-        "In mode validation (held-out text), `gpt2` has the lowest perplexity, 20.50: it is ahead of `untrained`, the "
+        "On held-out text, `gpt2` has the lowest perplexity, 20.50: it is ahead of `untrained`, the "
         "next row and the best trivial baseline, by 279.5 (one seed, so no interval)."
     )

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from jaxrec.reporting import axes as drawing
@@ -22,7 +23,7 @@ def test_learning_curves_show_mean_band_and_seeds():
     assert len(axes.get_lines()) == 2 * (2 + 1)
     top = interval(values[:, 2])[0] + interval(values[:, 2])[1]
     assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(top)
-    assert axes.get_xlabel() == "training steps" and axes.get_ylabel() == "loss (nats)"
+    assert axes.get_xlabel() == "training steps" and axes.get_ylabel() == "loss\n(nats)"
 
 
 def test_each_objective_has_its_own_axis_and_a_method_one_colour():
@@ -33,11 +34,13 @@ def test_each_objective_has_its_own_axis_and_a_method_one_colour():
         "loss of a2c (nats)": {"a2c": (steps, values)},
     }
     figure = plots.learning_curves(objectives)
-    assert [axes.get_ylabel() for axes in figure.axes] == list(objectives)
+    assert [axes.get_ylabel().replace("\n", " ") for axes in figure.axes] == list(objectives)
     names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
     assert names == [["a2c"], ["dt"], ["a2c"]]
     colours = [axes.get_lines()[-1].get_color() for axes in figure.axes]
     assert colours[0] == colours[2] != colours[1]
+    bars = plots.history_lengths({"dt": [0, 1]}, methods=["a2c", "dt"]).axes[0].patches
+    assert to_hex(bars[0].get_facecolor()) == colours[1].lower()
 
 
 def test_a_long_objective_is_broken_into_lines_that_fit():

@@ -36,3 +36,5 @@ def test_modes_in_words():
     assert quantities.mode_words("NX_10").endswith("exactly 10 steps")
     assert all(quantities.mode_words(mode) for mode in ("FB", "NX_0", "ranking"))
     assert quantities.mode_words("speed") == ""
+    assert quantities.where("FB") == "In mode FB (items may repeat, users may leave)"
+    assert (quantities.where("validation"), quantities.where("speed")) == ("On held-out text", "In speed")

@@ -97,6 +97,18 @@ def test_plots_stand_beside_it(tmp_path):
     assert linked == {"return_against_coverage_fb.png", "learning_curves.png", "history_lengths_chosen.png"}
 
 
+def test_a_plot_of_an_earlier_report_goes(tmp_path):
+    report.write(tmp_path, _report())
+    text = report.write(tmp_path, _report(lengths={})).read_text()
+    assert "history_lengths" not in text and not (tmp_path / "history_lengths_chosen.png").exists()
+    assert (tmp_path / "learning_curves.png").exists()
+
+
+def test_rows_that_learned_from_the_same_are_not_listed(tmp_path):
+    text = report.write(tmp_path, _report(learned_from=dict.fromkeys(("mdt4rec", "dt", "random"), "x"))).read_text()
+    assert "(x)" not in text and "* `dt`" not in text
+
+
 def test_empty_sections_are_left_out(tmp_path):
     empty = dict.fromkeys(
         ("reference", "logged", "learned_from", "curves", "lengths", "training", "test", "config"), {}
