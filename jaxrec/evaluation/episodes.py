@@ -40,6 +40,9 @@ class Sums:
     histograms: Mapping[str, Array]  # int32 [max_turn + 1] each
 
 
+DRAWS = True  # users, and what they do
+
+
 def defaults() -> ConfigDict:
     """What an `evaluate` stage by episodes may set."""
     return ConfigDict(
@@ -70,7 +73,7 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
         play = player(spec.environment, algorithm.policy, **options)
         return lambda params, data, key: Measured(play(params, *data, key), {})
 
-    return Evaluator(check, measure, draws=True)
+    return Evaluator(check, measure, DRAWS)
 
 
 def player(

@@ -11,6 +11,8 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.base.specs import Spec
 
+DRAWS = False
+
 
 def defaults() -> ConfigDict:
     """Nothing to set."""
@@ -28,4 +30,4 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
     def measure(algorithm: Algorithm) -> Callable[[Params, Text, Array], Measured]:
         return lambda params, data, key: Measured(algorithm.perplexity(params, data), {})
 
-    return Evaluator(check, measure, draws=False)
+    return Evaluator(check, measure, DRAWS)

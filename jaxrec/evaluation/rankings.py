@@ -25,6 +25,7 @@ from jaxrec.evaluation.ranking_metrics import Ranking
 from jaxrec.models import caches
 from jaxrec.models.history import at_positions
 
+DRAWS = False
 _SCORES = 8 << 20  # float32 numbers held at once, 32 MB
 
 
@@ -62,7 +63,7 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
 
         return ranked
 
-    return Evaluator(check, measure, draws=False)
+    return Evaluator(check, measure, DRAWS)
 
 
 def counter(
