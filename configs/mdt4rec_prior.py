@@ -25,8 +25,7 @@ ROWS = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The default job's world, log and policies, with the rows above beside them."""
-    if variant not in (None, "smoke"):
-        raise ValueError(f"configs/mdt4rec_prior.py has no variant {variant!r}; choose one of ['smoke']")
+    defaults.variant(variant, mdt4rec.embedded, mdt4rec.smoke)  # those of mdt4rec that this one has
     config = mdt4rec.get_config(variant)
     config.name = "mdt4rec_prior"
     config.data.options.text = True
