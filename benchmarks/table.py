@@ -20,14 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from jaxrec.reporting import comparison, figures
+from jaxrec.reporting import axes, comparison, figures, report, significance
 from jaxrec.reporting.progress import duration, short
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 COMPARED = REPOSITORY / "results"
+PICTURE = REPOSITORY / "docs" / "images" / "report.png"  # drawn from PICTURED, in its first modes
+PICTURED, PICTURED_MODES = "mdt4rec_embedded", ("FB", "NX_0")
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md")
 
 _BLOCK = re.compile(r"(<!-- table:([\w:./-]+) -->\n).*?(<!-- /table -->)", re.S)
@@ -99,9 +102,20 @@ def job(path: Path) -> str:
         f"`{stored['command']}`: {duration(stored['wall_s'])} on {_device(stored)} (jax {stored['jax']}, Python "
         f"{stored['python']}); {over}{episodes}.\n"
     )
-    published = by_mode(stored["reference"])
-    modes = by_mode(stored["results"]).items()
-    return "\n".join([head, *(f"*{m}*\n\n{markdown(results_table(v, reference=published.get(m)))}" for m, v in modes)])
+    published, logged = by_mode(stored["reference"]), by_mode(stored.get("logged", {}))
+    tables = {
+        mode: markdown(results_table(rows, reference=published.get(mode), logged=logged.get(mode)))
+        for mode, rows in by_mode(stored["results"]).items()
+    }
+    return "\n".join([head, *(f"*{mode}*\n\n{table}" for mode, table in tables.items())])
+
+
+def picture(path: Path) -> Figure:
+    """Draws return against coverage of a recorded job, in the modes of the front page."""
+    stored = json.loads(path.read_text())
+    points = report.returns_and_coverages(stored["results"])
+    logged = by_mode(stored.get("logged", {}))
+    return report.coverage_figure({mode: points[mode] for mode in PICTURED_MODES}, logged)
 
 
 def lead(path: Path, pairs: Iterable[str]) -> str:
@@ -118,7 +132,7 @@ def lead(path: Path, pairs: Iterable[str]) -> str:
 
 
 def _ahead(ours: np.ndarray, theirs: np.ndarray) -> str:
-    low, high = map(number, comparison.difference(ours, theirs))
+    low, high = map(number, significance.difference(ours, theirs))
     return f"{number(ours.mean() - theirs.mean())} ({low} to {high})"
 
 
@@ -151,12 +165,15 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
         for policy in config["stages"][stage]["policies"]
     }
     names = ("FB/R_cumu", "FB/R_avg", "FB/Length")
+    about = {s: json.loads((workdir / s / "done.json").read_text()) for s in config["order"]}
+    logs = [s for s in config["order"] if config["stages"][s]["kind"] == "collect"]
     kept = {
         "command": command,
         "wall_s": seconds,
-        "stage_s": {s: json.loads((workdir / s / "done.json").read_text())["seconds"] for s in config["order"]},
+        "stage_s": {s: about[s]["seconds"] for s in config["order"]},
         "num_episodes": config["stages"][stage]["num_episodes"],
         "reference": {m: dict(zip(names, row, strict=True)) for m, row in config["reference"].items()},
+        "logged": {log: report.log_means(about[log]["kinds"].values()) for log in logs},
         "results": scalars,
         **machine(),
     }
@@ -196,7 +213,7 @@ def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="bring the tables up to date")
+    parser.add_argument("--write", action="store_true", help="bring tables and pictures up to date")
     parser.add_argument("--record", nargs=2, metavar=("NAME", "WORKDIR"), help="keep a finished job's results")
     parser.add_argument("--command", default="", help="the command that made the workdir")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long it took, compile included")
@@ -208,6 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.write:
         for path in sorted(COMPARED.glob("*.json")):
             figures.save(json.loads(path.read_text()), path.with_suffix(""))
+        axes.save(picture(RESULTS / "jobs" / f"{PICTURED}.json"), PICTURE)
     for page, text in stale.items():
         if given.write:
             page.write_text(text)

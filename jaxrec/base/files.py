@@ -60,6 +60,12 @@ def digest(value: Any, *, default: Callable[[Any], Any] = plain) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=default).encode()).hexdigest()[:16]
 
 
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def save_arrays(path: Path, tree: Any) -> None:
     """Writes the arrays of a pytree (records, dicts, tuples) to one .npz file, whole or not at all.
 

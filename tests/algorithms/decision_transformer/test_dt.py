@@ -44,7 +44,7 @@ def test_acting_along_a_log_equals_the_training_forward(spec):
         batch.replace(return_to_go=jnp.asarray(asked, jnp.float32))
     )
     np.testing.assert_allclose(output, expected[:, -1], atol=1e-5)
-    np.testing.assert_array_equal(acting.diagnostics(carry)["history_length"], config.context_length)
+    np.testing.assert_array_equal(acting.diagnostics(carry)["window_length"], config.context_length)
 
 
 def test_the_target_is_a_quantile_of_what_episodes_returned():
