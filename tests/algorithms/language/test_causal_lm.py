@@ -46,7 +46,7 @@ def trained():
 
 def test_perplexity_of_a_certain_stream_falls_to_one(trained):
     algorithm, data, before, after = trained
-    evaluate = jax.jit(algorithm.evaluator)
+    evaluate = jax.jit(algorithm.perplexity)
     untrained, found = evaluate(before, data), evaluate(after, data)
     np.testing.assert_allclose(untrained["validation/perplexity"], VOCABULARY, rtol=0.2)
     # The first token after a cut is uncertain: it has nothing but itself to go by, and 0, 1, 2, 4 follow two ways.
