@@ -98,7 +98,7 @@ def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], A
     if not backbone:
         return stage.algorithm, spec
     options = stage.algorithm.copy_and_resolve_references()
-    folder = params_folder(resources, backbone) / EXPORT
+    folder = starts.params_folder(resources, backbone) / EXPORT
     # Before the language model is trained, what does not depend on it can be checked.
     options.backbone = str(folder) if (folder / "config.json").exists() else ""
     return options, spec
@@ -116,12 +116,6 @@ def data_of(resources: Resources, name: str) -> Any:
     data = resources.dataset(stage.data).data
     drawn = {role: resources.dataset(given).data for role, given in stage.beside.items() if role == "text"}
     return {"log": data, **drawn} if drawn else data
-
-
-def params_folder(resources: Resources, name: str) -> Path:
-    """The folder of the fit stage whose parameters a fit stage's are: its own, where it does not share another's."""
-    stage = resources.config.stages[name]
-    return params_folder(resources, stage.start_from) if starts.shares_params(stage) else resources.workdir / name
 
 
 def check(resources: Resources, name: str) -> None:
@@ -226,4 +220,4 @@ def read(resources: Resources, name: str) -> Fitted:
     template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
     placed = sharding.shardings(template, resources.mesh, resources.config.sharding, leading=1)
     template = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), template, placed)
-    return Fitted(algorithm, starts.read_params(params_folder(resources, name), template), spec)
+    return Fitted(algorithm, starts.read_params(starts.params_folder(resources, name), template), spec)
