@@ -15,7 +15,7 @@ NAMES = ("cross_entropy", "hdt", "items_left", "modt4r")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_encoder_drops_out_in_training_alone(name, world):  # noqa: F811
-    module, spec, data = algorithms.load("next_item", name), world[2], sequences()
+    module, spec, data = algorithms.load(f"next_item.{name}"), world[2], sequences()
     config = small(module)
     config.encoder = "sasrec"
     if "dropout" in config:

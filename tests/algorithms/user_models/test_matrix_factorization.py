@@ -13,10 +13,10 @@ from jaxrec.algorithms.user_models import matrix_factorization as mf
 from jaxrec.algorithms.user_models import matrix_factorization_search as search
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import RatingsSpec
 
 N, A = 40, 30
-SPEC = Spec(N, A, 10, reward_range=(1.0, 5.0))
+SPEC = RatingsSpec(N, A, feedback_range=(1.0, 5.0))
 
 
 def planted(noise: float = 0.2, share: float = 0.5) -> tuple[Interactions, np.ndarray]:
