@@ -103,11 +103,11 @@ def world():
 BESIDE = {"vectors": np.eye(ITEMS, 3, dtype=np.float32) + 1.0}  # what an algorithm may ask to have beside its data
 
 
-def make(module, specs):
+def make(module, specs, config=None):
     """(the algorithm, the type of the spec of what it learns from), both as its `make` says."""
     kind = get_type_hints(module.make)["spec"]
     taken = {role: value for role, value in BESIDE.items() if role in inspect.signature(module.make).parameters}
-    return module.make(small(module), specs[kind], **taken), kind
+    return module.make(config or small(module), specs[kind], **taken), kind
 
 
 def small(module) -> ConfigDict:
