@@ -1,7 +1,7 @@
 """How far one method of a table is ahead of another, with the uncertainty that the experiment's design allows.
 
-Where seed s of every method met the same users (episodes), the difference is taken seed by seed: a paired t interval and
-test, from three seeds on. Where methods ranked the same sessions, the test is over sessions. Everywhere else the
+Where seed s of every method met the same users (episodes), the difference is taken seed by seed: a paired t interval
+and test, from three seeds on. Where methods ranked the same sessions, the test is over sessions. Everywhere else the
 interval is Welch's over seeds, and there is no p value.
 """
 
@@ -37,7 +37,7 @@ class Lead(NamedTuple):
     pairs: str
 
     def is_level(self) -> bool | None:
-        """Says True where zero lies in the interval, or of one seed where p is 0.05 or more; None where neither is known."""
+        """Tells whether zero lies in the interval or, of one seed, p is 0.05 or more; None where neither is known."""
         if math.isfinite(self.low):
             return self.low <= 0 <= self.high
         if math.isfinite(self.p):

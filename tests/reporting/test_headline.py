@@ -16,8 +16,8 @@ def test_ahead_of_the_next_and_of_the_best_trivial_row():
     assert said == (
         "In mode FB (items may repeat, users may leave), `ours` (trained on the log `log` alone) has the highest "
         "return per episode, 11.00 ± 2.48: it is ahead of `dt`, the next method, by 4.900 (95 % interval 4.652 to "
-        "5.148, p = 0.00014), and ahead of `popular`, the best trivial baseline, by 8.000 (95 % interval 8.000 to 8.000, "
-        "p < 0.0001)."
+        "5.148, p = 0.00014), and ahead of `popular`, the best trivial baseline, by 8.000 (95 % interval 8.000 to "
+        "8.000, p < 0.0001)."
     )
 
 
