@@ -19,9 +19,12 @@ def _line(folder, file="env.json", **fields):
         out.write(json.dumps(row) + "\n")
 
 
-@pytest.mark.parametrize("page", table.pages(), ids=lambda page: str(page.relative_to(table.REPOSITORY)))
+PAGES = table.pages()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(table.REPOSITORY)))
 def test_committed_tables_are_up_to_date(page):
-    assert page.read_text() == table.pages()[page], "run: python -m benchmarks.table --write"
+    assert page.read_text() == PAGES[page], "run: python -m benchmarks.table --write"
 
 
 def test_the_pages_that_hold_tables_have_their_markers():
