@@ -54,7 +54,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
     _check_settings(config, spec)
-    network = hdt_network.build(config, spec)
+    network = hdt_network.make_network(config, spec)
     learning = learner.from_loss(
         network.init, hdt_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=("given/",)
     )

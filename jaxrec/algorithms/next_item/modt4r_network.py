@@ -87,7 +87,7 @@ class MODT4RNetwork(NamedTuple):
         return jnp.stack([returns[name] / self.return_scale[name] for name in self.objectives], -1)
 
 
-def build(config: ConfigDict, spec: Spec) -> MODT4RNetwork:
+def make_network(config: ConfigDict, spec: Spec) -> MODT4RNetwork:
     """Makes the networks that the config names, in the sizes of the data."""
     length, width = spec.max_turn - 1, config.width
     objectives = tuple(name for name in objective_returns.OBJECTIVES if name in config.objectives)
