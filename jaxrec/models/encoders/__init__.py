@@ -1,4 +1,4 @@
-"""State encoders, one per file, newest pair last.
+"""State encoders, one per file, newest pair last: UserTrans of T 4.2, G of T 5.6, the state tracker of M 4.1.
 
 `encoder(item int32 [..., W], feedback float32 [..., W], mask bool [..., W]) -> state [..., D]`, the state after the
 pair in the last place: what simulators and policies ask for, on windows padded on the left.
