@@ -1,4 +1,5 @@
-"""The embedded world's users as a gymnax environment; dynamics in `data.world_session`, tables in `data.world`.
+"""The embedded world's users as a gymnax environment; its dynamics are those of `data.world.dynamics`, its
+tables those of `data.world.generator`.
 
 reset: user uniform in the pool, session uniform, starting item uniform (never in the window), first intent by the
        user's mix.
@@ -23,9 +24,9 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
+from jaxrec.data.world import dynamics
 from jaxrec.data.world import generator as worlds
-from jaxrec.data.world import session
-from jaxrec.data.world.session import Session, StepDraws
+from jaxrec.data.world.dynamics import Session, StepDraws
 from jaxrec.environments.sampling import uniform_index
 
 POOLS = ("train", "test", "all")
@@ -127,14 +128,14 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
     def reset_env(self, key: Array, params: EnvParams) -> tuple[Observation, Session]:
         draws = draw_start(key, params)
         user = params.first_user + draws.user
-        state = session.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
+        state = dynamics.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
         return _observe(state, draws.item, jnp.float32(0)), state
 
     def step_env(
         self, key: Array, state: Session, action: Array, params: EnvParams
     ) -> tuple[Observation, Session, Array, Array, dict[str, Array]]:
         action = jnp.asarray(action, jnp.int32)
-        state, reward, leave = session.advance(params.tables, state, action, draw_step(key), xp=jnp)
+        state, reward, leave = dynamics.advance(params.tables, state, action, draw_step(key), xp=jnp)
         terminated = leave & params.exits
         return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 

@@ -21,10 +21,10 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
-from jaxrec.data.world import descriptions
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import descriptions, draws, dynamics
 from jaxrec.data.world import generator as worlds
 from jaxrec.data.world.generator import World
+from jaxrec.data.world.images import images as draw_images
 
 ORIGIN, WEEK, PAUSE = 1_700_000_000, 7 * 24 * 3600, 30
 LANES = 16_384  # sessions simulated side by side
@@ -69,7 +69,7 @@ def load(
     config = generated.config
     items = {**_features(generated), **(_text(generated) if text else {})}
     if images:
-        items["image"] = images.images(generated)
+        items["image"] = draw_images(generated)
     return Interactions(
         **columns,
         user_ids=np.arange(generated.num_users),
@@ -110,14 +110,16 @@ def simulate(world: World, logging: ConfigDict) -> dict[str, np.ndarray]:
 def _sessions(world: World, logging: ConfigDict, bits, user: np.ndarray, session: np.ndarray) -> dict[str, np.ndarray]:
     tables, count = world.tables, len(user)
     edges = draws.edges(world.popularity.astype(np.float64) ** logging.popularity)
-    state = session.open_session(tables, user, session, _unit(bits, count), xp=np)
+    state = dynamics.open_session(tables, user, session, _unit(bits, count), xp=np)
     liked, alive = np.full(count, -1, np.int32), np.ones(count, bool)
     item, feedback, shown = (np.zeros((count, logging.max_turn), t) for t in (np.int32, np.float32, bool))
     for turn in range(logging.max_turn):
         action = np.zeros(count, np.int32)
         action[alive] = _choose(world, logging, bits, edges, user[alive], liked[alive])
-        noise = session.StepDraws(noise=draws.normal(bits, count), switch=_unit(bits, count), intent=_unit(bits, count))
-        state, reward, leave = session.advance(tables, state, action, noise, xp=np)
+        noise = dynamics.StepDraws(
+            noise=draws.normal(bits, count), switch=_unit(bits, count), intent=_unit(bits, count)
+        )
+        state, reward, leave = dynamics.advance(tables, state, action, noise, xp=np)
         item[:, turn], feedback[:, turn], shown[:, turn] = action, reward, alive
         liked = np.where(reward > tables.dynamics.tolerance, tables.item_category[action], -1)
         alive &= ~leave

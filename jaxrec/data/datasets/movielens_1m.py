@@ -4,7 +4,7 @@ Harper and Konstan, The MovieLens Datasets, TiiS 2015.
 Licence: research use, acknowledge GroupLens in publications; no redistribution or commercial use without permission.
 
 Film ids run from 1 to 3952, and so does the catalogue here, as in published work on this dataset. 69 of these ids are
-no film (empty title, no category) and 3,706 films are rated; `data.preprocess.min_counts` leaves only the rated ones.
+no film (empty title, no category) and 3,706 films are rated; `data.filters.min_counts` leaves only the rated ones.
 """
 
 from __future__ import annotations

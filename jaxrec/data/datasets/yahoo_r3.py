@@ -31,7 +31,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
 
     Returns:
       feedback is the rating, 1 to 5; the times are unknown. Users with test rows are 0 to 5399: the environment of
-      published work is their 5400 x 1000 part, `data.preprocess.with_split(interactions, TEST)`.
+      published work is their 5400 x 1000 part, `data.filters.with_split(interactions, TEST)`.
 
     Raises:
       JaxrecError: a file is missing or damaged.

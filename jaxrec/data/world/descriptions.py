@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world.generator import World
 
 MENTION = 0.25

@@ -9,9 +9,9 @@ sessions s in S.
     drift     D_ps = a random walk over sessions s, shared by the users of a community    drift [P, S, F + 2]
               mix_ns proportional to mix_n * drift_mix_ps                                 drift_mix [P, S, G]
 
-so that the base preference, biases included, is one dot product <v_n + D_ps, e_a>. `world_session` makes sessions of
-it, `world_text` and `world_images` give items words and pixels that follow e_a. Nothing here is users x items.
-Deterministic in `seed` for every supported NumPy (see `world_draws`); other seeds are other worlds of the same kind.
+so that the base preference, biases included, is one dot product <v_n + D_ps, e_a>. `dynamics` makes sessions of
+it, `descriptions` and `images` give items words and pixels that follow e_a. Nothing here is users x items.
+Deterministic in `seed` for every supported NumPy (see `draws`); other seeds are other worlds of the same kind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world.settings import SIZES, check, defaults
 
 __all__ = ["SIZES", "Dynamics", "Tables", "World", "defaults", "expected_feedback", "generate"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world.generator import World
 
 SIDE, CHANNELS, WAVES = 16, 3, 6

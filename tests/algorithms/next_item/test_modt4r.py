@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.algorithms.next_item.test_cross_entropy import ITEMS, LENGTH, chain, measured
 
 from jaxrec.algorithms.next_item import modt4r, objective_returns
 from jaxrec.algorithms.next_item.motrans import MoTrans
@@ -16,6 +15,7 @@ from jaxrec.base.specs import Spec
 from jaxrec.models.history import History
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import loop
+from tests.algorithms.next_item.test_cross_entropy import ITEMS, LENGTH, chain, measured
 
 TAIL = np.arange(ITEMS) % 3 > 0
 VECTORS = np.random.default_rng(2).normal(size=(ITEMS, 3)).astype(np.float32)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tests.algorithms.next_item.test_objective_returns import batch, similarity
 
 from jaxrec.algorithms.next_item import unexpected
 from jaxrec.base.records import Sequences
 from jaxrec.data import sequences
+from tests.algorithms.next_item.test_objective_returns import batch, similarity
 
 
 def test_what_was_met_adds_up_over_sessions():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world import generator as worlds
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jaxrec.data.world import dynamics
 from jaxrec.data.world import generator as worlds
-from jaxrec.data.world import session
 from tests.data import world_policies as policies
 
 STALE, ADAPTIVE = policies.adaptive(0.0), policies.adaptive(0.2)
@@ -65,18 +65,18 @@ def _showing(world, count=4_000, seed=0):
     """Sessions two items old, an item of the current intent for each, and noiseless draws that never switch."""
     rng, tables = np.random.default_rng(seed), world.tables
     user, session = rng.integers(0, 200, count).astype(np.int32), rng.integers(0, 8, count).astype(np.int32)
-    state = session.open_session(tables, user, session, rng.random(count, dtype=np.float32), xp=np)
+    state = dynamics.open_session(tables, user, session, rng.random(count, dtype=np.float32), xp=np)
     match = tables.item_category[None] == state.intent[:, None]
     item = np.where(match, rng.random(match.shape), -1).argmax(1).astype(np.int32)
     zeros = np.zeros(count, np.float32)
-    return state, item, session.StepDraws(noise=zeros, switch=zeros + 1, intent=zeros)
+    return state, item, dynamics.StepDraws(noise=zeros, switch=zeros + 1, intent=zeros)
 
 
 def test_a_switch_shows_as_a_drop_in_ratings(world):
     state, item, draws = _showing(world)
-    _, kept, _ = session.advance(world.tables, state, item, draws, xp=np)
+    _, kept, _ = dynamics.advance(world.tables, state, item, draws, xp=np)
     moved = state.replace(intent=((state.intent + 1) % 8).astype(np.int32))
-    _, dropped, _ = session.advance(world.tables, moved, item, draws, xp=np)
+    _, dropped, _ = dynamics.advance(world.tables, moved, item, draws, xp=np)
     drop = kept - dropped
     assert drop.mean() > 1.4 and drop.mean() > 4 * world.tables.dynamics.noise
 
@@ -84,7 +84,7 @@ def test_a_switch_shows_as_a_drop_in_ratings(world):
 def test_the_first_intent_follows_the_users_mix(world):
     tables, draw = world.tables, (np.arange(1_000, dtype=np.float32) + 0.5) / 1_000
     user = np.full(1_000, 3, np.int32)
-    state = session.open_session(tables, user, np.zeros_like(user), draw, xp=np)
+    state = dynamics.open_session(tables, user, np.zeros_like(user), draw, xp=np)
     np.testing.assert_allclose(np.bincount(state.intent, minlength=8) / 1_000, tables.user_mix[3], atol=2e-3)
 
 
@@ -93,7 +93,7 @@ def test_satiation_makes_a_switch_likelier_and_forgets_the_count(world):
     below = draws.replace(switch=np.full_like(draws.switch, 0.2), intent=np.full_like(draws.switch, 0.5))
     for satisfied, switches in ((0, False), (10, True)):
         fed = state.replace(satisfied=np.full_like(state.satisfied, satisfied))
-        after, _, _ = session.advance(world.tables, fed, item, below, xp=np)
+        after, _, _ = dynamics.advance(world.tables, fed, item, below, xp=np)
         assert ((after.intent != state.intent) == switches).all()
         assert (after.satisfied == (0 if switches else 1)).all()
 
@@ -113,7 +113,9 @@ def test_tastes_drift_across_sessions(world):
     users = np.arange(200, dtype=np.int32)
     likes = []
     for number in (0, 1, 7):
-        state = session.open_session(world.tables, users, np.full_like(users, number), np.zeros(200, np.float32), xp=np)
+        state = dynamics.open_session(
+            world.tables, users, np.full_like(users, number), np.zeros(200, np.float32), xp=np
+        )
         mix = state.mix / state.mix.sum(1, keepdims=True)
         likes.append(state.vector @ world.tables.item_vectors.T + 2.2 * mix[:, world.tables.item_category])
     near, far = (np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(likes[0], x, strict=True)]) for x in likes[1:])
