@@ -1,4 +1,4 @@
-"""The pages that the build makes: the API reference, one page for each folder of jaxrec, and the index of equations."""
+"""The pages that the build makes: the API reference, the index of equations and the list of experiments."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PAPERS = {
 
 
 def write(docs: Path) -> None:
-    """Writes docs/api/*.rst and docs/equations.md; a file whose text is unchanged keeps its date."""
+    """Writes docs/api/*.rst, equations.md and experiments.md; a file whose text is unchanged keeps its date."""
     (docs / "api").mkdir(exist_ok=True)
-    made = {docs / "equations.md": equations()}
+    made = {docs / "equations.md": equations(), docs / "experiments.md": experiments()}
     folders = {name: modules for name, modules in packages().items() if modules}
     made |= {docs / "api" / f"{name}.rst": _package(name, modules) for name, modules in folders.items()}
     made[docs / "api" / "index.rst"] = _contents(folders)
@@ -119,3 +119,20 @@ def _said(place: citations.Place) -> str:
     """The first sentence of the docstring, with what Markdown would read as markup escaped."""
     sentence = re.split(r"(?<=[^.A-Z][.])\s+(?=[A-Z])", place.summary)[0]
     return re.sub(r"([\\*_|$<>\[\]{}~])", r"\\\1", sentence)
+
+
+def experiments() -> str:
+    """The configs, each with its docstring: what it compares, its commands, its variants."""
+    lines = ["# Experiments", "", _EXPERIMENTS]
+    for path in sorted((citations.REPOSITORY / "configs").glob("*.py")):
+        said = ast.get_docstring(ast.parse(path.read_text()))
+        if path.stem != "__init__" and said:
+            first, _, rest = said.partition("\n")
+            lines += [f"## {path.name}", "", first, *rest.splitlines(), ""]
+    return "\n".join(lines)
+
+
+_EXPERIMENTS = """One file under `configs/` for each; `DATA` is the folder that holds one folder per dataset. A variant
+stands after a colon: `--config=configs/mdt4rec.py:smoke`. Any option is a flag:
+`--config.num_seeds=3`. What came out is told in `results/`.
+"""
