@@ -131,14 +131,13 @@ def _logged(stored: dict[str, Any]) -> list[str]:
     if "log" not in stored:
         return []
     log = stored["log"]
-    kinds = "; ".join(
-        f"{kind['episodes'] / log['num_episodes']:.0%} {name} {number(kind['mean_return'])} (a step is random with "
-        f"probability {kind['random_step_probability']:g})"
+    kinds = ", ".join(
+        f"{100 * kind['episodes'] / log['num_episodes']:.0f} % {name} {number(kind['mean_return'])} "
+        f"({100 * kind['random_step_probability']:.0f} % of the steps random)"
         for name, kind in log["kinds"].items()
     )
-    return [
-        f"The log itself, {log['num_episodes']:,} episodes: R_cumu {number(log['mean_return'])} in the mean; {kinds}.\n"
-    ]
+    mean = number(log["mean_return"])
+    return [f"The log itself: R_cumu {mean} over {log['num_episodes']:,} episodes; {kinds}.\n"]
 
 
 def lead(path: Path, pairs: Iterable[str]) -> str:

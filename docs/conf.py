@@ -26,7 +26,13 @@ def _as_rst(app, what, name, obj, options, lines):
     lines[:] = docstrings.as_rst(lines)
 
 
+def _link_objects(app, name, source):
+    """Turns a page's links to files into links to the reference, in place."""
+    source[0] = pages.references(source[0])
+
+
 def setup(app):
     """Writes the generated pages before the sources are read."""
     app.connect("builder-inited", lambda app: pages.write(DOCS))
+    app.connect("source-read", _link_objects)
     app.connect("autodoc-process-docstring", _as_rst)

@@ -92,9 +92,9 @@ def equations() -> str:
     return "\n".join(lines)
 
 
-_EQUATIONS = """Made at every build from the citations in docstrings and comments; `published/*.json` holds the
-papers' numbers. A name that is a link leads to the reference, and from there to the source. Numbers of the thesis with
-two parts are its equations. Equations that are not listed belong to systems that jaxrec does not have yet.
+_EQUATIONS = """Made by `python docs/pages.py`, and at every build of the site, from the citations in docstrings and
+comments; `published/*.json` holds the papers' numbers. Numbers of the thesis with two parts are its equations.
+Equations that are not listed belong to systems that jaxrec does not have yet.
 """
 
 
@@ -108,11 +108,8 @@ def _rows(entries: dict[citations.Citation, list[citations.Place]]) -> list[str]
 
 
 def _link(place: citations.Place) -> str:
-    """The object as a link into the reference where it is there, else as its file and line."""
-    name = place.name.removeprefix("jaxrec.")
-    if place.file.startswith("jaxrec/") and not any(part.startswith("_") for part in place.name.split(".")):
-        return f"{{py:obj}}`{name} <{place.name}>`"
-    return f"`{name}`" if place.name == place.file else f"`{name}` (line {place.line})"
+    """The object as a link to its file, which `references` turns into one to the reference on the site."""
+    return f"[`{place.name.removeprefix('jaxrec.')}`](../{place.file})"
 
 
 def _said(place: citations.Place) -> str:
@@ -136,3 +133,38 @@ _EXPERIMENTS = """One file under `configs/` for each; `DATA` is the folder that 
 stands after a colon: `--config=configs/mdt4rec.py:smoke`. Any option is a flag:
 `--config.num_seeds=3`. What came out is told in `results/`.
 """
+
+
+_FILE_LINK = re.compile(r"\[`?([^\]`]+)`?\]\(\.\./([\w./-]+)\)")
+
+
+def references(text: str) -> str:
+    """The text of a page with its links to files of the repository as links into the reference.
+
+    A file of jaxrec becomes its module, or the object that the link's text names; a folder of jaxrec its page. What is
+    not on the site, as a config or a result, is named by its path.
+    """
+
+    def made(link: re.Match[str]) -> str:
+        said, path = link[1], link[2]
+        if not path.startswith("jaxrec/"):
+            return f"`{path}`" if said == path or "`" in link[0] else f"{said} (`{path}`)"
+        if not path.endswith(".py"):
+            return f"[`{said}`](api/{path.strip('/').replace('/', '.')}.rst)"
+        return f"{{py:obj}}`{said} <{_object(said, path.removesuffix('.py').replace('/', '.'))}>`"
+
+    return _FILE_LINK.sub(made, text)
+
+
+def _object(said: str, module: str) -> str:
+    """The dotted name of what a link's text says, in the module that it leads to."""
+    name = f"jaxrec.{said}"
+    if module == name or module.endswith(f".{said}"):
+        return module
+    if name.startswith(f"{module}."):
+        return name
+    return f"{module}.{said.removeprefix(module.rsplit('.', 1)[1] + '.')}"
+
+
+if __name__ == "__main__":
+    write(Path(__file__).resolve().parent)
