@@ -77,7 +77,7 @@ def training(targets: str, log: NextItem):
 
 def ranking_all(last: bool, log: NextItem):
     made = algorithm("all")
-    count = rankings.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
+    count = rankings.counter(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
     params = jax.jit(made.learner.init)(jax.random.key(0)).params
 
     def run() -> float:
@@ -92,7 +92,7 @@ def ranking_all(last: bool, log: NextItem):
 def ranking_flops(log: NextItem) -> float:
     """Floating-point operations of ranking every user's last place, counted by the compiler in one batch of all."""
     made = algorithm("all")
-    count = rankings.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
+    count = rankings.counter(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
     params = jax.jit(made.learner.init)(jax.random.key(0)).params
     return count.lower(params, log.test[0], jnp.asarray(log.past[0])).cost_analysis()["flops"]
 

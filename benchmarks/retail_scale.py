@@ -71,7 +71,7 @@ def main() -> None:
     )
     state = timed("train_block", fit)
     params = jax.tree.map(lambda leaf: leaf[0], state.params)
-    count = rankings.make(*algorithm.ranker, num_items=given.items, ks=(20,))
+    count = rankings.counter(*algorithm.ranker, num_items=given.items, ks=(20,))
     buckets = list(zip(data.test, data.past, strict=True))
     found = timed("rank", lambda: functools.reduce(operator.add, (count(params, *bucket) for bucket in buckets)))
     targets = int(found.targets.sum())

@@ -14,9 +14,9 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from configs.next_item import ENCODERS, GENERATED
-from jaxrec import defaults
-from jaxrec.config import outputs, published
+from jaxrec.config import declare, experiment, outputs, published
 
+VECTORS = {"vectors": "item_vectors"}  # what likeness of items is measured by: a next-item model's
 # What a row changes of HDT (T 5.4.2).
 METHODS = {"hier": {"inter": "gru", "intra": False}, "inter_dt": {"intra": False}, "hdt": {}}
 # Of HDT over SASRec: table 5.5 and figure 5.3.
@@ -37,10 +37,10 @@ COUNTS = {data: published.counts("thesis_table_5_2", data) for data in ("album",
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
-    config = defaults.get_config()
+    config = experiment.defaults()
     config.name = "hdt"
     config.paper = "Thesis T, chapter 5: Hierarchical Decision Transformers for diversity, novelty and serendipity."
-    make = defaults.variant(variant, embedded, album, movielens_100k, reddit, smoke)
+    make = experiment.variant(variant, embedded, album, movielens_100k, reddit, smoke)
     make(config)
     config.tables, config.figures = tables(config, variant), figures(config)
     config.notes = notes(config)
@@ -115,7 +115,8 @@ def sessions(config: ConfigDict, **options) -> None:
     would leave Normal and SMORL one session's worth of what the others learn from.
     """
     for name, joined in (("sessions", False), ("joined", True)):
-        config.sequences[name] = defaults.sequences(
+        config.datasets[name] = declare.dataset(
+            "sequences",
             split="last_session",
             session_minutes=60.0,
             validation=0.0,
@@ -133,17 +134,17 @@ def stages(
     dropout = {"sasrec": {"encoder_options": {"dropout": sasrec_dropout}}} if sasrec_dropout else {}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
     width = {"width": options["width"]} if "width" in options else {}
-    config.stages.vectors = defaults.fit(
+    config.stages.vectors = declare.fit(
         "next_item.cross_entropy", "sessions", batch_size=normal_batch_size, **budget, **width
     )
     rows = []
     for name in names:
         alike = {"encoder": ENCODERS[name], **dropout.get(name, {}), **budget}
-        config.stages[f"normal_{name}"] = defaults.fit(
+        config.stages[f"normal_{name}"] = declare.fit(
             "next_item.cross_entropy", "joined", batch_size=normal_batch_size, **alike, **width
         )
-        config.stages[f"smorl_{name}"] = defaults.fit(
-            "next_item.smorl", "joined", vectors="vectors", reward="click", batch_size=normal_batch_size,
+        config.stages[f"smorl_{name}"] = declare.fit(
+            "next_item.smorl", "joined", beside=VECTORS, reward="click", batch_size=normal_batch_size,
             **{**alike, "num_steps": 2 * num_steps}, **width,  # a coin draws which of two networks learns
         )  # fmt: skip
         rows += [f"normal_{name}", f"smorl_{name}"]
@@ -151,13 +152,14 @@ def stages(
         if name == "sasrec":
             changes |= {f"hdt_{ablation}": ABLATIONS[ablation] for ablation in ablations}
         for row, changed in changes.items():
-            config.stages[row] = defaults.fit(
-                "next_item.hdt", "sessions", vectors="vectors", batch_size=batch_size, **alike,
+            config.stages[row] = declare.fit(
+                "next_item.hdt", "sessions", beside=VECTORS, batch_size=batch_size, **alike,
                 **{**options, **changed},
             )  # fmt: skip
             rows.append(row)
-    config.stages.evaluation = defaults.evaluate(tuple(rows), "sessions", modes=(), num_episodes=0)
-    config.order = ("vectors", *rows, "evaluation")
+    config.stages.evaluation = declare.evaluate(tuple(rows), "sessions", by="rankings")
+    config.stages.item_vectors = declare.transform("vectors", "item_vectors")
+    config.order = ("vectors", "item_vectors", *rows, "evaluation")
 
 
 def embedded(config: ConfigDict) -> None:

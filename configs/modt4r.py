@@ -14,8 +14,7 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 from ml_collections import ConfigDict
 
 from configs.next_item import COUNTS, GENERATED
-from jaxrec import defaults
-from jaxrec.config import outputs, published
+from jaxrec.config import declare, experiment, outputs, published
 
 # What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
 VARIANTS = {
@@ -43,16 +42,17 @@ WARM_RATE = 1e-3  # SA2C's after its warm-up, as published, where the other rows
 TWO_NETWORKS = ("sqn", "snqn", "sa2c", "smorl", "smonac")
 VALUES = ("items_left", *TWO_NETWORKS)
 WITH_VECTORS = ("smorl", "smonac")
+VECTORS = {"vectors": "item_vectors"}  # what likeness of items is measured by: SASRec's
 
 TABLE_4_3, TABLE_4_4 = published.load("thesis_table_4_3"), published.load("thesis_table_4_4")
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
-    config = defaults.get_config()
+    config = experiment.defaults()
     config.name = "modt4r"
     config.paper = "Thesis T, chapter 4: Multi-objective Decision Transformer for Reward-driven Recommendation."
-    make = defaults.variant(
+    make = experiment.variant(
         variant,
         embedded,
         amazon_industrial,
@@ -155,10 +155,10 @@ def stages(
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
-    config.stages.sasrec = defaults.fit("next_item.cross_entropy", "sequences", **budget, **alike)
+    config.stages.sasrec = declare.fit("next_item.cross_entropy", "sequences", **budget, **alike)
     for name in values:
-        vectors = "sasrec" if name in WITH_VECTORS else ""
-        row = defaults.fit(f"next_item.{name}", "sequences", vectors=vectors, **budget, **alike)
+        beside = VECTORS if name in WITH_VECTORS else {}
+        row = declare.fit(f"next_item.{name}", "sequences", beside=beside, **budget, **alike)
         row.num_steps *= 2 if name in TWO_NETWORKS else 1
         if "warmup_steps" in row.algorithm:
             row.algorithm.update(warmup_steps=row.num_steps // 2, warm_factor=min(WARM_RATE / learning_rate, 1.0))
@@ -166,7 +166,7 @@ def stages(
             row.algorithm.reward = "one" if name == "sqn" else reward
         config.stages[name] = row
     for name in names:
-        row = defaults.fit("next_item.modt4r", "sequences", vectors="sasrec", **budget, **options)
+        row = declare.fit("next_item.modt4r", "sequences", beside=VECTORS, **budget, **options)
         row.algorithm.update(VARIANTS[name])
         config.stages[name] = row
     config.inference = config.stages.modt4r.algorithm.inference.to_dict()
@@ -182,15 +182,16 @@ def stages(
         ),
     }
     rows = ("sasrec", *values, *names)
-    config.stages.evaluation = defaults.evaluate(rows, "sequences", modes=(), num_episodes=0)
-    config.order = (*rows, "evaluation")
+    config.stages.evaluation = declare.evaluate(rows, "sequences", by="rankings")
+    config.stages.item_vectors = declare.transform("sasrec", "item_vectors")
+    config.order = ("sasrec", "item_vectors", *rows[1:], "evaluation")
 
 
 def small_file(config: ConfigDict, dataset: str, names=tuple(VARIANTS), *, alpha: float, **options) -> None:
     """Short trainings of three seeds; alpha was the most accurate in modt4r_validation.py."""
     config.num_seeds = 3
     config.data.name, config.data.options = dataset, options
-    config.sequences.sequences = defaults.sequences()
+    config.datasets.sequences = declare.dataset("sequences")
     stages(config, names, num_steps=500, learning_rate=1e-3, num_layers=1)
     config.inference.alpha = alpha
 
@@ -198,7 +199,7 @@ def small_file(config: ConfigDict, dataset: str, names=tuple(VARIANTS), *, alpha
 def embedded(config: ConfigDict) -> None:
     """A generated world's log, a session a sequence. Alpha: more changes nothing in results/modt4r_validation.md."""
     config.data.options = GENERATED
-    config.sequences.sequences = defaults.sequences(session_minutes=60.0)
+    config.datasets.sequences = declare.dataset("sequences", session_minutes=60.0)
     stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1, inference__alpha=4.0)
 
 
@@ -206,7 +207,7 @@ def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
-    config.sequences.sequences = defaults.sequences(length=6, test=0.25, validation=0.0)
+    config.datasets.sequences = declare.dataset("sequences", length=6, test=0.25, validation=0.0)
     stages(
         config,
         ("modt4r", "mrdt"),
@@ -224,7 +225,7 @@ def yoochoose(config: ConfigDict) -> None:
     """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
     config.data.options = {"buys": True, "check": True}
-    config.sequences.sequences = defaults.sequences(num_users=200_000, published=COUNTS["yoochoose"])
+    config.datasets.sequences = declare.dataset("sequences", num_users=200_000, published=COUNTS["yoochoose"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback")
 
 
@@ -237,7 +238,7 @@ def retailrocket(config: ConfigDict) -> None:
     """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
     config.data.options = {"check": True}
-    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["retailrocket"])
+    config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["retailrocket"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback", return_weight=0.8)
 
 
@@ -248,7 +249,7 @@ def lfm_1b(config: ConfigDict) -> None:
     """
     config.data.name = "lfm_1b"
     config.data.options = {"item": "track"}
-    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["lfm_1b"])
+    config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["lfm_1b"])
     names = tuple(name for name in VARIANTS if name != "beta_0")
     stages(config, names, num_steps=20_000, learning_rate=1e-3, batch_size=512, return_weight=0.0)
 

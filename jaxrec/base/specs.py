@@ -33,6 +33,8 @@ class Spec:
     tail: Any = dataclasses.field(default=None, compare=False, repr=False)  # bool [A], the items that few know, or None
     # float32 [A, E], what another model learned of the items and this one takes as given, or None.
     vectors: Any = dataclasses.field(default=None, compare=False, repr=False)
+    item_ids: Any = dataclasses.field(default=None, compare=False, repr=False)  # the data's own, [A], or None
+    past_sessions: bool = False  # of sequences: whether users are measured on a session that comes after others
     # Of sequences, all splits together: users, sessions, items and events.
     counts: Mapping[str, int] | None = dataclasses.field(default=None, compare=False, repr=False)
 

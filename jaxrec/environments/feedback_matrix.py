@@ -24,6 +24,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
+from jaxrec.base.specs import Spec
 from jaxrec.environments import completion, exit_rules
 from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
@@ -92,6 +93,15 @@ def make(
         window_mode=config.window_mode,
     )
     return FeedbackMatrix(params), params
+
+
+def expected_spec(config: ConfigDict, interactions: Interactions) -> Spec:
+    """The facts of the environment that are known before a user model is fitted."""
+    _check(config, interactions)
+    bounds = (float(config.reward_low), float(config.reward_high))
+    returns = (bounds[0] * config.max_turn, bounds[1] * config.max_turn)
+    sizes = (interactions.num_users, interactions.num_items, int(config.max_turn))
+    return Spec(*sizes, reward_range=bounds, return_range=returns)
 
 
 def _check(config: ConfigDict, interactions: Interactions) -> None:

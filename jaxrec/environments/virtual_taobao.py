@@ -191,6 +191,11 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
         reward = clicks.astype(jnp.float32)
         return _observe(state, clicks, page), state, reward, terminated, {"discount": 1.0 - terminated}
 
+    def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
+        """Nothing: actions are no items."""
+        del params
+        return {}
+
     @property
     def name(self) -> str:
         return "virtual_taobao"

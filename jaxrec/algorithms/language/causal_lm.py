@@ -61,7 +61,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         loss = token_losses(decoder, params[prior.ROLE], batch, key).mean()
         return {"language": loss}, {"prediction/perplexity": jnp.exp(loss)}
 
-    def evaluator(params: Params, data: text.Text) -> dict[str, Array]:
+    def measure(params: Params, data: text.Text) -> dict[str, Array]:
         return perplexity(decoder, params[prior.ROLE], data.validation, config.context_length)
 
     def export(params: Params, folder: Path) -> None:
@@ -72,7 +72,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     tx = optimizers.make(config.optimizer)
     learning = learner.from_loss(init_params, loss_fn, tx, frozen=prior.frozen(config), load=prior.from_files(config))
     plain = decoder.config.family == "gpt2" and not decoder.lora.rank
-    return Algorithm(learning, source, evaluator=evaluator, export=export if plain else None)
+    return Algorithm(learning, source, perplexity=measure, export=export if plain else None)
 
 
 def make_decoder(config: ConfigDict, spec: Spec) -> Decoder:

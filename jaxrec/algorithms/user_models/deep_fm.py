@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.user_models import matrix_factorization
 from jaxrec.algorithms.user_models.deep_fm_network import DeepFM
-from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.contracts import Algorithm, Array, Params, Transform
 from jaxrec.base.specs import Spec
 from jaxrec.losses.gaussian import gaussian_nll
 from jaxrec.training import learner, optimizers, sources
@@ -97,6 +97,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         learner=learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=("features/",)),
         source=sources.logged(sample(config.num_members, config.batch_size)),
         scorer=score,
+        transforms={"ratings": Transform(lambda data: spec.num_users, lambda params, data, rows: score(params, rows))},
     )
 
 

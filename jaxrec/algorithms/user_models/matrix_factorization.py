@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.contracts import Algorithm, Array, Params, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions
 from jaxrec.base.specs import Spec
@@ -126,6 +126,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         learner=learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer)),
         source=sources.logged(sample(config.batch_size)),
         scorer=score,
+        transforms={
+            "user_factors": Transform(lambda data: spec.num_users, lambda params, data, rows: factors(params)[0][rows]),
+            "item_factors": Transform(lambda data: spec.num_items, lambda params, data, rows: factors(params)[1][rows]),
+        },
     )
 
 

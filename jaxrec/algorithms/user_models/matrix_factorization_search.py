@@ -59,7 +59,7 @@ def curve(
             params[side]["factor"] = jnp.where(spare, 0.0, params[side]["factor"])
         return params
 
-    learn = learner.from_loss(init_params, lambda p, _, b, __: mf.loss(p, b, l2), optimizers.make(config.optimizer))
+    learn = learner.from_loss(init_params, lambda p, b, _: mf.loss(p, b, l2), optimizers.make(config.optimizer))
     view = mf.sample(config.batch_size)
 
     def step(state, key: Array):

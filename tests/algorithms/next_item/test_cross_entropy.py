@@ -14,7 +14,7 @@ from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.losses import catalogue
-from jaxrec.models.history import History, take
+from jaxrec.models.history import History, at_positions
 from jaxrec.training import loop
 
 ITEMS, LENGTH = 12, 6
@@ -40,7 +40,7 @@ def made(**overrides):
 
 
 def measured(algorithm, params):
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
     return ranking_metrics.summary(count(params, chain().test[0]), ks=(1, 3))
 
 
@@ -78,8 +78,9 @@ def test_items_of_long_sessions_are_ranked_from_the_last_ones(fitted):
         start = max(last - 4, 0)
         short = states(params, *(x[:, start : last + 1] for x in (item, ones, mask)))[:, -1]
         np.testing.assert_allclose(long[:, last], short, atol=1e-5)
-    places = jnp.array([[8, 2], [4, 6]])
-    np.testing.assert_allclose(states(params, item, ones, mask, places=places), take(long, places), atol=1e-5)
+    positions = jnp.array([[8, 2], [4, 6]])
+    some = jax.jit(algorithm.ranker.states_at)(params, item, ones, mask, positions)
+    np.testing.assert_allclose(some, at_positions(long, positions), atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{"targets": "one"}, {"num_negatives": 8}], ids=["one target", "sampled"])

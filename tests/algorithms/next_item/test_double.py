@@ -14,8 +14,8 @@ from jaxrec.base.records import Sequences
 from jaxrec.base.specs import Spec
 from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking_metrics, rankings
-from jaxrec.models.history import EVERY, take
-from jaxrec.training import loop
+from jaxrec.models.history import at_positions
+from jaxrec.training import loop, optimizers
 
 ITEMS, LENGTH = 12, 6
 NEGATIVES = 3
@@ -52,7 +52,7 @@ def network(seed: int, heads: int):
     """(model, one network's parameters)."""
     config = supervised.defaults()
     config.update({"width": 16, "encoder": "average"})
-    model = supervised.build(config, Spec(24, ITEMS, LENGTH))
+    model = supervised.softmax_model(config, Spec(24, ITEMS, LENGTH))
     keys = jax.random.split(jax.random.key(seed), 3)
     head = {
         "table": jax.random.normal(keys[1], (ITEMS, heads, 16)),
@@ -68,18 +68,18 @@ def dense(params, model, rows) -> tuple[np.ndarray, np.ndarray]:
     return hidden, np.einsum("bld,acd->blac", hidden, table) + bias
 
 
-def test_the_drawn_network_chooses_and_the_other_values_the_choice():
+def test_the_learning_network_chooses_and_the_other_evaluates_the_choice():
     weights, rows = (0.5, 2.0), chain().train
-    (model, drawn), (_, other) = network(0, 2), network(1, 2)
-    seen = double.seen(model, (drawn, other), rows, EVERY, weights=weights, reward="feedback")
-    _, chosen_by = dense(drawn, model, rows)
+    (model, learning), (_, other) = network(0, 2), network(1, 2)
+    batch = double.double_q_batch(model, (learning, other), rows, None, weights=weights, reward="feedback")
+    _, chosen_by = dense(learning, model, rows)
     _, valued_by = dense(other, model, rows)
     best = (chosen_by @ np.array(weights)).argmax(-1)
     here = np.take_along_axis(valued_by, best[..., None, None], 2)[:, :, 0]
-    np.testing.assert_allclose(seen.here, here.reshape(-1, 2), rtol=1e-4, atol=1e-5)
-    known = np.asarray(seen.steps.known & ~seen.steps.ended).reshape(24, -1)
+    np.testing.assert_allclose(batch.best_value, here.reshape(-1, 2), rtol=1e-4, atol=1e-5)
+    known = np.asarray(batch.transitions.known & ~batch.transitions.ended).reshape(24, -1)
     assert known.any() and not known[:, -1].any()
-    after = seen.after.reshape(24, LENGTH - 1, 2)
+    after = batch.next_best_value.reshape(24, LENGTH - 1, 2)
     np.testing.assert_allclose(after[:, :-1][known[:, :-1]], here[:, 1:][known[:, :-1]], rtol=1e-4, atol=1e-5)
 
 
@@ -93,22 +93,22 @@ def test_values_start_as_small_as_glorot_s_bound_says_whatever_the_heads(name, h
         assert 0.99 * bound < abs(table).max() <= bound and abs(table.mean()) < 0.02 * bound
 
 
-def test_one_place_of_each_row_is_seen_as_among_all():
+def test_one_position_of_each_row_is_evaluated_as_among_all():
     rows = chain().train
-    (model, drawn), (_, other) = network(0, 1), network(1, 1)
-    place = (jnp.arange(24) % jnp.maximum(rows.mask.sum(1) - 1, 1))[:, None]
-    everything = double.seen(model, (drawn, other), rows, EVERY, weights=(1.0,), reward="one")
-    one = double.seen(model, (drawn, other), rows, place, weights=(1.0,), reward="one")
-    at = jax.tree.map(lambda x: take(x.reshape(24, LENGTH - 1, *x.shape[1:]), place)[:, 0], everything[1:])
+    (model, learning), (_, other) = network(0, 1), network(1, 1)
+    position = (jnp.arange(24) % jnp.maximum(rows.mask.sum(1) - 1, 1))[:, None]
+    everything = double.double_q_batch(model, (learning, other), rows, None, weights=(1.0,), reward="one")
+    one = double.double_q_batch(model, (learning, other), rows, position, weights=(1.0,), reward="one")
+    at = jax.tree.map(lambda x: at_positions(x.reshape(24, LENGTH - 1, *x.shape[1:]), position)[:, 0], everything[1:])
     known = at[1].known & ~at[1].ended
     for mine, expected in zip(jax.tree.leaves(one[1:3]), jax.tree.leaves(at[:2]), strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-5)
-    np.testing.assert_allclose(one.here, at[2], atol=1e-5)
-    np.testing.assert_allclose(one.after[known], at[3][known], atol=1e-5)
+    np.testing.assert_allclose(one.best_value, at[2], atol=1e-5)
+    np.testing.assert_allclose(one.next_best_value[known], at[3][known], atol=1e-5)
 
 
 def oracle(name: str, params, model, rows, negatives, warm: bool) -> dict[str, float]:
-    """The losses of the first network, row by row, place by place."""
+    """The losses of the first network, row by row, position by position."""
     own, other = params["first"], params["second"]
     hidden, q = dense(own, model, rows)
     _, q_other = dense(other, model, rows)
@@ -137,13 +137,13 @@ def oracle(name: str, params, model, rows, negatives, warm: bool) -> dict[str, f
 
 
 @pytest.mark.parametrize(("name", "step"), [("snqn", 0), ("sa2c", 0), ("sa2c", 1), ("smonac", 0)])
-def test_losses_are_those_counted_place_by_place(name, step, monkeypatch):
+def test_losses_are_those_counted_position_by_position(name, step, monkeypatch):
     negatives = np.random.default_rng(0).integers(0, ITEMS, (24 * (LENGTH - 1), NEGATIVES)).astype(np.int32)
     assert (negatives == np.asarray(chain().train.item[:, 1:]).reshape(-1, 1)).any()
-    monkeypatch.setattr(value_terms, "sample", lambda *given: jnp.asarray(negatives))
+    monkeypatch.setattr(value_terms, "sample_negatives", lambda *given: jnp.asarray(negatives))
     monkeypatch.setattr(jax.random, "bernoulli", lambda key: jnp.bool_(True))
     algorithm = made(name, **({"warmup_steps": 1} if name == "sa2c" else {}))
-    state = algorithm.learner.init(jax.random.key(0)).replace(step=jnp.int32(step))
+    state = algorithm.learner.init(jax.random.key(0)).replace(loop_step=jnp.int32(step))
     _, metrics = jax.jit(algorithm.learner.update)(state, chain().train, jax.random.key(1))
     expected = oracle(name, state.params, network(0, 1)[0], chain().train, negatives, warm=name == "sa2c" and step == 1)
     for term, value in expected.items():
@@ -170,6 +170,23 @@ def test_the_coin_s_network_learns_and_the_other_stands_still_with_its_moments()
     assert set(order) == {0, 1}
 
 
+def test_the_idle_network_stands_still_where_the_drawn_one_has_no_gradient_at_all():
+    """Momentum carries the drawn one on; a gradient of zero must not be read as the coin's choice."""
+    params = {f"{name}/kernel": jnp.ones(1) for name in double.NETWORKS}
+    config = optimizers.defaults()
+    config.update({"name": "sgd", "b1": 0.5, "learning_rate": 1.0})
+    tx, moves = double.in_turn(optimizers.make(config)), []
+    state = tx.init(params)
+    for coin, gradient in ((True, 1.0), (False, 4.0), (True, 0.0), (False, 0.0)):
+        gradients = {path: gradient * x for path, x in params.items()}  # the idle one's must not count either
+        updates, after = tx.update(gradients, state, params, coin=jnp.bool_(coin), step=jnp.int32(0))
+        moves.append([float(updates[path][0]) for path in params])
+        idle = int(coin)
+        jax.tree.map(np.testing.assert_array_equal, after[idle], state[idle])
+        state = after
+    np.testing.assert_allclose(moves, [[-1, 0], [0, -4], [-0.5, 0], [0, -2]])
+
+
 def test_sa2c_steps_anew_at_its_lower_rate_after_the_warm_up(monkeypatch):
     """Adam's first step is its rate, whatever the gradient."""
     monkeypatch.setattr(jax.random, "bernoulli", lambda key: jnp.bool_(True))
@@ -187,8 +204,8 @@ def test_sa2c_steps_anew_at_its_lower_rate_after_the_warm_up(monkeypatch):
 
 def test_no_gradient_reaches_the_other_network():
     def total(params):
-        drawn, other = double.in_order(params, jnp.bool_(False))
-        return drawn["x"] ** 2 * other["x"]
+        learning, other = double.learning_and_other(params, jnp.bool_(False))
+        return learning["x"] ** 2 * other["x"]
 
     first, second = (
         jax.grad(total)({"first": {"x": 3.0}, "second": {"x": 5.0}})[name]["x"] for name in double.NETWORKS
@@ -207,7 +224,7 @@ def fitted():
 
 def test_the_supervised_head_learns_what_comes_next(fitted):
     algorithm, params = fitted
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1,))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1,))
     assert ranking_metrics.summary(count(params, chain(left=9).test[0]), ks=(1,))["HR@1"] > 0.95
 
 
@@ -217,7 +234,7 @@ def test_values_come_to_their_fixed_point(fitted):
     rows = chain(left=9).train
     hidden = algorithm.ranker.states(params, rows.item[:, :-1], rows.feedback[:, :-1], rows.mask[:, :-1])
     everything = jnp.broadcast_to(jnp.arange(ITEMS), (*hidden.shape[:2], ITEMS))
-    q = double.values(params["first"]["values"], hidden, everything)
+    q = double.action_values(params["first"]["values"], hidden, everything)
     taken = np.asarray(everything == rows.item[:, 1:, None])
     np.testing.assert_allclose(np.asarray(q)[taken].mean(0), [2.0, 2.0, 0.0], atol=0.15)
     np.testing.assert_allclose(np.asarray(q)[~taken].mean(0), [1.0, 1.0, 0.0], atol=0.15)

@@ -10,7 +10,7 @@ from jaxrec import algorithms
 from tests.algorithms.test_contract import sequences, small, world  # noqa: F401
 
 # Without another source of chance in their loss.
-NAMES = ("hdt", "items_left", "modt4r", "next_item")
+NAMES = ("cross_entropy", "hdt", "items_left", "modt4r")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,7 +32,7 @@ def test_an_encoder_drops_out_in_training_alone(name, world):  # noqa: F811
 
     @jax.jit
     def states(params, rows):
-        known = (made.ranker.context(params, rows, rows.user),) if made.ranker.context else ()
-        return made.ranker.states(params, *(x[:, :-1] for x in (rows.item, rows.feedback, rows.mask)), *known)
+        contexts = (made.ranker.context(params, rows, rows.user),) if made.ranker.context else ()
+        return made.ranker.states(params, *(x[:, :-1] for x in (rows.item, rows.feedback, rows.mask)), *contexts)
 
     assert np.isfinite(states(state.params, data.train)).all()

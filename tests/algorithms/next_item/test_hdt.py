@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxrec.algorithms.next_item import hdt
-from jaxrec.algorithms.next_item.hierarchy import IntraDT
+from jaxrec.algorithms.next_item.intra_session import IntraDT
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
 from jaxrec.base.specs import Spec
@@ -47,7 +47,7 @@ def test_earlier_sessions_decide(name):
     algorithm, data = made(**VARIANTS[name]), habits()
     state = loop.fit(algorithm.learner, algorithm.source, data, num_steps=100, steps_per_call=50)
     params = jax.tree.map(lambda x: jnp.asarray(np.asarray(x[0])), state.params)
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1,))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1,))
     assert int(count(params, data.test[0], None, data.train).hit[:, 0].sum()) == 2
 
     def known(feedback):
@@ -75,7 +75,7 @@ def test_what_ranks_adds_probabilities_and_not_logits():
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_a_place_sees_the_items_up_to_it_alone(name):
+def test_a_position_sees_the_items_up_to_it_alone(name):
     algorithm = made(**VARIANTS[name])
     item = jnp.array([[1, 2, 3, 4, 5], [1, 2, 3, 0, 0], [3, 4, 5, 0, 0]])
     mask = jnp.arange(5)[None] < jnp.array([5, 3, 3])[:, None]
@@ -83,12 +83,10 @@ def test_a_place_sees_the_items_up_to_it_alone(name):
     @jax.jit
     def run(key):
         params = algorithm.learner.init(key).params
-        known = algorithm.ranker.context(params, habits().train, jnp.zeros(3, jnp.int32))
-        places = jnp.array([[4], [2], [0]])
-        return [
-            algorithm.ranker.states(params, item, jnp.ones(item.shape), mask, known, **at)
-            for at in ({}, {"places": places})
-        ]
+        goal = algorithm.ranker.context(params, habits().train, jnp.zeros(3, jnp.int32))
+        rows = (item, jnp.ones(item.shape), mask)
+        some = algorithm.ranker.states_at(params, *rows, jnp.array([[4], [2], [0]]), goal)
+        return algorithm.ranker.states(params, *rows, goal), some
 
     states, some = run(jax.random.key(0))
     np.testing.assert_allclose(some[:, 0], states[jnp.arange(3), jnp.array([4, 2, 0])], atol=1e-5)
@@ -105,7 +103,7 @@ def test_the_decoder_inside_a_session_sees_no_target():
 
     def seen(which):
         def output(tokens):
-            read = intra.apply(variables, tokens, method="read")[which][0, 2]
+            read = intra.apply(variables, tokens, method="outputs")[which][0, 2]
             return read @ jnp.arange(1.0, 9.0) if read.ndim else read
 
         return [[bool(np.abs(g[0, t]).max() > 1e-7) for t in range(4)] for g in jax.jit(jax.grad(output))(tokens)]

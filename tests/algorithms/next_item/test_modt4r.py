@@ -68,16 +68,16 @@ def test_what_is_given_never_moves(fitted):
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_each_variant_ranks_as_each_prefix_alone_does(name):
-    """Rows of 3, 5 and 9 items: a place sees no item after it, and no more than the last five."""
+    """Rows of 3, 5 and 9 items: a position sees no item after it, and no more than the last five."""
     algorithm, window = made(**VARIANTS[name]), LENGTH - 1
     item = np.random.default_rng(3).integers(0, ITEMS, (3, 9)).astype(np.int32)
     lengths = [3, 5, 9]
-    places = [(row, last) for row in range(3) for last in range(lengths[row])]
-    apart = np.zeros((len(places), 9), np.int32)
-    for alone, (row, last) in zip(apart, places, strict=True):
+    positions = [(row, last) for row in range(3) for last in range(lengths[row])]
+    apart = np.zeros((len(positions), 9), np.int32)
+    for alone, (row, last) in zip(apart, positions, strict=True):
         seen = item[row, max(last - window + 1, 0) : last + 1]
         alone[: len(seen)] = seen
-    lengths += [min(last + 1, window) for _, last in places]
+    lengths += [min(last + 1, window) for _, last in positions]
     rows = jnp.concatenate([item, apart])
 
     @jax.jit
@@ -85,15 +85,14 @@ def test_each_variant_ranks_as_each_prefix_alone_does(name):
         state = algorithm.learner.init(key)
         mask = jnp.arange(9)[None] < jnp.array(lengths)[:, None]
         hidden = algorithm.ranker.states(state.params, rows, jnp.ones(rows.shape), mask)
-        some = algorithm.ranker.states(
-            state.params, rows, jnp.ones(rows.shape), mask, places=jnp.array([[8, 0]] * len(rows))
-        )
+        positions = jnp.array([[8, 0]] * len(rows))
+        some = algorithm.ranker.states_at(state.params, rows, jnp.ones(rows.shape), mask, positions)
         scores = algorithm.ranker.scores(state.params, hidden.reshape(-1, hidden.shape[-1])).reshape(-1, 9, ITEMS)
         return scores, hidden[2, jnp.array([8, 0])], some[2]
 
     scores, *alike = run(jax.random.key(0))
     np.testing.assert_allclose(*alike, atol=1e-5)
-    for alone, (row, last) in enumerate(places, start=3):
+    for alone, (row, last) in enumerate(positions, start=3):
         np.testing.assert_allclose(scores[row, last], scores[alone, lengths[alone] - 1], atol=1e-4)
     metrics = jax.eval_shape(
         lambda key: algorithm.learner.update(algorithm.learner.init(key), chain().train, key)[1], jax.random.key(0)
@@ -118,7 +117,7 @@ def test_nothing_sees_its_own_target(options):
 
     def seen(which):
         def output(tokens):  # not the plain sum, which the last norm makes 0 whatever comes in
-            read = motrans.apply(variables, tokens, method="read")[which][0, 2]
+            read = motrans.apply(variables, tokens, method="outputs")[which][0, 2]
             return read @ jnp.arange(1.0, 1.0 + read.shape[0])
 
         gradients = jax.jit(jax.grad(output))(tokens)
@@ -133,7 +132,7 @@ def test_nothing_sees_its_own_target(options):
         assert all(token == [True, True, False, False] for token in given), "not the returns it predicts"
 
 
-def test_an_implicit_state_knows_its_place_alone():
+def test_an_implicit_state_knows_its_position_alone():
     motrans = network(states="implicit")
     item, values = jnp.array([[1, 2, 3, 4]]), jnp.zeros((1, 4, 3))
     variables = motrans.init(jax.random.key(0), None, item, item, values)

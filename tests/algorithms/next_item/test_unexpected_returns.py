@@ -6,26 +6,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrec.algorithms.next_item import unexpected
+from jaxrec.algorithms.next_item import unexpected_returns
 from jaxrec.base.records import Sequences
 from jaxrec.data import sequences
 from tests.algorithms.next_item.test_objective_returns import batch, similarity
 
 
-def test_what_was_met_adds_up_over_sessions():
+def test_items_seen_add_up_over_sessions():
     vectors, mask, _ = batch()
-    met = unexpected.nothing_met(6, 3)
-    assert met.dissimilarity().tolist() == [0.0] * 6
-    met = met.and_those_of(jnp.asarray(vectors), jnp.asarray(mask))
-    met = met.and_those_of(jnp.asarray(vectors[::-1]), jnp.asarray(mask[::-1]))
+    seen = unexpected_returns.no_items_seen(6, 3)
+    assert seen.dissimilarity().tolist() == [0.0] * 6
+    seen = seen.add_session(jnp.asarray(vectors), jnp.asarray(mask))
+    seen = seen.add_session(jnp.asarray(vectors[::-1]), jnp.asarray(mask[::-1]))
     for row in range(6):
         every = np.concatenate([vectors[row][mask[row]], vectors[::-1][row][mask[::-1][row]]])
-        np.testing.assert_allclose(met.dissimilarity()[row], 1 - similarity(every), atol=1e-5)
+        np.testing.assert_allclose(seen.dissimilarity()[row], 1 - similarity(every), atol=1e-5)
 
 
 def test_inside_a_session_it_is_what_is_still_to_come():
     vectors, mask, _ = batch()
-    found = unexpected.inside(jnp.asarray(vectors), jnp.asarray(mask))
+    found = unexpected_returns.intra_session_returns(jnp.asarray(vectors), jnp.asarray(mask))
     for row, steps in enumerate(mask.sum(1)):
         whole = 1 - similarity(vectors[row, :steps])
         for t in range(steps):
@@ -38,8 +38,8 @@ def test_the_largest_dissimilarity_is_that_of_the_worst_pair(monkeypatch):
     vectors = batch()[0].reshape(-1, 3)
     worst = min(float(a @ b) for a in vectors for b in vectors)
     for rows in (256, 5):
-        monkeypatch.setattr(unexpected, "_ROWS", rows)
-        np.testing.assert_allclose(unexpected.largest(jnp.asarray(vectors)), 1 - worst, atol=1e-5)
+        monkeypatch.setattr(unexpected_returns, "_ROWS", rows)
+        np.testing.assert_allclose(unexpected_returns.largest_dissimilarity(jnp.asarray(vectors)), 1 - worst, atol=1e-5)
 
 
 def test_sessions_of_users_in_their_order():

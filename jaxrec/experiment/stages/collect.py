@@ -17,10 +17,42 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.base.specs import Spec
 from jaxrec.environments import rollout
-from jaxrec.experiment.artifacts import save_arrays
-from jaxrec.experiment.context import Context
-from jaxrec.experiment.problem import returns_to_go, spec_of_environment
+from jaxrec.experiment import graph
+from jaxrec.experiment.kinds import trajectories as logs
+from jaxrec.experiment.resources import Resources
+from jaxrec.experiment.store import save_arrays
 from jaxrec.reporting.progress import Progress
+
+PRODUCES = "trajectories"
+GROWS = ""
+
+
+def inputs(config: ConfigDict, name: str) -> list[str]:
+    stage = config.stages[name]
+    return [stage.policy, stage.on]
+
+
+def describe(stage: ConfigDict) -> str:
+    return f"collect {stage.num_episodes:,} episodes of {stage.policy} in {stage.on}"
+
+
+def options(resources: Resources, name: str) -> dict[str, Any]:
+    stage = resources.config.stages[name].to_dict()
+    return {"num_episodes": stage["num_episodes"], "mixture": stage["mixture"], "seed": resources.config.seed}
+
+
+def contents(resources: Resources, name: str) -> dict[str, str]:
+    stage = resources.config.stages[name]
+    return {"policy": resources.stage_fingerprint(stage.policy), "data": resources.content(stage.on).learned}
+
+
+def check(resources: Resources, name: str) -> None:
+    stage = resources.config.stages[name]
+    if graph.kind_of(resources.config, stage.on) != "environment":
+        raise JaxrecError(f"stage {name!r}: episodes are played in environments, and {stage.on!r} is none")
+    if resources.algorithm(stage.policy).policy is None:
+        raise JaxrecError(f"stage {name!r}: {stage.policy!r} is no policy, so it plays no episodes")
+    episode_kinds(stage.mixture, stage.num_episodes)
 
 
 def with_random_steps(policy: Policy, epsilon: np.ndarray, spec: Spec) -> Policy:
@@ -51,16 +83,16 @@ def episode_kinds(mixture: ConfigDict, num_episodes: int) -> list[str]:
     return [list(mixture)[int(np.searchsorted(edges, i, side="right"))] for i in range(num_episodes)]
 
 
-def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
+def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     """Logs stage `name`'s episodes into its folder; returns what each kind of episode earned."""
-    config = context.config.stages[name]
-    fitted = context.fitted(config.policy)
-    environment, env_params = context.environment(config.environment)
+    config = resources.config.stages[name]
+    fitted = resources.fitted(config.policy)
+    env_params, spec = resources.dataset(config.on)
+    environment = spec.environment
     num_seeds = jax.tree.leaves(fitted.params)[0].shape[0]
     per_seed = -(-config.num_episodes // num_seeds)
     kinds = episode_kinds(config.mixture, per_seed)
     epsilon = np.array([config.mixture[kind][1] for kind in kinds], np.float32)
-    spec = spec_of_environment(environment, env_params)
     policy = with_random_steps(fitted.algorithm.policy, epsilon, spec)
     began = time.monotonic()
 
@@ -74,14 +106,14 @@ def run(context: Context, name: str, progress: Progress) -> dict[str, Any]:
         )  # fmt: skip
         return Trajectories(steps.observation, steps.action, steps.reward, steps.mask)
 
-    keys = jax.random.split(jax.random.key(context.config.seed + 1), num_seeds)
+    keys = jax.random.split(jax.random.key(resources.config.seed + 1), num_seeds)
     recorded = jax.device_get(jax.jit(episodes)(fitted.params, env_params, keys))
     episodes_in_all = num_seeds * per_seed
     trajectories = jax.tree.map(
         lambda x: np.swapaxes(x, 1, 2).reshape(episodes_in_all, spec.max_turn, *x.shape[3:]), recorded
     )
-    save_arrays(context.folder(name).path / "trajectories.npz", trajectories)
-    returns, length = returns_to_go(trajectories)[:, 0], trajectories.mask.sum(1)
+    save_arrays(resources.folder(name).path / logs.FILE, trajectories)
+    returns, length = logs.returns_to_go(trajectories)[:, 0], trajectories.mask.sum(1)
     kind_of = np.array(kinds * num_seeds)
     progress.say(f"  {len(returns):,} episodes, {int(length.sum()):,} steps, mean return {returns.mean():.3g}")
     return {

@@ -6,10 +6,10 @@ import io
 
 import numpy as np
 import pytest
+from jaxrec.experiment.context import Context
 
 from jaxrec import defaults
 from jaxrec.experiment import fitting
-from jaxrec.experiment.context import Context
 from jaxrec.reporting.progress import Progress
 
 SMALL = {

@@ -8,7 +8,7 @@ from jaxrec.base.contracts import Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import Spec
-from jaxrec.experiment.collecting import episode_kinds, with_random_steps
+from jaxrec.experiment.stages.collect import episode_kinds, with_random_steps
 
 
 def _policy(output):

@@ -1,16 +1,29 @@
-"""From a config to the arrays of a stage: numbers that filters and splits cannot have are named before any work."""
+"""Kinds of datasets: each keeps its contract, and options that cannot be are named before any work."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from jaxrec import defaults
+from jaxrec.base import registry
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Trajectories
-from jaxrec.experiment import problem
+from jaxrec.config import declare
+from jaxrec.experiment import kinds
+from jaxrec.experiment.kinds import sequences, trajectories
 
 NAN = float("nan")
+
+
+@pytest.mark.parametrize("name", registry.names("jaxrec.experiment.kinds", "def load("))
+def test_a_kind_keeps_its_contract(name):
+    module = kinds.load(name)
+    for function in ("inputs", "load", "spec", "content", "facts"):
+        assert callable(getattr(module, function)), function
+    evaluators = registry.names("jaxrec.evaluation", "def make(")
+    assert set(module.EVALUATORS) <= set(evaluators)
+    for function in ("check_policy", "measured") if module.EVALUATORS else ():
+        assert callable(getattr(module, function)), function
 
 
 @pytest.mark.parametrize(
@@ -34,9 +47,9 @@ NAN = float("nan")
 )
 @pytest.mark.parametrize("split", ["user", "last_session"])
 def test_numbers_of_sequences_that_cannot_be_are_named(leaf, value, wanted, split):
-    made = defaults.sequences(split=split, **{leaf: value})
+    made = declare.dataset("sequences", split=split, **{leaf: value})
     with pytest.raises(JaxrecError, match=f"sequences.{leaf} is {value}: set it to {wanted}"):
-        problem.load_sequences(defaults.get_config(), made, None)
+        sequences.of_log(made, None)
 
 
 def test_a_log_knows_its_returns():
@@ -44,6 +57,6 @@ def test_a_log_knows_its_returns():
     reward = np.repeat(np.arange(11.0, dtype=np.float32)[:, None] / 2, 2, axis=1)
     mask = np.arange(2)[None] < np.array([1, *[2] * 10])[:, None]
     rows = [np.append(x, np.full((1, 2), y, x.dtype), axis=0) for x, y in ((reward, 99), (mask, False))]
-    facts = problem.return_facts(Trajectories(None, None, *rows))
+    facts = trajectories.return_facts(Trajectories(None, None, *rows))
     assert facts["return_range"] == (0.0, 10.0)
     np.testing.assert_allclose(facts["episode_returns"], range(11))

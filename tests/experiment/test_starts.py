@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jaxrec.experiment.context import Context
 from ml_collections import ConfigDict
 
 from jaxrec import defaults
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import fitting, preflight
-from jaxrec.experiment.context import Context
 from jaxrec.reporting.progress import Progress
 from jaxrec.training import learner
 from jaxrec.training.checkpoint import Checkpoints

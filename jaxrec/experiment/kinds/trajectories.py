@@ -1,0 +1,64 @@
+"""Logged episodes, which a collect stage leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.base.records import Observation, Trajectories
+from jaxrec.base.specs import Spec
+from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.resources import Resources
+from jaxrec.experiment.store import load_arrays
+
+EVALUATORS: tuple[str, ...] = ()
+FILE = "trajectories.npz"
+
+
+def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:
+    return (name,)
+
+
+def load(resources: Resources, name: str) -> Dataset:
+    """`Trajectories`; the spec knows the logged returns."""
+    leaf = np.zeros(0)
+    record = Trajectories(Observation(leaf, leaf, leaf, leaf, leaf), leaf, leaf, leaf)
+    trajectories = load_arrays(resources.folder(name).path / FILE, record)
+    played = resources.dataset(resources.config.stages[name].on).spec
+    return Dataset(trajectories, dataclasses.replace(played, **return_facts(trajectories)))
+
+
+def returns_to_go(trajectories: Trajectories) -> np.ndarray:
+    """[N, T] undiscounted sums of the rewards from each step on."""
+    reward = np.where(trajectories.mask, trajectories.reward, 0.0)
+    return np.flip(np.cumsum(np.flip(reward, 1), 1), 1)
+
+
+def return_facts(trajectories: Trajectories) -> dict[str, tuple[float, ...]]:
+    """`Spec`'s fields of logged returns: the range of the returns-to-go, and the deciles of whole episodes' returns."""
+    returns = returns_to_go(trajectories)
+    known = returns[trajectories.mask]
+    deciles = np.quantile(returns[trajectories.mask[:, 0], 0], np.linspace(0.0, 1.0, 11))
+    return {"return_range": (float(known.min()), float(known.max())), "episode_returns": tuple(map(float, deciles))}
+
+
+def spec(resources: Resources, name: str) -> Spec:
+    """Before the episodes are logged, the facts of the environment."""
+    return resources.spec(resources.config.stages[name].on)
+
+
+def content(resources: Resources, name: str) -> Content:
+    made = resources.stage_fingerprint(name)
+    return Content(made, made)
+
+
+def facts(resources: Resources, name: str) -> list[str]:
+    """What kinds of episodes were logged, and what they earned."""
+    parts = [
+        f"{k['episodes']} {kind} (a step random with probability {k['random_step_probability']}; mean return "
+        f"{k['mean_return']:.4g} over {k['mean_length']:.3g} steps)"
+        for kind, k in resources.folder(name).about()["kinds"].items()
+    ]
+    return [f"Behaviour log `{name}`: episodes {', '.join(parts)}."]
