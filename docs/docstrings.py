@@ -45,7 +45,7 @@ def _paragraph(text: str) -> list[str]:
     """A paragraph, escaped; lines that are indented, or a list with a hanging indent, as they stand."""
     lines = text.splitlines()
     if any(line.startswith(" ") for line in lines):
-        return ["::", "", *(f"   {line}" for line in lines), ""]
+        return ["::", "", *(f"   {line}" for line in textwrap.dedent(text).splitlines()), ""]
     return [*map(escape, lines), ""]
 
 

@@ -6,8 +6,9 @@ import importlib.util
 
 import pytest
 
-PAGES = ("index", "tutorial", "architecture", "glossary", "workdir", "extending", "devices", "equations", "experiments",
-         "questions", "environments", "api/index", "api/jaxrec.training", "api/jaxrec.algorithms.next_item")  # fmt: skip
+PAGES = ("index", "tutorial", "architecture", "glossary", "workdir", "extending", "devices", "equations",
+         "experiments", "questions", "environments", "api/index", "api/jaxrec.training",
+         "api/jaxrec.algorithms.next_item")  # fmt: skip
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("sphinx"), reason="Sphinx is not installed; pip install -e '.[docs]'")
