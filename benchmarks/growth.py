@@ -19,9 +19,8 @@ import numpy as np
 
 from benchmarks.timing import report
 from jaxrec.algorithms.next_item import cross_entropy
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
 from jaxrec.training.loop import make_block, seed_keys
 
 LENGTH = 10

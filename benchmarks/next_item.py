@@ -31,9 +31,8 @@ import numpy as np
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.next_item import cross_entropy
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import rankings
 from jaxrec.training.loop import make_block, seed_keys
 

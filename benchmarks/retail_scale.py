@@ -22,7 +22,8 @@ from benchmarks.timing import report
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.records import TEST, Interactions
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences, splits
+from jaxrec.data import splits
+from jaxrec.data.next_item import next_item
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.training import loop
 
@@ -62,7 +63,7 @@ def main() -> None:
 
     def prepare():
         split = splits.by_user(made_log, test=HELD_OUT, validation=0.0, seed=0)
-        return sequences.next_item(split, length=LENGTH + 1, test=TEST)
+        return next_item(split, length=LENGTH + 1, test=TEST)
 
     data = timed("prepare", prepare)
     algorithm = cross_entropy.make(cross_entropy.defaults(), Spec(made_log.num_users, given.items, LENGTH + 1))

@@ -19,14 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from jaxrec.experiment.problem import load_sequences
 
 from benchmarks.timing import measure, report
 from jaxrec import defaults
-from jaxrec.base.records import Interactions
+from jaxrec.base.records import Interactions, NextItem
 from jaxrec.base.specs import Spec
 from jaxrec.data import datasets
-from jaxrec.data.sequences import NextItem
-from jaxrec.experiment.problem import load_sequences
 
 EVENTS, DAY = 1_000_000, 86_400
 BY_USER = {"min_item": 3, "num_users": 100_000}

@@ -5,7 +5,7 @@
     python -m benchmarks.table --record NAME WORKDIR --command "..." --seconds 150    # keeps a finished job's results
 
 A table stands between `<!-- table:KIND -->` and `<!-- /table -->`. KIND is `benchmarks` (one table for each question of
-benchmarks/questions.py), `job:NAME` (a table for each mode), `job:NAME:MODE` (that mode alone, and what the log earned)
+benchmarks/questions.py), `job:NAME` (a table for each mode), `job:NAME:MODE` (that mode alone)
 or `lead:NAME:ROW/OTHER:...`: how far rows of that job are ahead of others. A job with a paper's tables (its workdir has
 tables.json) is kept as results/NAME.json, and results/NAME.md is made from that.
 """
@@ -21,15 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmarks import questions
-from jaxrec.reporting import comparison, figures
+from jaxrec.reporting import axes, comparison, figures, report, significance
 from jaxrec.reporting.progress import duration
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 COMPARED = REPOSITORY / "results"
+PICTURE = REPOSITORY / "docs" / "images" / "report.png"  # drawn from PICTURED, in its first modes
+PICTURED, PICTURED_MODES = "mdt4rec_embedded", ("FB", "NX_0")
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md")
 
 _BLOCK = re.compile(r"(<!-- table:([\w:./-]+) -->\n).*?(<!-- /table -->)", re.S)
@@ -107,8 +110,8 @@ def _compile(row: dict[str, Any]) -> str:
     return questions.seconds(row["compile_s"]) if row.get("compile_s", 0.0) > 1e-3 else "-"
 
 
-def job(path: Path, mode: str = "") -> str:
-    """One table per evaluation mode of a recorded job, or that of one mode, under the command and the machine."""
+def job(path: Path, only: str = "") -> str:
+    """One table per evaluation mode of a recorded job, or of that mode only, under the command and the machine."""
     if not path.exists():
         return "Not measured yet.\n"
     stored = json.loads(path.read_text())
@@ -119,25 +122,22 @@ def job(path: Path, mode: str = "") -> str:
         f"`{stored['command']}`: {duration(stored['wall_s'])} on {_device(stored)} (jax {stored['jax']}, Python "
         f"{stored['python']}); {over}{episodes}.\n"
     )
-    published = by_mode(stored["reference"])
-    made = {m: markdown(results_table(v, reference=published.get(m))) for m, v in by_mode(stored["results"]).items()}
-    if mode:
-        return "\n".join([head, made[mode], *_logged(stored)])
-    return "\n".join([head, *(f"*{name}*\n\n{text}" for name, text in made.items())])
+    published, logged = by_mode(stored["reference"]), by_mode(stored.get("logged", {}))
+    tables = {
+        mode: markdown(results_table(rows, reference=published.get(mode), logged=logged.get(mode)))
+        for mode, rows in by_mode(stored["results"]).items()
+    }
+    if only:
+        return f"{head}\n{tables[only]}"
+    return "\n".join([head, *(f"*{mode}*\n\n{table}" for mode, table in tables.items())])
 
 
-def _logged(stored: dict[str, Any]) -> list[str]:
-    """What the log that the offline methods learned from earned itself, where the job recorded it."""
-    if "log" not in stored:
-        return []
-    log = stored["log"]
-    kinds = ", ".join(
-        f"{100 * kind['episodes'] / log['num_episodes']:.0f} % {name} {number(kind['mean_return'])} "
-        f"({100 * kind['random_step_probability']:.0f} % of the steps random)"
-        for name, kind in log["kinds"].items()
-    )
-    mean = number(log["mean_return"])
-    return [f"The log itself: R_cumu {mean} over {log['num_episodes']:,} episodes; {kinds}.\n"]
+def picture(path: Path) -> Figure:
+    """Draws return against coverage of a recorded job, in the modes of the front page."""
+    stored = json.loads(path.read_text())
+    points = report.returns_and_coverages(stored["results"])
+    logged = by_mode(stored.get("logged", {}))
+    return report.coverage_figure({mode: points[mode] for mode in PICTURED_MODES}, logged)
 
 
 def lead(path: Path, pairs: Iterable[str]) -> str:
@@ -154,7 +154,7 @@ def lead(path: Path, pairs: Iterable[str]) -> str:
 
 
 def _ahead(ours: np.ndarray, theirs: np.ndarray) -> str:
-    low, high = map(number, comparison.difference(ours, theirs))
+    low, high = map(number, significance.difference(ours, theirs))
     return f"{number(ours.mean() - theirs.mean())} ({low} to {high})"
 
 
@@ -188,31 +188,22 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
         for policy in config["stages"][stage]["policies"]
     }
     names = ("FB/R_cumu", "FB/R_avg", "FB/Length")
+    about = {s: json.loads((workdir / s / "done.json").read_text()) for s in config["order"]}
+    logs = [s for s in config["order"] if config["stages"][s]["kind"] == "collect"]
     kept = {
         "command": command,
         "wall_s": seconds,
-        "stage_s": {s: json.loads((workdir / s / "done.json").read_text())["seconds"] for s in config["order"]},
+        "stage_s": {s: about[s]["seconds"] for s in config["order"]},
         "num_episodes": config["stages"][stage]["num_episodes"],
         "reference": {m: dict(zip(names, row, strict=True)) for m, row in config["reference"].items()},
+        "logged": {log: report.log_means(about[log]["kinds"].values()) for log in logs},
         "results": scalars,
-        **_log(config, workdir),
         **machine(),
     }
     path = results / "jobs" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(kept, indent=1) + "\n")
     return path
-
-
-def _log(config: dict[str, Any], workdir: Path) -> dict[str, Any]:
-    """What the episodes of a job's one collect stage earned, kind by kind."""
-    stages = [s for s in config["order"] if config["stages"][s]["kind"] == "collect"]
-    if len(stages) != 1:
-        return {}
-    done = json.loads((workdir / stages[0] / "done.json").read_text())
-    earned = sum(kind["episodes"] * kind["mean_return"] for kind in done["kinds"].values())
-    mean = earned / done["num_episodes"]
-    return {"log": {"num_episodes": done["num_episodes"], "mean_return": mean, "kinds": done["kinds"]}}
 
 
 def record_tables(name: str, workdir: Path, command: str, seconds: float, compared: Path = COMPARED) -> Path:
@@ -245,7 +236,7 @@ def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="bring the tables up to date")
+    parser.add_argument("--write", action="store_true", help="bring tables and pictures up to date")
     parser.add_argument("--record", nargs=2, metavar=("NAME", "WORKDIR"), help="keep a finished job's results")
     parser.add_argument("--command", default="", help="the command that made the workdir")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long it took, compile included")
@@ -257,6 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.write:
         for path in sorted(COMPARED.glob("*.json")):
             figures.save(json.loads(path.read_text()), path.with_suffix(""))
+        axes.save(picture(RESULTS / "jobs" / f"{PICTURED}.json"), PICTURE)
     for page, text in stale.items():
         if given.write:
             page.write_text(text)

@@ -25,9 +25,8 @@ from ml_collections import ConfigDict
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.next_item import sa2c, target_positions, value_terms
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
 from jaxrec.training import loop
 
 LENGTH, BATCH, NEGATIVES, WIDTH, ROWS = 10, 256, 10, 64, 20_000

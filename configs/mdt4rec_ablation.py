@@ -12,7 +12,7 @@ changed; `no_max` has neither expectile nor search (the paper's -Max).
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec.config import declare
+from jaxrec.config import declare, experiment
 
 LOGS = {
     "mixed": mdt4rec.EPISODES,
@@ -33,6 +33,10 @@ PARTS = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The main job's world and A2C, three logs, and a fit stage per row."""
+    # Those of mdt4rec that this one has.
+    experiment.variant(
+        variant, mdt4rec.embedded, mdt4rec.smoke, mdt4rec.coat, mdt4rec.coat_leak, mdt4rec.movielens_100k
+    )
     config = mdt4rec.get_config(variant)
     config.name = "mdt4rec_ablation"
     config.paper = "Paper M, table 1 (MDT4Rec-Max), table 4 and figure 2, on logs of three qualities."

@@ -12,7 +12,7 @@ folder as `--config.datasets.text.tokenizer`, as absolute paths. Not measured.
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec.config import declare
+from jaxrec.config import declare, experiment
 
 # name -> how the prior is used
 ROWS = {
@@ -25,8 +25,7 @@ ROWS = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The default job's world, log and policies, with the rows above beside them."""
-    if variant not in (None, "smoke"):
-        raise ValueError(f"configs/mdt4rec_prior.py has no variant {variant!r}; choose one of ['smoke']")
+    experiment.variant(variant, mdt4rec.embedded, mdt4rec.smoke)  # those of mdt4rec that this one has
     config = mdt4rec.get_config(variant)
     config.name = "mdt4rec_prior"
     config.data.options.text = True

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxrec.base.unit_vectors import unit_vectors
+
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
@@ -40,9 +42,8 @@ class Spec:
 
     @property
     def directions(self) -> np.ndarray:
-        """float32 [A, E], the `vectors` in unit length; zero vectors stay zero."""
-        vectors = np.asarray(self.vectors, np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        """The `vectors` scaled to length 1, float32 [A, E]; a zero vector stays zero."""
+        return unit_vectors(np.asarray(self.vectors, np.float32), np)
 
     @property
     def sees_history(self) -> bool:

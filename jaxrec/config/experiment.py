@@ -15,8 +15,7 @@ def variant(name: str | None, *made_by: Callable[[ConfigDict], None]) -> Callabl
     """
     known = {make.__name__: make for make in made_by}
     if name and name not in known:
-        file = made_by[0].__module__.rpartition(".")[2]
-        raise ValueError(f"configs/{file}.py has no variant {name!r}; choose one of {sorted(known)}")
+        raise ValueError(f"there is no variant {name!r}; choose one of {sorted(known)}")
     return known[name] if name else made_by[0]
 
 

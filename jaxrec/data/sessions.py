@@ -18,7 +18,7 @@ def chronological(interactions: Interactions) -> np.ndarray:
     return np.lexsort((time, user))
 
 
-def number(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
+def session_numbers(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
     """The session of each row, int64 [E], counted from 0 over users, then time.
 
     A session ends with its user, or where more than `gap` seconds pass to the next row; None leaves users whole.
@@ -61,11 +61,11 @@ def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> np.
     return drawn[interactions.user]
 
 
-def frequent(
+def keep_frequent(
     interactions: Interactions, *, gap: int | None = 3600, item: int = 3, length: int = 3, sessions: int = 5
 ) -> tuple[Interactions, np.ndarray]:
     """Items with `item` rows, then sessions with `length` rows, then users with `sessions` sessions: one pass each;
-    and of each row left its session, int64 [E], in the order of `number`.
+    and of each row left its session, int64 [E], in the order of `session_numbers`.
 
     Sessions are cut once, before (our reading: a gap that a dropped item leaves does not split a session), so they are
     not to be numbered anew: sessions that were long enough would fall apart.
@@ -73,7 +73,7 @@ def frequent(
     Raises:
       JaxrecError: nothing is left.
     """
-    user, items, session = interactions.user, interactions.item, number(interactions, gap)
+    user, items, session = interactions.user, interactions.item, session_numbers(interactions, gap)
     kept = (np.bincount(items) >= item)[items]
     kept &= (np.bincount(session[kept], minlength=session.max() + 1) >= length)[session]
     owner = np.full(session.max() + 1, -1, np.int64)  # of sessions with rows

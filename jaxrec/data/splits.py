@@ -69,7 +69,7 @@ def last_session(interactions: Interactions, session: np.ndarray, *, validation:
     """Of each user the TRAIN rows of the last session are TEST, and those of the one before VALIDATION if asked for.
 
     Args:
-      session: int [E], `sessions.number(interactions)`.
+      session: int [E], `sessions.session_numbers(interactions)`.
 
     Users with too few sessions to leave one stay TRAIN altogether. Raises: JaxrecError where that holds for all.
     """

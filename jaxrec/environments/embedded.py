@@ -27,6 +27,8 @@ from jaxrec.base.records import Interactions, Observation
 from jaxrec.data.world import dynamics
 from jaxrec.data.world import generator as worlds
 from jaxrec.data.world.dynamics import Session, StepDraws
+from jaxrec.environments import item_spaces
+from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.sampling import uniform_index
 
 POOLS = ("train", "test", "all")
@@ -129,7 +131,7 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         draws = draw_start(key, params)
         user = params.first_user + draws.user
         state = dynamics.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
-        return _observe(state, draws.item, jnp.float32(0)), state
+        return observe(state, draws.item, jnp.float32(0)), state
 
     def step_env(
         self, key: Array, state: Session, action: Array, params: EnvParams
@@ -137,7 +139,7 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         action = jnp.asarray(action, jnp.int32)
         state, reward, leave = dynamics.advance(params.tables, state, action, draw_step(key), xp=jnp)
         terminated = leave & params.exits
-        return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+        return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
         """`categories` bool [A, G]: what boredom counts. Who likes what is left to the log."""
@@ -156,25 +158,11 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         return spaces.Discrete(self._num_items)
 
     def observation_space(self, params: EnvParams) -> spaces.Dict:
-        return spaces.Dict(
-            {
-                "user": spaces.Discrete(self._num_users),
-                "item": spaces.Discrete(self._num_items),
-                "feedback": spaces.Box(0.0, self.reward_range[1], (), jnp.float32),
-                "turn": spaces.Discrete(np.iinfo(np.int32).max),
-                "vector": spaces.Box(0.0, 0.0, (0,), jnp.float32),
-            }
-        )
+        return item_spaces.observation_space(self._num_users, self._num_items, self.reward_range)
 
 
 def _unit(bits: Array) -> Array:
     return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
-
-
-def _observe(state: Session, item: Array, feedback: Array) -> Observation:
-    return Observation(
-        user=state.user, item=item, feedback=feedback, turn=state.time, vector=jnp.zeros((0,), jnp.float32)
-    )
 
 
 def _pool(world: worlds.World, users: str) -> tuple[int, int]:

@@ -25,7 +25,8 @@ from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
 from jaxrec.base.specs import Spec
-from jaxrec.environments import completion, exit_rules
+from jaxrec.environments import completion, exit_rules, item_spaces
+from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
 
@@ -140,7 +141,7 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         bits = jax.random.bits(key, (2,), jnp.uint32)
         user = uniform_index(bits[0], self._num_users)
         state = EnvState(user=user, time=jnp.int32(0), recent=jnp.zeros((params.window,), jnp.int32))
-        return _observe(state, uniform_index(bits[1], self._num_items), jnp.float32(0)), state
+        return observe(state, uniform_index(bits[1], self._num_items), jnp.float32(0)), state
 
     def step_env(
         self, key: Array, state: EnvState, action: Array, params: EnvParams
@@ -152,7 +153,7 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         terminated = params.exit_rule.leaves(action, state.recent, count) & params.exits
         recent = jnp.concatenate([action[None], state.recent[:-1]])
         state = EnvState(user=state.user, time=state.time + 1, recent=recent)
-        return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+        return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
         """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what
@@ -180,18 +181,4 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         return spaces.Discrete(self._num_items)
 
     def observation_space(self, params: EnvParams) -> spaces.Dict:
-        low, high = self.reward_range
-        return spaces.Dict(
-            {
-                "user": spaces.Discrete(self._num_users),
-                "item": spaces.Discrete(self._num_items),
-                "feedback": spaces.Box(min(low, 0.0), max(high, 0.0), (), jnp.float32),
-                "turn": spaces.Discrete(np.iinfo(np.int32).max),
-                "vector": spaces.Box(0.0, 0.0, (0,), jnp.float32),
-            }
-        )
-
-
-def _observe(state: EnvState, item: Array, feedback: Array) -> Observation:
-    nothing = jnp.zeros((0,), jnp.float32)
-    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=nothing)
+        return item_spaces.observation_space(self._num_users, self._num_items, self.reward_range)

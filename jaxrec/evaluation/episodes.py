@@ -18,6 +18,7 @@ from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params,
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Steps
 from jaxrec.base.specs import Spec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.environments import modes as mode_names
 from jaxrec.environments import rollout
 from jaxrec.environments.modes import Mode
@@ -37,6 +38,9 @@ class Sums:
     diversity: Mean | None
     novelty: Mean | None
     histograms: Mapping[str, Array]  # int32 [max_turn + 1] each
+
+
+DRAWS = True  # users, and what they do
 
 
 def defaults() -> ConfigDict:
@@ -69,7 +73,7 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
         play = player(spec.environment, algorithm.policy, **options)
         return lambda params, data, key: Measured(play(params, *data, key), {})
 
-    return Evaluator(check, measure, draws=True)
+    return Evaluator(check, measure, DRAWS)
 
 
 def player(
@@ -153,7 +157,7 @@ def _over_rounds(play: Callable[[Array], Sums], first: range) -> Sums:
 
 
 def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
-    return episode_metrics.unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
+    return unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
 
 
 def _round(

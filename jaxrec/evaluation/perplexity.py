@@ -8,8 +8,10 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Text
 from jaxrec.base.specs import Spec
-from jaxrec.data.text import Text
+
+DRAWS = False
 
 
 def defaults() -> ConfigDict:
@@ -18,7 +20,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Evaluator:
-    """Measures {"validation/perplexity": scalar, "validation/bits_per_token": scalar} on `data.text.Text`."""
+    """Measures {"validation/perplexity": scalar, "validation/bits_per_token": scalar} on `records.Text`."""
     del config, spec
 
     def check(algorithm: Algorithm, name: str) -> None:
@@ -28,4 +30,4 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
     def measure(algorithm: Algorithm) -> Callable[[Params, Text, Array], Measured]:
         return lambda params, data, key: Measured(algorithm.perplexity(params, data), {})
 
-    return Evaluator(check, measure, draws=False)
+    return Evaluator(check, measure, DRAWS)

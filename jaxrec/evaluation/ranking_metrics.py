@@ -4,7 +4,7 @@ HR@k        share of targets among the first k of their list
 NDCG@k      mean over targets of 1 / log2(1 + rank) if the rank (from 1) is at most k, else 0
 CV_div@k    distinct items recommended in any list / items of the catalogue
 CV_nov@k    distinct less popular items recommended in any list / less popular items (our reading of T's "percentage of
-            less popular items included"; `data.sequences.tail` says which items are less popular)
+            less popular items included"; `data.long_tail.tail_items` says which items are less popular)
 R@k         mean over sessions of the number of repeated recommendations (T 4.20; our reading: recommendations in all
             lists of the session less distinct items in them)
 UP@k        mean over users of the number of items among the first k that the user's past sessions do not hold (T 5.4.3;

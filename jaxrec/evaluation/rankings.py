@@ -14,16 +14,18 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
+from jaxrec.base.chunks import chunk_rows, join_chunks, map_chunks
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem, after
+from jaxrec.batches.joined_sequences import join
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
 from jaxrec.models import caches
 from jaxrec.models.history import at_positions
 
+DRAWS = False
 _SCORES = 8 << 20  # float32 numbers held at once, 32 MB
 
 
@@ -33,7 +35,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Evaluator:
-    """Ranks every target of the held-out sequences of `data.sequences.NextItem`: {"ranking/metric": scalar}.
+    """Ranks every target of the held-out sequences of `records.NextItem`: {"ranking/metric": scalar}.
 
     Raises:
       JaxrecError: a k that is no rank.
@@ -61,7 +63,7 @@ def make(config: ConfigDict, spec: Spec) -> Evaluator:
 
         return ranked
 
-    return Evaluator(check, measure, draws=False)
+    return Evaluator(check, measure, DRAWS)
 
 
 def counter(
@@ -79,10 +81,10 @@ def counter(
 
     `count` ranks the targets of N sequences [N, T] and returns sums per sequence; add the Rankings of several buckets.
       past: int32 [N, P], padded with -1, the items that each row's user met in earlier sessions
-        (`data.sequences.past`).
+        (`data.earlier_items`).
       history: Sequences by user and time; needed where the model has a `context`.
       before: Sequences [N, H], items that the model reads before each sequence and that are no targets
-        (`data.sequences.before`).
+        (`data.earlier_items`).
 
     Args:
       states, states_at, scores, context: the parts of a `contracts.Ranker`, in its order. Scores are computed 32 MB at
@@ -111,7 +113,7 @@ def counter(
             positions = jnp.maximum(rows.mask.sum(1, keepdims=True) - 2, 0)
             target, real = at_positions(target, positions), at_positions(real, positions)
         if before is not None:
-            rows, start = after(before, rows)
+            rows, start = join(before, rows)
             positions = positions + start[:, None]
         return target, real, states_at(params, *_inputs(rows), positions, *contexts)
 
@@ -120,8 +122,8 @@ def counter(
     ) -> Ranking:
         contexts = (context(params, history, rows.user),) if context else ()
         target, real, hidden = target_states(params, rows, before, contexts)
-        (top,) = caches.in_chunks(
-            lambda states: (jax.lax.top_k(scores(params, states), longest)[1],),
+        top = map_chunks(
+            lambda states: jax.lax.top_k(scores(params, states), longest)[1],
             (hidden.reshape(-1, hidden.shape[-1]),),
             max(_SCORES // num_items, 1),
         )
@@ -141,17 +143,14 @@ def counter(
         # Behind earlier items each position of a long row is encoded in a window of its own.
         tokens = length if before is None else length * before.item.shape[1]
         fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(tokens))
-        size = min(batch_size or fitting, num_rows)
-        size = -(-num_rows // -(-num_rows // size))  # batches of equal size, with as little padding as they allow
-        batches = jax.tree.map(lambda x: _split(x, size), (sequences, past, before))
+        batches = chunk_rows((sequences, past, before), batch_size or fitting)
 
         def add(covered: Array, batch: tuple) -> tuple[Array, Ranking]:
             ranking = rank(params, history, *batch)
             return covered | ranking.covered, ranking.replace(covered=None)
 
         covered, ranking = jax.lax.scan(add, jnp.zeros((len(ks), num_items), bool), batches)
-        ranking = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:num_rows], ranking)
-        return ranking.replace(covered=covered)
+        return join_chunks(ranking, num_rows).replace(covered=covered)
 
     return count
 
@@ -159,10 +158,3 @@ def counter(
 def _inputs(rows: Sequences) -> tuple[Array, Array, Array]:
     """Returns what the model reads of rows [B, T]: item, feedback and mask [B, T - 1], without the last position."""
     return rows.item[:, :-1], rows.feedback[:, :-1], rows.mask[:, :-1]
-
-
-def _split(values: Array, size: int) -> Array:
-    """Splits [N, ...] into batches [C, size, ...], the last one filled up with zeros, which are masked rows."""
-    count = -(-len(values) // size)
-    padded = jnp.pad(values, [(0, count * size - len(values))] + [(0, 0)] * (values.ndim - 1))
-    return padded.reshape(count, size, *values.shape[1:])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from jaxrec.experiment import preflight, stages, store, summary
+from jaxrec.experiment import facts, preflight, stages, store, summary
 from jaxrec.experiment.resources import Resources
 from jaxrec.reporting.progress import Progress
 from jaxrec.training import processes
@@ -24,7 +24,7 @@ def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = 
     resources = Resources(config, workdir, stop_requested)
     preflight.check(resources)
     progress = Progress(enabled=processes.is_first())
-    for fact in summary.facts(resources, before_any_stage=True):
+    for fact in facts.of_datasets(resources, before_any_stage=True):
         progress.say(fact)
     with store.locked(workdir):
         store.write_json(workdir / "config.json", config.to_dict())

@@ -17,8 +17,8 @@ from jaxrec.base.contracts import Measured, Params
 from jaxrec.base.errors import JaxrecError
 
 _SWEPT = {
-    "at": ranges.several(ranges.FINITE, "one or more finite numbers"),
-    "policies": ranges.several(ranges.Range("a name", bool), "the names of one or more policies"),
+    "at": ranges.list_of(ranges.FINITE, "one or more finite numbers"),
+    "policies": ranges.list_of(ranges.Range("a name", bool), "the names of one or more policies"),
 }
 Curve = list[tuple[float, dict[str, list[float]]]]
 

@@ -12,13 +12,14 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxrec import algorithms
+from jaxrec.base import files
 from jaxrec.base.contracts import Algorithm, Params
 from jaxrec.base.records import TEST, Interactions
 from jaxrec.config.leaves import flat
 from jaxrec.data import datasets, splits
 from jaxrec.experiment import graph, kinds, stages
 from jaxrec.experiment.kinds import Content, Dataset
-from jaxrec.experiment.store import StageFolder, digest
+from jaxrec.experiment.store import StageFolder
 from jaxrec.models.language.tokenizer import Tokenizer
 from jaxrec.training import sharding
 
@@ -117,7 +118,7 @@ class Resources:
 
     def stage_fingerprint(self, name: str) -> str:
         """Of all that a stage of this run is made from."""
-        return digest(self.recipe(name))
+        return files.digest(self.recipe(name))
 
     def folder(self, name: str) -> StageFolder:
         """The folder of a stage of this run."""

@@ -25,29 +25,29 @@ _MARK, _DONE = "stage.json", "done.json"
 
 def write_text(path: Path, text: str) -> None:
     """Writes whole or not at all, on the first process."""
-    if not processes.is_first():
-        return
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    if processes.is_first():
+        files.write_text(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes whole or not at all, on the first process."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, default=_plain) + "\n")
+    if processes.is_first():
+        files.write_json(path, value)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if dataclasses.is_dataclass(value):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name != "environment"}
-    return str(value)
+def save_arrays(path: Path, tree: Any) -> None:
+    """Writes a pytree of records and dicts as one .npz, whole or not at all, on the first process."""
+    if processes.is_first():
+        files.save_arrays(path, tree)
 
 
-def digest(value: Any) -> str:
-    """A fingerprint of plain data (dicts, lists, numbers, strings)."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+def load_arrays(path: Path, structure: Any) -> Any:
+    """Reads the pytree that `save_arrays` wrote; `structure` is any pytree of the same shape of nodes.
+
+    Raises:
+      JaxrecError: the file is damaged.
+    """
+    return files.load_arrays(path, structure, f"delete {path.parent}, and the stage is run again")
 
 
 def fingerprint(*values: Any) -> str:
@@ -67,7 +67,7 @@ def fingerprint(*values: Any) -> str:
                 "\0".join(map(str, array.reshape(-1))).encode() if plain else np.ascontiguousarray(array).data
             )
         else:
-            hashed.update(json.dumps(leaf, default=_plain).encode())
+            hashed.update(json.dumps(leaf, default=files.plain).encode())
     return hashed.hexdigest()[:16]
 
 
@@ -198,7 +198,7 @@ class StageFolder:
 def changed(recorded: Mapping[str, Any] | None, recipe: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Leaf -> (recorded value, value asked for) of what differs; None stands for a leaf that is not there."""
     recorded = recorded or {}
-    plain = json.loads(json.dumps(dict(recipe), default=_plain))
+    plain = json.loads(json.dumps(dict(recipe), default=files.plain))
     leaves = [leaf for leaf in sorted(recorded.keys() | plain.keys()) if recorded.get(leaf) != plain.get(leaf)]
     return {leaf: (recorded.get(leaf), plain.get(leaf)) for leaf in leaves}
 
@@ -210,26 +210,3 @@ def in_words(differing: Mapping[str, tuple[Any, Any]], most: int = 3) -> str:
         for leaf, (old, new) in differing.items()
     ]
     return ", ".join(said[:most]) + (f" and {len(said) - most} more" if len(said) > most else "")
-
-
-def save_arrays(path: Path, tree: Any) -> None:
-    """A pytree of records and dicts as one npz, keyed by path; written whole or not at all, on the first
-    process."""
-    if not processes.is_first():
-        return
-    named = {jax.tree_util.keystr(p): np.asarray(leaf) for p, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez(file, **named)
-    os.replace(partial, path)
-
-
-def load_arrays(path: Path, structure: Any) -> Any:
-    """The pytree `save_arrays` wrote; `structure` is any pytree of the same shape of nodes.
-
-    Raises:
-      JaxrecError: the file is damaged.
-    """
-    stored = files.read(path, f"delete {path.parent}, and the stage is run again")
-    names = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(structure)]
-    return jax.tree.unflatten(jax.tree.structure(structure), [stored[name] for name in names])

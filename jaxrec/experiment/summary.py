@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.config.leaves import flat
-from jaxrec.experiment import graph, inference, kinds, stages
+from jaxrec.experiment import facts, inference
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import write_json, write_text
 from jaxrec.reporting import comparison, figures, report, significance
@@ -18,10 +17,11 @@ from jaxrec.reporting.tables import console
 from jaxrec.reporting.writer import curve, read_metrics
 from jaxrec.training import processes
 
+# metric -> objective with its unit. Losses of two algorithms are two objectives: {algorithm} keeps them apart.
 _CURVES = {
-    "rollout/R_avg": "reward per training step",
-    "prediction/perplexity": "perplexity of the training batch",
-    "loss/total": "loss",
+    "rollout/R_avg": "reward per step in training (reward)",
+    "prediction/perplexity": "perplexity of the training batch (tokens)",
+    "loss/total": "loss of {algorithm} (sum of its terms)",
 }
 _HISTOGRAM = "/histogram/"
 
@@ -57,16 +57,29 @@ def _report(resources: Resources, name: str) -> report.Report:
         title=f"{config.name} on {_data_name(config)}",
         results=results,
         reference={method: _reference(row) for method, row in config.reference.items()},
+        logged=facts.logged_means(resources),
+        baselines=[policy for policy in stage.policies if facts.is_baseline(config, policy)],
+        learned_from={policy: facts.learned_from(config, policy) for policy in stage.policies},
+        lead=_lead(config),
+        paired_seeds=facts.same_draws_for_all(config, name),
+        sessions=significance.read(resources.folder(name).path / significance.FILE),
         num_episodes=stage.evaluator.get("num_episodes", 0),
         curves=_curves(resources, stage.policies),
         sweeps={title: rest for title, *rest in _sweeps(resources, name).values()},
         lengths=_lengths(stored, stage.evaluator.modes[0]) if "modes" in stage.evaluator else {},
-        training=_training_facts(resources, stage.on),
-        test=_options(config, stage.on),
+        training=facts.learned_from_options(config, stage.on),
+        test=facts.dataset_options(config, stage.on),
         config=config.to_dict(),
+        changed=facts.changed_options(config),
         speed={n: _speed(resources.folder(n).about()) for n in config.order},
-        notes=tuple(filter(None, (config.paper, *facts(resources), *inference.notes(config, stage.policies)))),
+        notes=tuple(
+            filter(None, (config.paper, *facts.of_datasets(resources), *inference.notes(config, stage.policies)))
+        ),
     )
+
+
+def _notes(resources: Resources, stage: ConfigDict) -> list[str]:
+    return [*facts.of_datasets(resources), *inference.notes(resources.config, stage.policies)]
 
 
 def _compared(resources: Resources, made: report.Report, evaluation: str) -> dict[str, Any]:
@@ -108,24 +121,6 @@ def _drawn(resources: Resources, made: report.Report, evaluation: str) -> dict[s
     return {"figures": across, "sweeps": swept}
 
 
-def facts(resources: Resources, *, before_any_stage: bool = False) -> list[str]:
-    """Sentences about the datasets that the stages use, each once.
-
-    Args:
-      before_any_stage: leaves out what stages have yet to make.
-    """
-    used = dict.fromkeys(name for stage in resources.config.order for name in _datasets_read(resources.config, stage))
-    names = [name for name in used if not before_any_stage or name in resources.config.datasets]
-    kind = {name: kinds.load(graph.kind_of(resources.config, name)) for name in names}
-    return list(dict.fromkeys(fact for name in names for fact in kind[name].facts(resources, name)))
-
-
-def _datasets_read(config: ConfigDict, stage: str) -> list[str]:
-    """The datasets among the inputs of a stage."""
-    read = stages.load(config.stages[stage].kind).inputs(config, stage)
-    return [name for name in read if graph.is_dataset(config, name)]
-
-
 def _data_name(config: Any) -> str:
     return config.data.name or next((dataset.get("name", name) for name, dataset in config.datasets.items()), "")
 
@@ -141,12 +136,19 @@ def _curves(resources: Resources, policies: Sequence[str]) -> dict[str, dict[str
     path = resources.workdir / "metrics.jsonl"
     rows = read_metrics(path) if path.exists() else []
     curves: dict[str, dict[str, Any]] = {}
-    for metric, label in _CURVES.items():
+    for metric, objective in _CURVES.items():
         for name in policies:
             steps, values = curve(rows, name, metric)
             if len(steps) > 1:
-                curves.setdefault(label, {})[name] = (steps, values)
+                algorithm = resources.config.stages[name].algorithm.name
+                curves.setdefault(objective.format(algorithm=algorithm), {})[name] = (steps, values)
     return curves
+
+
+def _lead(config: ConfigDict) -> str:
+    """'mode/metric' that the first table of a paper compares its rows in; '' where the config has none."""
+    first = config.tables[min(config.tables)] if config.tables else None
+    return f"{first.mode}/{first.lead[0]}" if first else ""
 
 
 def _lengths(stored: dict[str, Any], mode: str) -> dict[str, np.ndarray]:
@@ -163,19 +165,6 @@ def _sweeps(resources: Resources, name: str) -> dict[str, tuple[str, str, float 
         if points:
             found[sweep] = (wanted.title or sweep, wanted.option, config.inference.get(wanted.option), points)
     return found
-
-
-def _training_facts(resources: Resources, on: str) -> dict[str, Any]:
-    """The options of the first dataset of the same kind that a stage learns from, to be held against those of `on`."""
-    config = resources.config
-    learning = [stage for stage in config.order if config.stages[stage].kind != "evaluate"]
-    read = [name for stage in learning for name in _datasets_read(config, stage) if name in config.datasets]
-    alike = [name for name in read if graph.kind_of(config, name) == graph.kind_of(config, on)]
-    return _options(config, alike[0]) if alike else {}
-
-
-def _options(config: ConfigDict, name: str) -> dict[str, Any]:
-    return flat(config.datasets[name])
 
 
 def _speed(about: dict[str, Any]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 
 
@@ -82,9 +82,7 @@ def _keep(path: Path, wanted) -> None:
     """Rewrites the file with the wanted rows; a last line cut off while it was written goes too."""
     rows = read_metrics(path)
     kept = [row for row in rows if wanted(row)]
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-    os.replace(partial, path)
+    files.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

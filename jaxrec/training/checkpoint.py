@@ -3,7 +3,6 @@ proves that they are complete and unchanged."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.training import processes
 
@@ -28,14 +28,9 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _files(directory: Path) -> dict[str, str]:
     found = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != _MANIFEST)
-    return {str(p.relative_to(directory)): _digest(p) for p in found}
+    return {str(p.relative_to(directory)): files.checksum(p) for p in found}
 
 
 class Checkpoints:
@@ -123,9 +118,7 @@ class Checkpoints:
         if self._writes:
             described = {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
             manifest = {"leaves": described, "files": _files(folder)}
-            partial = folder / (_MANIFEST + ".part")
-            partial.write_text(json.dumps(manifest))
-            partial.rename(folder / _MANIFEST)
+            files.write_text(folder / _MANIFEST, json.dumps(manifest))
         processes.wait_for_all(f"saved {folder}")
 
     def _damage(self, step: int) -> str | None:

@@ -15,10 +15,8 @@ from ml_collections import ConfigDict
 from jaxrec import algorithms
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Interactions, Observation, Sequences, Trajectories
+from jaxrec.base.records import Interactions, NextItem, Observation, Sequences, Text, Trajectories
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
-from jaxrec.data.text import Text
 from jaxrec.environments import feedback_matrix
 from jaxrec.training import loop
 from jaxrec.training.checkpoint import Checkpoints

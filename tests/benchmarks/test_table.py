@@ -67,11 +67,17 @@ def test_a_lead_has_welchs_interval(tmp_path):
 
 
 def _workdir(folder):
-    stages = {"dt": {"kind": "fit"}, "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]}}
-    config = {"order": ["dt", "evaluation"], "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
+    stages = {
+        "log": {"kind": "collect"},
+        "dt": {"kind": "fit"},
+        "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]},
+    }
+    config = {"order": list(stages), "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
     for stage in stages:
         (folder / stage).mkdir(parents=True)
-        (folder / stage / "done.json").write_text('{"seconds": 2.5}')
+        kinds = {"expert": {"episodes": 30, "mean_return": 8.0, "mean_length": 4.0},
+                 "random": {"episodes": 10, "mean_return": 4.0, "mean_length": 4.0}}  # fmt: skip
+        (folder / stage / "done.json").write_text(json.dumps({"seconds": 2.5, "kinds": kinds}))
     (folder / "config.json").write_text(json.dumps(config))
     metrics = {"FB/R_cumu": [1.0, 3.0], "FB/histogram/history_length": [[0, 1], [0, 1]]}
     (folder / "evaluation" / "results.json").write_text(json.dumps({"dt": metrics}))
@@ -80,9 +86,16 @@ def _workdir(folder):
 
 def test_a_job_is_recorded_and_shown(tmp_path):
     path = table.record("coat", _workdir(tmp_path / "run"), "python -m jaxrec.main", 150.0, tmp_path / "results")
-    assert json.loads(path.read_text())["stage_s"] == {"dt": 2.5, "evaluation": 2.5}
+    assert json.loads(path.read_text())["stage_s"] == {"log": 2.5, "dt": 2.5, "evaluation": 2.5}
     made = table.filled("<!-- table:job:coat -->\n<!-- /table -->", tmp_path / "results")
     assert "`python -m jaxrec.main`: 2 min 30 s on" in made and "over 2 seeds of 100 episodes" in made
+    assert "log (its episodes)" in made and "7.000" in made  # (30 * 8 + 10 * 4) / 40
     assert "| 2.000 ± 12.706 |" in made and "81.8" in made and "histogram" not in made
     assert "Not measured yet." in table.filled("<!-- table:job:other -->\n<!-- /table -->", tmp_path / "results")
     assert table.lines(tmp_path / "results") == []
+
+
+def test_the_front_pages_picture_has_a_panel_per_mode():
+    first, second = table.picture(table.RESULTS / "jobs" / f"{table.PICTURED}.json").axes
+    assert first.get_title().startswith("FB: ") and second.get_title().startswith("NX_0: ")
+    assert {text.get_text() for text in second.texts} == {"mdt4rec", "dt", "a2c", "static_cycle", "popular", "random"}

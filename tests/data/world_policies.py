@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxrec.data.world import dynamics
-from jaxrec.data.world import generator as worlds
+from tests.data import world_truth
 
 
 def play(world, policy, *, users, episodes=4, max_turn=20, no_repeats=False, seed=0):
@@ -44,7 +44,7 @@ def popular(world, state, memory, turn):
 
 def static_cycle(world, state, memory, turn):
     """The best liked item of each of window + 1 categories, round and round."""
-    liked = worlds.expected_feedback(world, np.arange(world.num_logged), np.arange(world.num_items)).mean(0)
+    liked = world_truth.expected_feedback(world, np.arange(world.num_logged), np.arange(world.num_items)).mean(0)
     order = np.argsort(-liked)
     _, first = np.unique(world.tables.item_category[order], return_index=True)
     cycle = order[np.sort(first)[: world.tables.window + 1]]

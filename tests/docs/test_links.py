@@ -22,5 +22,5 @@ def test_every_link_resolves(page):
 def test_the_front_page_is_short():
     text = (documents.REPOSITORY / "README.md").read_text()
     assert len(text.splitlines()) <= 150
-    picture = documents.REPOSITORY / "docs" / "images" / "return_against_coverage.png"
+    picture = documents.REPOSITORY / "docs" / "images" / "report.png"
     assert picture.stat().st_size < 200_000

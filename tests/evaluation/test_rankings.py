@@ -11,7 +11,7 @@ import pytest
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
-from jaxrec.data.sequences import tail as tail_of
+from jaxrec.data.long_tail import tail_items as tail_of
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.models.history import at_positions
 from jaxrec.reporting import significance

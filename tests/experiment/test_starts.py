@@ -1,103 +1,135 @@
-"""Starting from what another run learned."""
+"""Starting from what another stage learned: of this run or of another, wholly, by roles, or without any training."""
 
 from __future__ import annotations
 
-import json
-
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from jaxrec.experiment.context import Context
-from ml_collections import ConfigDict
 
-from jaxrec import defaults
+from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment import fitting, preflight
-from jaxrec.reporting.progress import Progress
-from jaxrec.training import learner
-from jaxrec.training.checkpoint import Checkpoints
+from jaxrec.config import declare
+from jaxrec.experiment import preflight
+from jaxrec.experiment.resources import Resources
 from tests.experiment import tiny
 
-SEEDS = 3
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(config, workdir) of a finished run of a next-item model."""
+    folder = tmp_path_factory.mktemp("finished")
+    tiny.write_log(folder / "log.csv")
+    config = tiny.sequences_config(folder / "log.csv")
+    experiment.run(config, folder / "run")
+    return config, folder / "run"
 
 
-def _learner(num_items: int):
-    def init_params(key):
-        return {"table": {"rows": jax.random.normal(key, (num_items, 2))}}
-
-    def loss_fn(params, target_params, batch, key):
-        return {"size": jnp.sum(params["table"]["rows"] ** 2)}, {}
-
-    return learner.from_loss(init_params, loss_fn, optax.sgd(0.1), target_keys=("table",))
+def params_of(config, workdir, name="model"):
+    return jax.tree.map(np.asarray, Resources(config, workdir).fitted(name).params)
 
 
-@pytest.fixture
-def finished(tmp_path):
-    """The folder of a fit stage over four items, three seeds, and what it holds."""
-    params = {"table": {"rows": np.random.default_rng(0).normal(size=(SEEDS, 4, 2)).astype(np.float32)}}
-    Checkpoints(tmp_path / "params").save(7, params)
-    (tmp_path / "done.json").write_text(json.dumps({"num_seeds": SEEDS}))
-    return ConfigDict({"init_from": str(tmp_path)}), params
+def second(config, **changes):
+    """The experiment with a second fit stage `again` after the first, which the changes describe."""
+    made = config.copy_and_resolve_references()
+    made.stages.again = made.stages.model.copy_and_resolve_references()
+    made.stages.again.update(changes)
+    made.stages.evaluation.policies = ("model", "again")
+    made.order = ("model", "again", "evaluation")
+    return made
 
 
-def test_begins_at_the_first_seed_of_the_other_run(finished):
-    config, params = finished
-    fitting.check_start(_learner(4), config)
-    state = fitting.starting_from(_learner(4), config).init(jax.random.key(1))
-    np.testing.assert_array_equal(state.params["table"]["rows"], params["table"]["rows"][0])
-    np.testing.assert_array_equal(state.target_params["table"]["rows"], params["table"]["rows"][0])
-    assert state.step == 0
+def test_each_seed_starts_at_its_own_of_the_other_stage(finished, tmp_path):
+    config = second(finished[0], start_from="model", num_steps=0)
+    # One step of a rate of zero keeps what it started from; without any step the parameters are the other stage's.
+    config.stages.moved = config.stages.again.copy_and_resolve_references()
+    config.stages.moved.num_steps = config.stages.moved.steps_per_call = 1
+    config.stages.moved.algorithm.optimizer.learning_rate = 0.0
+    config.order = ("model", "again", "moved", "evaluation")
+    config.stages.evaluation.policies = ("model", "again", "moved")
+    experiment.run(config, tmp_path)
+    expected = params_of(config, tmp_path)
+    for name in ("again", "moved"):
+        jax.tree.map(np.testing.assert_array_equal, params_of(config, tmp_path, name), expected)
+    assert not (tmp_path / "again" / "params").exists(), "parameters that are shared are stored once"
+    results = Resources(config, tmp_path).folder("evaluation").path / "results.json"
+    assert results.read_text().count(str(results)) == 0
 
 
-def test_another_catalogue_is_named_before_anything_is_read(finished):
-    config, _ = finished
-    with pytest.raises(JaxrecError, match=r"another catalogue or network.*\[3, 4, 2\].*there and.*\[3, 5, 2\]"):
-        fitting.check_start(_learner(5), config)
+def test_another_run_lends_its_parameters(finished, tmp_path):
+    config = finished[0].copy_and_resolve_references()
+    config.stages.model.update(start_from=str(finished[1] / "model"), num_steps=2)
+    config.stages.model.algorithm.optimizer.learning_rate = 0.0
+    experiment.run(config, tmp_path)
+    jax.tree.map(np.testing.assert_array_equal, params_of(config, tmp_path), params_of(*finished))
 
 
-def test_an_unfinished_stage_is_refused(tmp_path):
-    with pytest.raises(JaxrecError, match="not the folder of a finished fit stage"):
-        fitting.check_start(_learner(4), ConfigDict({"init_from": str(tmp_path)}))
+def test_with_other_seeds_all_start_at_the_first(finished, tmp_path, capsys):
+    config = finished[0].copy_and_resolve_references()
+    config.num_seeds = 3
+    config.stages.model.update(start_from=str(finished[1] / "model"), start_roles=("encoder",), num_steps=2)
+    config.stages.model.algorithm.optimizer.learning_rate = 0.0
+    experiment.run(config, tmp_path)
+    taken, theirs = params_of(config, tmp_path)["encoder"], params_of(*finished)["encoder"]
+    jax.tree.map(lambda a, b: [np.testing.assert_array_equal(row, b[0]) for row in a], taken, theirs)
+    assert "starts at encoder of" in capsys.readouterr().out + capsys.readouterr().err
 
 
-def _twins(**changes):
-    """A2C in a tiny world, and the same parameters acting with changes."""
-    config = tiny.get_config()
-    config.stages.twin = defaults.same_params(config.stages.a2c, "a2c", **changes)
-    config.order = ("a2c", "twin")
-    return config
-
-
-def test_a_stage_may_act_with_the_parameters_of_another(tmp_path):
-    context = Context(_twins(discount=0.5), tmp_path)
-    preflight.check(context)
-    _, spec = context.stage_data(context.config.stages.a2c)
-    made = fitting.problem.make_algorithm(context.config.stages.a2c.algorithm, spec)
-    params = jax.vmap(made.learner.init)(jax.random.split(jax.random.key(5), 2)).params
-    Checkpoints(context.folder("a2c").path / "params").save(1, params)
-    found = fitting.run(context, "twin", Progress(enabled=False))
-    assert found["num_seeds"] == 2 and not context.folder("twin").path.exists()
-    jax.tree.map(np.testing.assert_array_equal, context.fitted("twin").params, params)
-    context.config.stages.third = defaults.same_params(context.config.stages.twin, "twin", discount=0.1)
-    assert context.params_folder("third") == context.folder("a2c").path
-    longer = _twins(discount=0.5)
-    longer.stages.a2c.num_steps += 1
-    assert Context(longer, tmp_path).fingerprint("twin") != context.fingerprint("twin")
+def test_a_role_alone_is_taken_and_what_starts_anew_is_said(finished, tmp_path, capsys):
+    config = finished[0].copy_and_resolve_references()
+    config.stages.model.update(start_from=str(finished[1] / "model"), start_roles=("encoder",), num_steps=2)
+    config.stages.model.algorithm.optimizer.learning_rate = 0.0
+    experiment.run(config, tmp_path)
+    ours, theirs = params_of(config, tmp_path), params_of(*finished)
+    jax.tree.map(np.testing.assert_array_equal, ours["encoder"], theirs["encoder"])
+    assert (ours["output"]["table"] != theirs["output"]["table"]).any()
+    said = capsys.readouterr()
+    assert "starts at encoder of" in said.out + said.err and "output starts anew" in said.out + said.err
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("changes", "message"),
     [
-        (lambda c: c.stages.twin.algorithm.update(width=8), "stage 'twin': 'a2c', .* another network; change no sizes"),
-        (lambda c: c.stages.twin.update(num_seeds=3), "stage 'twin': 'a2c', .* another number of seeds"),
-        (lambda c: c.stages.a2c.update(defaults.fit("static.random", "train", num_steps=1)), "counted, not trained"),
-        (lambda c: c.update(order=("twin", "a2c")), "'twin' needs 'a2c', which does not run before it"),
+        ({"start_from": "nowhere"}, "not the folder of a finished fit stage"),
+        ({"start_from": "model", "start_roles": ("decoder",)}, "start_roles names 'decoder'; the roles of"),
+        ({"start_from": "model", "num_steps": 0, "num_seeds": 3}, "another number of seeds"),
+        ({"start_from": "evaluation"}, "'again' needs 'evaluation', which does not run before it"),
     ],
 )
-def test_parameters_that_do_not_fit_are_refused_before_any_work(tmp_path, change, message):
-    config = _twins()
-    change(config)
+def test_a_start_that_cannot_be_is_refused_before_any_work(finished, tmp_path, changes, message):
     with pytest.raises(JaxrecError, match=message):
-        preflight.check(Context(config, tmp_path))
+        preflight.check(Resources(second(finished[0], **changes), tmp_path))
+
+
+def test_another_network_is_refused(finished, tmp_path):
+    config = second(finished[0], start_from="model")
+    config.stages.again.algorithm.width = 8
+    with pytest.raises(JaxrecError, match="stage 'again': 'model', whose 'encoder' it takes, is another network"):
+        preflight.check(Resources(config, tmp_path))
+    elsewhere = finished[0].copy_and_resolve_references()
+    elsewhere.stages.model.start_from = str(finished[1] / "model")
+    elsewhere.stages.model.algorithm.width = 8
+    with pytest.raises(JaxrecError, match="stage 'model': checkpoint of step 4 .* of another catalogue or network"):
+        preflight.check(Resources(elsewhere, tmp_path))
+
+
+def test_the_same_sizes_of_another_catalogue_are_refused(finished, tmp_path):
+    """As many items, with other names: each row of the tables would stand for another item."""
+    lines = (finished[1].parent / "log.csv").read_text().splitlines()
+    events = [line.split(",") for line in lines[1:]]
+    renamed = [f"{user},{int(item) + 100},{rating},{time}" for user, item, rating, time in events]
+    (tmp_path / "log.csv").write_text("\n".join([lines[0], *renamed]) + "\n")
+    config = tiny.sequences_config(tmp_path / "log.csv", start_from=str(finished[1] / "model"))
+    with pytest.raises(JaxrecError, match="another catalogue of items"):
+        preflight.check(Resources(config, tmp_path))
+    config.stages.model.start_roles = ("output",)  # named by hand, so the user answers for it
+    preflight.check(Resources(config, tmp_path))
+
+
+def test_a_decoder_s_start_counts_in_its_recipe(finished, tmp_path):
+    resources = [
+        Resources(second(finished[0], **changes), tmp_path)
+        for changes in ({}, {"start_from": "model"}, {"start_from": str(finished[1] / "model")})
+    ]
+    # The recipe reads what stands before it, so the run of `model` need not be there: its recipe is.
+    assert len({found.stage_fingerprint("again") for found in resources}) == 3
+    assert declare.same_params(finished[0].stages.model, "model").num_steps == 0

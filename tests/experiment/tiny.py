@@ -42,7 +42,7 @@ def sequences_config(path, **options) -> ConfigDict:
     return config
 
 
-def write_log(path, *, num_users: int = 20, num_items: int = 6, shift: int = 1) -> None:
+def write_log(path, *, num_users: int = 20, num_items: int = 7, shift: int = 1) -> None:
     """Every user goes through the items in steps of `shift`."""
     events = [(u, (u + shift * t) % num_items, 1, t) for u in range(num_users) for t in range(5)]
     lines = [",".join(map(str, event)) for event in events]

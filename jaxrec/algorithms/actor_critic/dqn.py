@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import network, off_policy, state
+from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, state
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
@@ -50,7 +50,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
             "dqn chooses among items, but this environment's actions are continuous; use ddpg, td3 or sac"
         )
     encoder = state.build(config, spec)
-    values = network.ItemValues(spec.num_items, tuple(config.hidden))
+    values = actors_and_critics.ItemValues(spec.num_items, tuple(config.hidden))
 
     def init_params(key: Array) -> Params:
         key_encoder, key_values = jax.random.split(key)

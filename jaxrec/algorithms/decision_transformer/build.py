@@ -14,8 +14,7 @@ from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Trajectories
 from jaxrec.base.specs import Spec
-from jaxrec.batches.windows import Windows
-from jaxrec.batches.windows import windows as windows_of
+from jaxrec.batches.windows import Windows, random_windows
 from jaxrec.models import encoders, transformer
 from jaxrec.models import history as histories
 from jaxrec.models.transformer import Transformer
@@ -66,7 +65,7 @@ def initial(network: nn.Module, config: ConfigDict, spec: Spec) -> Callable[[Arr
 def windows(config: ConfigDict, ahead: int = 0) -> Callable[[Trajectories, Array], Windows]:
     """The view of the log that every decision transformer learns from, with so many steps after the T of a window."""
     length = config.context_length + ahead
-    return windows_of(batch_size=config.batch_size, context_length=length, state_window=config.state_window)
+    return random_windows(batch_size=config.batch_size, context_length=length, state_window=config.state_window)
 
 
 def num_outputs(spec: Spec) -> int:

@@ -14,8 +14,8 @@ from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Trajectories
 from jaxrec.base.specs import Spec
+from jaxrec.batches import token_blocks
 from jaxrec.batches.windows import Windows
-from jaxrec.data import text
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language.decoder import Decoder
 
@@ -75,7 +75,7 @@ def view(config: ConfigDict, windows: Callable[[Trajectories, Array], Windows]) 
     """The windows alone; with text, {'log': windows, 'text': int32 [B, L + 1]} from {'log': ..., 'text': ...}."""
     if not active(config):
         return lambda data, key: windows(data["log"] if isinstance(data, Mapping) else data, key)
-    stretches = text.blocks(batch_size=config.language_batch_size, length=config.language_length)
+    stretches = token_blocks.random_blocks(batch_size=config.language_batch_size, length=config.language_length)
 
     def both(data: Mapping[str, Any], key: Array) -> dict[str, Any]:
         key_log, key_text = jax.random.split(key)

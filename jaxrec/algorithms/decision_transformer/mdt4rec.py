@@ -18,7 +18,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import build, language, loss_terms
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.algorithms.decision_transformer.policy import SEARCHES, policy
 from jaxrec.algorithms.language import prior
 from jaxrec.base.contracts import Algorithm, Array, Params

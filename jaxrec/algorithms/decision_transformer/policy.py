@@ -9,7 +9,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer.incremental import incremental
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, batched, candidate_lengths
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
@@ -51,7 +51,8 @@ def policy(network: Network, config: ConfigDict, spec: Spec) -> Policy:
         return Carry(memory, output if spec.action_size else carry.action, found.length), output
 
     def diagnostics(carry: Carry) -> dict[str, Array]:
-        return {"history_length": carry.length}
+        # Only a length that was searched for is a `history_length`; the report draws those alone.
+        return {"history_length" if config.use_max else "window_length": carry.length}
 
     return Policy(init, act, diagnostics)
 

@@ -56,7 +56,7 @@ def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
         return Carry(steps, asked, output if spec.action_size else carry.action), output
 
     def diagnostics(carry: Any) -> dict[str, Array]:
-        return {"history_length": carry.window.length}
+        return {"window_length": carry.window.length}  # not chosen: all that the context length admits
 
     return Policy(init, act, diagnostics)
 

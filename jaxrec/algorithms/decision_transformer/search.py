@@ -17,7 +17,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import window
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.base.contracts import Array
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import Spec

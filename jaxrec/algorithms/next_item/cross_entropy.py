@@ -26,7 +26,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `data.sequences.NextItem` with rows of `spec.max_turn` items.
+    """Makes the algorithm for `records.NextItem` with rows of `spec.max_turn` items.
 
     Raises:
       JaxrecError: settings that cannot be.

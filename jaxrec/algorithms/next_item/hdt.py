@@ -14,7 +14,7 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
+from jaxrec.batches import user_sessions
 from jaxrec.models import transformer
 from jaxrec.training import learner, optimizers, sources
 
@@ -48,7 +48,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `data.sequences.NextItem` with one row of `spec.max_turn` items per session.
+    """Makes the algorithm for `records.NextItem` with one row of `spec.max_turn` items per session.
 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
@@ -58,7 +58,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     learning = learner.from_loss(
         network.init, hdt_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=("given/",)
     )
-    source = sources.logged(sequences.user_batches(config.batch_size, config.num_sessions))
+    source = sources.logged(user_sessions.random_sessions(config.batch_size, config.num_sessions))
     return Algorithm(learning, source, ranker=hdt_ranking.make_ranker(network, config.num_sessions))
 
 

@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import objective_returns, softmax_head, unexpected_returns
+from jaxrec.algorithms.next_item import softmax_head, unexpected_returns
 from jaxrec.algorithms.next_item.hdt_network import Goal, HDTNetwork
 from jaxrec.base.contracts import Array, Params
-from jaxrec.data.sequences import Sessions
+from jaxrec.batches.user_sessions import Sessions
 from jaxrec.losses import sequence
+from jaxrec.losses.returns_to_go import returns_to_go
 
 
 def make_loss(config: ConfigDict, network: HDTNetwork) -> Callable[..., tuple[dict[str, Array], dict[str, Array]]]:
@@ -57,7 +58,7 @@ def intra_session_losses(
     """
     action, real = item[:, 1:], mask[:, 1:]
     novel = jnp.take(params["given"]["tail"], action) & real
-    novelty_return = objective_returns.return_to_go(novel.astype(jnp.float32))  # T 5.7
+    novelty_return = returns_to_go(novel.astype(jnp.float32))  # T 5.7
     inputs = (goal.goal_return, novelty_return, states, action)
     hidden, predicted = network.intra.apply({"params": params["intra"]}, *inputs, False, rngs={"dropout": key})
     action_loss = softmax_head.cross_entropy(params["action"], hidden, action, real)

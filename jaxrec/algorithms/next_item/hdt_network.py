@@ -18,7 +18,7 @@ from jaxrec.algorithms.next_item.intra_session import IntraDT
 from jaxrec.algorithms.next_item.unexpected_returns import ItemsSeen
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import Sessions
+from jaxrec.batches.user_sessions import Sessions
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 from jaxrec.models.history import at_positions
 from jaxrec.models.transformer import Transformer

@@ -15,7 +15,7 @@ from jaxrec.algorithms.next_item.hdt_network import HDTNetwork
 from jaxrec.algorithms.next_item.prefixes import Encode, every_position, prefix_windows, row_states, row_states_at
 from jaxrec.base.contracts import Array, Params, Ranker
 from jaxrec.base.records import Sequences
-from jaxrec.data import sequences
+from jaxrec.batches import user_sessions
 from jaxrec.models import caches
 from jaxrec.models.history import at_positions
 
@@ -32,7 +32,7 @@ def make_ranker(network: HDTNetwork, num_sessions: int) -> Ranker:
 
     def context(params: Params, history: Sequences, user: Array) -> Array:
         """Returns goal return and goal state [B, 2 D] of the users' next session."""
-        after, _ = network.read_sessions(params, sequences.sessions_of(history, user, num_sessions))
+        after, _ = network.read_sessions(params, user_sessions.last_sessions(history, user, num_sessions))
         goal, _ = network.goal(params, after)
         return jnp.concatenate([goal.goal_return, goal.state], -1)
 

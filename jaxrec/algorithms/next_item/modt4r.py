@@ -17,7 +17,7 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
+from jaxrec.batches import training_sequences
 from jaxrec.models import transformer
 from jaxrec.training import learner, optimizers, sources
 
@@ -53,7 +53,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `data.sequences.NextItem` with rows of `spec.max_turn` items.
+    """Makes the algorithm for `records.NextItem` with rows of `spec.max_turn` items.
 
     Raises:
       JaxrecError: settings that cannot be, or data without what an objective's return needs.
@@ -64,7 +64,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     learning = learner.from_loss(
         network.init, modt4r_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=frozen
     )
-    source = sources.logged(sequences.batches(config.batch_size))
+    source = sources.logged(training_sequences.random_sequences(config.batch_size))
     ranker = modt4r_ranking.make_ranker(network)
     scorer = supervised.history_scorer(ranker)
     return Algorithm(learning, source, scorer=scorer, ranker=ranker, ask=modt4r_ranking.ask)

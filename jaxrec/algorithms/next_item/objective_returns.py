@@ -12,13 +12,9 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 
 from jaxrec.base.contracts import Array
+from jaxrec.losses.returns_to_go import returns_to_go
 
 OBJECTIVES = ("acc", "nov", "div")  # accuracy, novelty, diversity, in the order of the trajectory (T 4.1)
-
-
-def return_to_go(reward: Array) -> Array:
-    """Sums the rewards [..., T] from each step to the last one, undiscounted (T 4.3, T 4.4)."""
-    return jnp.flip(jnp.cumsum(jnp.flip(reward, -1), -1), -1)
 
 
 def similarity(vectors: Array, mask: Array) -> Array:
@@ -46,9 +42,9 @@ def logged_returns(mask: Array, novel: Array | None, vectors: Array | None) -> d
       novel: bool [..., T], whether each step's action is one of the less popular items; None leaves out 'nov'.
       vectors: float32 [..., T, E], of the items x_1, ..., x_T, one before each action; None leaves out 'div'.
     """
-    returns = {"acc": return_to_go(mask.astype(jnp.float32))}
+    returns = {"acc": returns_to_go(mask.astype(jnp.float32))}
     if novel is not None:
-        returns["nov"] = return_to_go((novel & mask).astype(jnp.float32))
+        returns["nov"] = returns_to_go((novel & mask).astype(jnp.float32))
     if vectors is not None:
         returns["div"] = 1.0 + similarity(vectors, mask)
     return returns
@@ -93,7 +89,7 @@ def inference_returns(
     if novel is not None:
         at_last = inference_novelty_reward(novel, inference["epsilon"])
         reward = jnp.where(step == num_steps - 1, at_last, novel & (step < num_steps - 1))
-        returns["nov"] = return_to_go(reward.astype(jnp.float32))
+        returns["nov"] = returns_to_go(reward.astype(jnp.float32))
     if vectors is not None:
         diversity = 1.0 + similarity(vectors, mask)
         previous = jnp.concatenate([jnp.ones_like(diversity[..., :1]), diversity[..., :-1]], -1)

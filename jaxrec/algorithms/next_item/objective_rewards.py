@@ -17,8 +17,8 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.losses import catalogue, sequence
-from jaxrec.models.item_actions import unit
 
 HEADS = ("accuracy", "diversity", "novelty")
 
@@ -33,7 +33,7 @@ def check_objectives(config: ConfigDict, spec: Spec) -> None:
     """Raises JaxrecError where there is not one weight per head, or the data lack what a reward needs."""
     if len(config.weights) != len(HEADS) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
         raise JaxrecError(
-            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.wanted} "
+            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.allowed} "
             f"for each of {', '.join(HEADS)}"
         )
     if spec.vectors is None:
@@ -51,7 +51,7 @@ def rewards(spec: Spec, batch: DoubleQBatch) -> Array:
     vectors, tail = jnp.asarray(spec.vectors, jnp.float32), jnp.asarray(spec.tail)
     head, steps = batch.network["output"], batch.transitions
     ranked_first = catalogue.best(batch.states, head["table"], head["bias"])
-    cosine = jnp.sum(unit(vectors[steps.previous]) * unit(vectors[ranked_first]), -1)
+    cosine = jnp.sum(unit_vectors(vectors[steps.previous]) * unit_vectors(vectors[ranked_first]), -1)
     return jnp.stack([steps.reward, 1.0 - cosine, tail[ranked_first].astype(jnp.float32)], -1)
 
 

@@ -19,7 +19,7 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `data.sequences.NextItem`.
+    """Makes the algorithm for `records.NextItem`.
 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.

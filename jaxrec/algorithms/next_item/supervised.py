@@ -19,7 +19,7 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
+from jaxrec.batches import training_sequences
 from jaxrec.models import encoders
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 from jaxrec.models.history import History
@@ -119,7 +119,7 @@ def ranked_by_softmax(
     learner: Learner,
     ranking_params: Callable[[Params], Params] = lambda params: params,
 ) -> Algorithm:
-    """Makes the algorithm that learns from `data.sequences.NextItem` and ranks by the model's softmax.
+    """Makes the algorithm that learns from `records.NextItem` and ranks by the model's softmax.
 
     Args:
       ranking_params: learned parameters -> those of the model that ranks.
@@ -135,7 +135,7 @@ def ranked_by_softmax(
         return model.scores(ranking_params(params), states)
 
     ranker = Ranker(states, states_at, scores)
-    source = sources.logged(sequences.batches(config.batch_size))
+    source = sources.logged(training_sequences.random_sequences(config.batch_size))
     vectors = Transform(
         num_rows=lambda data: data.popularity.shape[0],
         annotate=lambda params, data, rows: item_vectors(ranking_params(params))[rows],

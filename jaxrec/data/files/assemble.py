@@ -11,7 +11,8 @@ import polars as pl
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions
-from jaxrec.data.files.lines import Column, number, one_line
+from jaxrec.data.files.fields import one_line
+from jaxrec.data.files.identifiers import distinct, positions
 
 
 class Log(NamedTuple):
@@ -54,7 +55,7 @@ def interactions(
             raise JaxrecError(f"{log.path} has no interactions; fetch the file again")
     user_ids, users = _indices("user", logs, [log.user for log in logs], user_ids)
     item_ids, items = _indices("item", logs, [log.item for log in logs], item_ids)
-    several(logs[0].path, len(user_ids), len(item_ids))
+    check_enough(logs[0].path, len(user_ids), len(item_ids))
     if unique:
         for log, user, item in zip(logs, users, items, strict=True):
             _refuse_pairs(log, user, item, len(item_ids))
@@ -84,7 +85,7 @@ def _order(log: np.ndarray, user: np.ndarray, times: np.ndarray, seconds: np.nda
     return order
 
 
-def several(path: Path, num_users: int, num_items: int) -> None:
+def check_enough(path: Path, num_users: int, num_items: int) -> None:
     """Raises JaxrecError where what was read of a file is of one user, or of one item."""
     for what, count in (("user", num_users), ("item", num_items)):
         if count < 2:
@@ -101,7 +102,7 @@ def _indices(
         raise JaxrecError(f"{logs[0].path} has {len(ids)} {what}s; at most {2**31 - 1} fit a 32-bit index")
     places = []
     for log, value in zip(logs, values, strict=True):
-        place, known = find(ids, value)
+        place, known = positions(ids, value)
         if not known.all():
             row = int(np.argmin(known))
             shown = one_line(value[row])[:40]
@@ -113,41 +114,9 @@ def _indices(
     return ids, places
 
 
-def distinct(values: np.ndarray) -> np.ndarray:
-    """Sorted distinct ids: int64, or object of str."""
-    return pl.Series(values).unique().sort().to_numpy()
-
-
-def find(ids: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The int32 place of each value in the sorted ids, and whether it is there at all."""
-    if ids.dtype == object:
-        table = pl.DataFrame({"id": ids, "place": np.arange(len(ids), dtype=np.int32)})
-        place = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")["place"]
-        return place.fill_null(0).to_numpy(), place.is_not_null().to_numpy()
-    low, high = int(ids[0]), int(ids[-1])
-    if high - low < 4 * (len(ids) + len(values)):  # a table is several times faster than a binary search per row
-        table = np.full(high - low + 1, -1, np.int32)
-        table[ids - low] = np.arange(len(ids))
-        inside = (values >= low) & (values <= high)
-        place = table[np.where(inside, values, low) - low]
-        return place, inside & (place >= 0)
-    place = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
-    return place.astype(np.int32), ids[place] == values
-
-
 def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_items: int) -> None:
     pair = pl.Series(user.astype(np.int64) * num_items + item)
     if pair.n_unique() < len(pair):
         row = int((~pair.is_first_distinct()).arg_max())
         shown = f"user {one_line(log.user[row])[:40]} has item {one_line(log.item[row])[:40]}"
         raise JaxrecError(f"{log.path} line {row + log.first_line}: {shown} a second time; keep one of the two")
-
-
-def multi_hot(path: Path, lists: Sequence[tuple[int, Sequence[str]]], *, most: int = 1000) -> np.ndarray:
-    """Lists of category numbers, as (line, texts), to bool [A, C] with C = largest number + 1 (at most `most`)."""
-    column = Column("category", int, 0, most - 1)
-    pairs = [(row, number(path, line, t, column)) for row, (line, texts) in enumerate(lists) for t in texts]
-    rows, categories = np.array(pairs, np.int64).reshape(-1, 2).T
-    hot = np.zeros((len(lists), int(categories.max(initial=0)) + 1), bool)
-    hot[rows, categories] = True
-    return hot

@@ -11,25 +11,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.files.lines import existing, one_line
+from jaxrec.data.files.fields import one_line, require_file
 
 _BLOCK = 1 << 20
 
 
-def present(path: Path) -> Path:
+def plain_or_gzipped(path: Path) -> Path:
     """The path itself, or the same with `.gz` where only that is there."""
     gzipped = path.with_name(path.name + ".gz")
     return gzipped if gzipped.is_file() and not path.is_file() else path
 
 
 @contextmanager
-def plain(path: Path) -> Iterator[Path]:
+def unpacked(path: Path) -> Iterator[Path]:
     """A path to the file's text: itself, or a temporary copy unpacked; errors inside name the file on the disk.
 
     Raises:
       JaxrecError: the file is missing, empty or damaged.
     """
-    path = existing(present(path))
+    path = require_file(plain_or_gzipped(path))
     with path.open("rb") as file:
         if file.read(2) != b"\x1f\x8b":
             yield path

@@ -13,7 +13,9 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, VALIDATION, Interactions
 from jaxrec.base.specs import Spec
-from jaxrec.data import filters, sequences, sessions, splits
+from jaxrec.data import filters, sessions, splits
+from jaxrec.data.long_tail import tail_items
+from jaxrec.data.next_item import next_item
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
@@ -99,7 +101,7 @@ def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:
 
 
 def load(resources: Resources, name: str) -> Dataset:
-    """`data.sequences.NextItem` of the log."""
+    """`records.NextItem` of the log."""
     return of_log(resources.config.datasets[name], lambda: resources.log, seed=resources.config.seed)
 
 
@@ -117,7 +119,7 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
         if config[leaf] not in known:
             raise JaxrecError(f"sequences.{leaf} {config[leaf]!r} is unknown; choose one of {', '.join(known)}")
     events, session = _split(config, *_filtered(config, log(), seed), seed)
-    data = sequences.next_item(
+    data = next_item(
         events,
         length=config.length + 1,
         test=TEST if config.held_out == "test" else VALIDATION,
@@ -132,7 +134,7 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
             events.num_items,
             config.length + 1,
             reward_range=(float(events.feedback.min()), float(events.feedback.max())),
-            tail=sequences.tail(data.popularity, config.head),
+            tail=tail_items(data.popularity, config.head),
             counts=sessions.counts(events, session),
             item_ids=events.item_ids,
             past_sessions=config.split == "last_session",
@@ -147,7 +149,7 @@ def _filtered(config: ConfigDict, events: Interactions, seed: int) -> tuple[Inte
         events = sessions.without_repeats(events)
     gap = round(60 * config.session_minutes) or None
     least = {"item": config.min_item, "length": config.min_session, "sessions": config.min_sessions}
-    events, session = sessions.frequent(events, gap=gap, **least)
+    events, session = sessions.keep_frequent(events, gap=gap, **least)
     if config.num_users:
         drawn = sessions.sample_users(events, config.num_users, seed=seed)
         return filters.reindex(events.where(drawn)), session[drawn]

@@ -8,8 +8,9 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Text
 from jaxrec.base.specs import Spec
-from jaxrec.data import text as texts
+from jaxrec.data.documents import item_documents, read_documents
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
@@ -41,7 +42,7 @@ def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:
 
 
 def load(resources: Resources, name: str) -> Dataset:
-    """`data.text.Text`, and the vocabulary of its tokenizer."""
+    """`records.Text`, and the vocabulary of its tokenizer."""
     config, root = resources.config.datasets[name], Path(resources.config.data.root)
     train, validation = documents(resources, config, root)
     if config.tokenizer == "bpe":
@@ -49,7 +50,7 @@ def load(resources: Resources, name: str) -> Dataset:
     else:
         found = tokenizers.load(root / config.tokenizer)
     resources.tokenizers[name] = found
-    data = texts.Text(found.stream(train), found.stream(validation))
+    data = Text(found.stream(train), found.stream(validation))
     return Dataset(data, Spec(num_users=1, num_items=0, max_turn=1, vocabulary=found.vocabulary))
 
 
@@ -58,8 +59,8 @@ def documents(resources: Resources, config: ConfigDict, root: Path) -> tuple[lis
     if bool(config.train) != bool(config.validation):
         raise JaxrecError("a text names both train and validation files, or none (what is said of the items)")
     if not config.train:
-        return texts.of_items(resources.log)
-    train, validation = (texts.read([root / file for file in files]) for files in (config.train, config.validation))
+        return item_documents(resources.log)
+    train, validation = (read_documents([root / file for file in files]) for files in (config.train, config.validation))
     return train, validation
 
 

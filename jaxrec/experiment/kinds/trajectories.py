@@ -12,6 +12,7 @@ from jaxrec.base.specs import Spec
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import load_arrays
+from jaxrec.losses.returns_to_go import returns_to_go
 
 EVALUATORS: tuple[str, ...] = ()
 FILE = "trajectories.npz"
@@ -30,15 +31,9 @@ def load(resources: Resources, name: str) -> Dataset:
     return Dataset(trajectories, dataclasses.replace(played, **return_facts(trajectories)))
 
 
-def returns_to_go(trajectories: Trajectories) -> np.ndarray:
-    """[N, T] undiscounted sums of the rewards from each step on."""
-    reward = np.where(trajectories.mask, trajectories.reward, 0.0)
-    return np.flip(np.cumsum(np.flip(reward, 1), 1), 1)
-
-
 def return_facts(trajectories: Trajectories) -> dict[str, tuple[float, ...]]:
     """`Spec`'s fields of logged returns: the range of the returns-to-go, and the deciles of whole episodes' returns."""
-    returns = returns_to_go(trajectories)
+    returns = returns_to_go(trajectories.reward, trajectories.mask, xp=np)
     known = returns[trajectories.mask]
     deciles = np.quantile(returns[trajectories.mask[:, 0], 0], np.linspace(0.0, 1.0, 11))
     return {"return_range": (float(known.min()), float(known.max())), "episode_returns": tuple(map(float, deciles))}

@@ -21,6 +21,7 @@ from jaxrec.experiment import graph
 from jaxrec.experiment.kinds import trajectories as logs
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays
+from jaxrec.losses.returns_to_go import returns_to_go
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = "trajectories"
@@ -113,7 +114,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
         lambda x: np.swapaxes(x, 1, 2).reshape(episodes_in_all, spec.max_turn, *x.shape[3:]), recorded
     )
     save_arrays(resources.folder(name).path / logs.FILE, trajectories)
-    returns, length = logs.returns_to_go(trajectories)[:, 0], trajectories.mask.sum(1)
+    returns, length = returns_to_go(trajectories.reward, trajectories.mask, xp=np)[:, 0], trajectories.mask.sum(1)
     kind_of = np.array(kinds * num_seeds)
     progress.say(f"  {len(returns):,} episodes, {int(length.sum()):,} steps, mean return {returns.mean():.3g}")
     return {

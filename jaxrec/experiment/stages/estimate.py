@@ -75,7 +75,7 @@ def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the counted parameters, their seeds axis of one."""
     stage, folder = resources.config.stages[name], resources.folder(name).path
     spec = resources.dataset(stage.data).spec
-    stored = files.read(folder / _FILE, f"delete {folder}, and the stage is run again")
+    stored = files.read_npz(folder / _FILE, f"delete {folder}, and the stage is run again")
     flat = {path[len("['/']['") : -len("']")]: leaf[None] for path, leaf in stored.items()}
     params = jax.tree.map(np.asarray, unflatten_dict(flat, sep="/"))
     return Fitted(make_algorithm(stage.algorithm, spec), params, spec)

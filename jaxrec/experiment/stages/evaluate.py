@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -52,10 +53,14 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
     return found
 
 
+def evaluator_module(config: ConfigDict, name: str) -> ModuleType:
+    """The file of the evaluator of stage `name`."""
+    return registry.resolve("jaxrec.evaluation", config.stages[name].evaluator.name, "def make(", "evaluator")
+
+
 def evaluator_of(resources: Resources, name: str, spec: Any) -> Evaluator:
     """The evaluator of stage `name`, for a dataset of these facts."""
-    config = resources.config.stages[name].evaluator
-    return registry.resolve("jaxrec.evaluation", config.name, "def make(", "evaluator").make(config, spec)
+    return evaluator_module(resources.config, name).make(resources.config.stages[name].evaluator, spec)
 
 
 def check(resources: Resources, name: str) -> None:

@@ -6,11 +6,9 @@ first shard that is missing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -97,7 +95,9 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
             written.setdefault(transformed, []).append(path.name)
             bar.done(number)
     processes.wait_for_all(f"shards of {name}")
-    write_json(folder / _MANIFEST, {t: {file: checksum(folder / file) for file in of} for t, of in written.items()})
+    write_json(
+        folder / _MANIFEST, {t: {file: files.checksum(folder / file) for file in of} for t, of in written.items()}
+    )
     return {"seconds": time.monotonic() - began, "num_seeds": 1}
 
 
@@ -113,12 +113,6 @@ def _shards(algorithm: Algorithm, stage: ConfigDict, data: Any) -> Iterator[tupl
             yield transformed, first, np.arange(first, min(first + stage.rows_per_shard, count), dtype=np.int32)
 
 
-def checksum(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def read(resources: Resources, name: str) -> dict[str, np.ndarray]:
     """Transform -> array [R, ...], from the shards of a finished stage.
 
@@ -131,7 +125,9 @@ def read(resources: Resources, name: str) -> dict[str, np.ndarray]:
     arrays = {}
     for transformed, shards in manifest.items():
         for file, expected in shards.items():
-            if not (folder / file).exists() or checksum(folder / file) != expected:
+            if not (folder / file).exists() or files.checksum(folder / file) != expected:
                 raise JaxrecError(f"{folder / file} is missing or not as it was written; {remedy}")
-        arrays[transformed] = np.concatenate([files.read(folder / file, remedy)["['rows']"] for file in sorted(shards)])
+        arrays[transformed] = np.concatenate(
+            [files.read_npz(folder / file, remedy)["['rows']"] for file in sorted(shards)]
+        )
     return arrays

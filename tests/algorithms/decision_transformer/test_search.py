@@ -56,7 +56,7 @@ def played(spec, **changes):
         observation = jax.tree.map(lambda x: x[t], observations)  # noqa: B023
         carry, output = act(params, carry, observation, jax.random.key(t))
         outputs.append(output)
-        lengths.append(acting.diagnostics(carry)["history_length"])
+        lengths.append(acting.diagnostics(carry)["history_length" if config.use_max else "window_length"])
     return np.stack(outputs), np.stack(lengths)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from jaxrec.algorithms.language import causal_lm, token_loss
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Text
 from jaxrec.base.specs import Spec
-from jaxrec.data.text import Text
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import tokenizer
 from jaxrec.training import loop

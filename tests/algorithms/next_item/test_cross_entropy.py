@@ -9,9 +9,8 @@ import pytest
 
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.losses import catalogue
 from jaxrec.models.history import History, at_positions

@@ -10,9 +10,8 @@ import pytest
 from jaxrec import algorithms
 from jaxrec.algorithms.next_item import double, supervised, value_terms
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.models.history import at_positions
 from jaxrec.training import loop, optimizers

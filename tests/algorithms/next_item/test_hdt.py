@@ -10,9 +10,9 @@ import pytest
 from jaxrec.algorithms.next_item import hdt
 from jaxrec.algorithms.next_item.intra_session import IntraDT
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
+from jaxrec.base.records import NextItem, Sequences
 from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem, Sessions
+from jaxrec.batches.user_sessions import Sessions
 from jaxrec.evaluation import rankings
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import loop

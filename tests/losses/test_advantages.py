@@ -1,4 +1,4 @@
-"""Returns against numbers worked out by hand."""
+"""Advantages against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.losses import returns
+from jaxrec.losses import advantages
 
 REWARD = jnp.array([1.0, 2.0, 3.0, 4.0])
 VALUE = jnp.array([10.0, 20.0, 30.0, 40.0])
@@ -16,49 +16,39 @@ NEVER = jnp.zeros(4, bool)
 AT_1 = jnp.array([False, True, False, False])
 
 
-def n_step(terminated, truncated, n, **final):
-    return returns.n_step_returns(REWARD, VALUE, BOOTSTRAP, terminated, truncated, n=n, discount=0.5, **final)
+def longest_returns(terminated, truncated, final_value=None):
+    """The longest bootstrapped returns, step by step from the end, discount 0.5."""
+    returns, following = [0.0] * 4, float(BOOTSTRAP)
+    for t in reversed(range(4)):
+        if terminated[t]:
+            returns[t] = float(REWARD[t])
+        elif truncated[t]:
+            returns[t] = float(VALUE[t] if final_value is None else REWARD[t] + 0.5 * final_value[t])
+        else:
+            returns[t] = float(REWARD[t]) + 0.5 * following
+        following = returns[t]
+    return np.array(returns)
 
 
 def gae(terminated, truncated, gae_lambda, **final):
-    return returns.generalized_advantages(
+    return advantages.generalized_advantages(
         REWARD, VALUE, BOOTSTRAP, terminated, truncated, discount=0.5, gae_lambda=gae_lambda, **final
     )
 
 
-def test_discounted_returns_stop_at_the_end_of_an_episode():
-    np.testing.assert_allclose(returns.discounted_returns(REWARD, AT_1, discount=0.5), [2.0, 2.0, 5.0, 4.0])
-
-
-def test_discounted_returns_add_the_bootstrap_after_the_last_step():
-    found = returns.discounted_returns(REWARD, AT_1, discount=0.5, bootstrap_value=8.0)
-    np.testing.assert_allclose(found, [2.0, 2.0, 7.0, 8.0])
-
-
-def test_n_step_returns_without_an_end():
-    np.testing.assert_allclose(n_step(NEVER, NEVER, 1), [11.0, 17.0, 23.0, 29.0])
-    np.testing.assert_allclose(n_step(NEVER, NEVER, 2), [1 + 1 + 7.5, 2 + 1.5 + 10, 3 + 2 + 12.5, 29.0])
-    np.testing.assert_allclose(n_step(NEVER, NEVER, 4), [1 + 0.5 * 10.75, 2 + 0.5 * 17.5, 3 + 0.5 * 29, 29.0])
-
-
-def test_termination_has_no_bootstrap():
-    np.testing.assert_allclose(n_step(AT_1, NEVER, 4), [2.0, 2.0, 17.5, 29.0])
-
-
-def test_truncation_uses_the_final_value_and_never_the_next_episode():
+def test_the_longest_returns_by_hand():
     final = jnp.array([0.0, 6.0, 0.0, 0.0])
-    np.testing.assert_allclose(n_step(NEVER, AT_1, 4, final_value=final), [1 + 0.5 * 5, 5.0, 17.5, 29.0])
-
-
-def test_truncation_without_a_final_value_falls_back_on_the_value_of_its_own_step():
-    np.testing.assert_allclose(n_step(NEVER, AT_1, 4), [1 + 0.5 * 20, 20.0, 17.5, 29.0])
+    np.testing.assert_allclose(longest_returns(NEVER, NEVER), [1 + 0.5 * 10.75, 2 + 0.5 * 17.5, 3 + 0.5 * 29, 29.0])
+    np.testing.assert_allclose(longest_returns(AT_1, NEVER), [2.0, 2.0, 17.5, 29.0])
+    np.testing.assert_allclose(longest_returns(NEVER, AT_1, final), [1 + 0.5 * 5, 5.0, 17.5, 29.0])
+    np.testing.assert_allclose(longest_returns(NEVER, AT_1), [1 + 0.5 * 20, 20.0, 17.5, 29.0])
 
 
 def test_advantages_at_lambda_one_are_the_longest_returns_less_the_value():
     final = jnp.array([0.0, 6.0, 0.0, 0.0])
     for ends in ((NEVER, NEVER, {}), (AT_1, NEVER, {}), (NEVER, AT_1, {}), (NEVER, AT_1, {"final_value": final})):
         terminated, truncated, extra = ends
-        expected = n_step(terminated, truncated, 4, **extra) - VALUE
+        expected = longest_returns(terminated, truncated, **extra) - VALUE
         np.testing.assert_allclose(gae(terminated, truncated, 1.0, **extra), expected, rtol=1e-6)
 
 
@@ -73,17 +63,17 @@ def test_advantages_by_hand():
 
 def test_a_step_that_both_terminates_and_is_cut_off_has_terminated():
     np.testing.assert_allclose(gae(AT_1, AT_1, 0.5), gae(AT_1, NEVER, 0.5))
-    assert returns.trained(AT_1, AT_1).all()
+    assert advantages.trained(AT_1, AT_1).all()
 
 
 def test_only_cut_off_steps_are_left_out_of_training():
-    np.testing.assert_array_equal(returns.trained(NEVER, AT_1), [True, False, True, True])
-    assert returns.trained(NEVER, AT_1, jnp.zeros(4)).all()
+    np.testing.assert_array_equal(advantages.trained(NEVER, AT_1), [True, False, True, True])
+    assert advantages.trained(NEVER, AT_1, jnp.zeros(4)).all()
 
 
 def test_the_next_episode_never_leaks_back():
     def first_two(value, reward, ends):
-        found = returns.generalized_advantages(reward, value, BOOTSTRAP, *ends, discount=0.9, gae_lambda=0.9)
+        found = advantages.generalized_advantages(reward, value, BOOTSTRAP, *ends, discount=0.9, gae_lambda=0.9)
         return found[:2].sum()
 
     for ends in ((AT_1, NEVER), (NEVER, AT_1)):
@@ -93,5 +83,6 @@ def test_the_next_episode_never_leaks_back():
 
 
 def test_a_batch_without_vmap_is_refused():
+    batch, ends = jnp.ones((2, 3)), jnp.zeros((2, 3), bool)
     with pytest.raises(AssertionError):
-        returns.discounted_returns(jnp.ones((2, 3)), jnp.zeros((2, 3), bool), discount=0.5)
+        advantages.generalized_advantages(batch, batch, BOOTSTRAP, ends, ends, discount=0.5, gae_lambda=0.5)

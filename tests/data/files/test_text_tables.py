@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.files import assemble, lines, tables
-from jaxrec.data.files.lines import Column
+from jaxrec.data.files import faults, lines, text_tables
+from jaxrec.data.files.fields import Column
+from jaxrec.data.files.identifiers import positions
 
 COLUMNS = [Column("user", int), Column("item", int), Column("rating", float, 1, 5)]
 
@@ -17,8 +18,9 @@ def rows(count: int) -> list[str]:
 def test_a_sound_file_is_never_read_line_by_line(tmp_path, monkeypatch):
     path = tmp_path / "log.csv"
     path.write_text("\n".join(["user,item,rating", *rows(1000)]))
-    monkeypatch.setattr(tables, "_first_fault", lambda *_: pytest.fail("the slow path was taken"))
-    data = tables.read(path, COLUMNS)
+    for module in (faults, text_tables):
+        monkeypatch.setattr(module, "first_fault", lambda *_: pytest.fail("the slow path was taken"))
+    data = text_tables.read_columns(path, COLUMNS)
     assert data["user"].tolist() == list(range(1000))
     assert data["rating"].dtype == np.float64
 
@@ -27,35 +29,35 @@ def test_a_sound_file_is_never_read_line_by_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize("bad", [0, 1, 250, 998, 999])
 @pytest.mark.parametrize("fault", ["7,x,3", "7,3", "7,3,3,3", "7,3,6", "7,3,nan", "7,,3", "", '7,"3,3', "7,\xff,3"])
 def test_any_bad_line_is_named_whatever_block_it_is_in(tmp_path, monkeypatch, header, bad, fault):
-    monkeypatch.setattr(tables, "_BLOCK", 512)
+    monkeypatch.setattr(faults, "_BLOCK", 512)
     text = rows(1000)
     text[bad] = fault
     text += ["1000,1,1"]
     path = tmp_path / "log.csv"
     path.write_text("\n".join([*(["user,item,rating"] if header else []), *text, ""]), "latin-1")
     with pytest.raises(JaxrecError) as caught:
-        tables.read(path, COLUMNS, header=header, quoted=False)
+        text_tables.read_columns(path, COLUMNS, header=header, quoted=False)
     assert f"log.csv line {bad + 1 + header}: " in str(caught.value)
 
 
 def test_quoted_fields_may_span_blocks_and_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "_BLOCK", 16)
+    monkeypatch.setattr(faults, "_BLOCK", 16)
     path = tmp_path / "log.csv"
     path.write_text('user,item,rating,note\n1,2,3,a\n1,2,3,"two\nlines, one field"\n1,2,3,b\n')
-    assert tables.read(path, COLUMNS)["user"].tolist() == [1, 1, 1]
+    assert text_tables.read_columns(path, COLUMNS)["user"].tolist() == [1, 1, 1]
     path.write_text('user,item,rating,note\n1,2,3,a\n1,2,3,"two\nlines, one field"\n1,2,9,b\n')
     with pytest.raises(JaxrecError, match="line 5: rating '9' is out of range"):
-        tables.read(path, COLUMNS)
+        text_tables.read_columns(path, COLUMNS)
 
 
 def test_optional_fields_read_as_zero_but_short_lines_do_not(tmp_path):
     columns = [*COLUMNS, Column("time", int, optional=True)]
     path = tmp_path / "log.csv"
     path.write_text("user,item,rating,time\n1,2,3,\n1,2,3,4\n")
-    assert tables.read(path, columns)["time"].tolist() == [0, 4]
+    assert text_tables.read_columns(path, columns)["time"].tolist() == [0, 4]
     path.write_text("user,item,rating,time\n1,2,3\n1,2,3,4\n")
     with pytest.raises(JaxrecError, match="line 2: 3 fields where 4 are expected"):
-        tables.read(path, columns)
+        text_tables.read_columns(path, columns)
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
@@ -63,13 +65,13 @@ def test_a_number_is_finite_even_where_no_range_is_asked_for(tmp_path, value):
     path = tmp_path / "log.csv"
     path.write_text(f"a,b\n1,2\n1,{value}\n")
     with pytest.raises(JaxrecError, match=f"line 3: b '{value}' is not a finite number"):
-        tables.read(path, [Column("a", int), Column("b", float)])
+        text_tables.read_columns(path, [Column("a", int), Column("b", float)])
 
 
 def test_places_by_table_and_by_search_agree():
     for ids in (np.array([3, 4, 7]), np.array([-(2**62), 5, 2**62])):
         values = np.array([*ids, 2**40, -9, 6, ids[1]])
-        place, known = assemble.find(ids, values)
+        place, known = positions(ids, values)
         assert known.tolist() == [v in ids for v in values]
         assert place.dtype == np.int32 and (ids[place[known]] == values[known]).all()
 

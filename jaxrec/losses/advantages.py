@@ -1,4 +1,4 @@
-"""Returns and advantages of one sequence [T]; callers vmap over the batch.
+"""Advantages of one sequence of steps [T]; callers vmap over the batch.
 
 Arguments shared by all functions here, each [T] unless said otherwise:
   reward: float32, paid for the action of step t.
@@ -20,42 +20,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.base.contracts import Array
-
-
-def discounted_returns(reward: Array, ended: Array, *, discount: float, bootstrap_value: Array | float = 0.0) -> Array:
-    """Sum of discounted rewards to the end of each episode, [T]; after the last step `bootstrap_value` is added."""
-    chex.assert_rank([reward, ended], 1)
-
-    def backward(following: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-        reward_t, ended_t = step
-        returns = reward_t + discount * jnp.where(ended_t, 0.0, following)
-        return returns, returns
-
-    last = jnp.asarray(bootstrap_value, reward.dtype)
-    return jax.lax.scan(backward, last, (reward, ended), reverse=True)[1]
-
-
-def n_step_returns(
-    reward: Array,
-    value: Array,
-    bootstrap_value: Array,
-    terminated: Array,
-    truncated: Array,
-    *,
-    n: int,
-    discount: float,
-    final_value: Array | None = None,
-) -> Array:
-    """Bootstrapped n-step returns [T]: up to n rewards, then the value of the state reached; n = T for the longest."""
-    chex.assert_rank([reward, value, terminated, truncated], 1)
-    at_end = _end_value(value, terminated, final_value)
-    known = trained(terminated, truncated, final_value)
-    ended = terminated | truncated
-    returns = value
-    for _ in range(n):
-        following = jnp.concatenate([returns[1:], jnp.reshape(bootstrap_value, (1,))])
-        returns = jnp.where(known, reward + discount * jnp.where(ended, at_end, following), value)
-    return returns
 
 
 def generalized_advantages(
