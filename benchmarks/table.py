@@ -229,9 +229,15 @@ def compared_page(path: Path) -> str:
 
 def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]:
     """Every page with tables, as it must be."""
-    made = {path.with_suffix(".md"): compared_page(path) for path in sorted(compared.glob("*.json"))}
-    written = [page for page in (*PAGES, *sorted(compared.glob("*.md"))) if page not in made]
-    return {page: filled(page.read_text(), results) for page in written} | made
+    written, made = paths(compared)
+    filled_in = {page: filled(page.read_text(), results) for page in written}
+    return filled_in | {page: compared_page(page.with_suffix(".json")) for page in made}
+
+
+def paths(compared: Path = COMPARED) -> tuple[list[Path], list[Path]]:
+    """The pages that are written and hold tables between markers, and those that are made from a JSON file whole."""
+    made = [path.with_suffix(".md") for path in sorted(compared.glob("*.json"))]
+    return [page for page in (*PAGES, *sorted(compared.glob("*.md"))) if page not in made], made
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,6 +21,7 @@ NO_MEASUREMENTS = {
     "docs/environments.md": {"4.1"},  # a section of M
     "docs/glossary.md": {"4.4.3", "5.4.3"},  # sections of T
 }
+WITH_TABLES = {page for pages in table.paths() for page in pages}
 _NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:\.\d+)?(?![\w.]*\d)")
 
 
@@ -45,7 +46,7 @@ def _held(page) -> list[float]:
 @pytest.fixture(scope="module")
 def everywhere() -> list[float]:
     """The numbers of every made table and every paper's table."""
-    found = [number for page in table.pages() for number in _held(page)]
+    found = [number for page in WITH_TABLES for number in _held(page)]
     for path in (REPOSITORY / "published").glob("*.json"):
         found += _scalars(json.loads(path.read_text()))
     return found
@@ -63,7 +64,7 @@ def test_every_number_is_in_a_committed_result(page, everywhere):
     allowed = NO_MEASUREMENTS.get(documents.name(page), set())
     for part in re.split(r"\n\n|\n(?=[|*])", documents.prose(page)):
         linked = re.findall(r"\]\(([\w./-]+\.md)", part)
-        tables = [page.parent / target for target in linked if (page.parent / target) in table.pages()]
+        tables = [page.parent / target for target in linked if (page.parent / target) in WITH_TABLES]
         held = [number for target in tables for number in _held(target)] or everywhere
         # A paper's number stands beside ours wherever its table is named.
         held = held + (everywhere if "published/" in part or not tables else [])
