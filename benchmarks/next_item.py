@@ -32,7 +32,7 @@ from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.records import NextItem, Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.evaluation import rankings
 from jaxrec.training.loop import make_block, seed_keys
 
@@ -55,7 +55,7 @@ def algorithm(targets: str):
     config = cross_entropy.defaults()
     config.update(width=SIZES["width"], batch_size=SIZES["batch_size"], targets=targets)
     config.encoder_options.num_layers = SIZES["num_layers"]
-    return cross_entropy.make(config, Spec(SIZES["users"], SIZES["num_items"], SIZES["length"] + 1))
+    return cross_entropy.make(config, SequencesSpec(SIZES["users"], SIZES["num_items"], SIZES["length"]))
 
 
 def training(targets: str, log: NextItem):

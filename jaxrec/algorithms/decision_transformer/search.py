@@ -20,7 +20,7 @@ from jaxrec.algorithms.decision_transformer import window
 from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.base.contracts import Array
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 
 
 class Search(NamedTuple):
@@ -65,7 +65,7 @@ def best(max_return: Array, lengths: tuple[int, ...], available: Array) -> Array
     return len(lengths) - 1 - jnp.argmax(jnp.flip(scores, 1), axis=1)
 
 
-def batched(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int, ...]) -> Search:
+def batched(network: Network, config: ConfigDict, spec: TrajectoriesSpec, lengths: tuple[int, ...]) -> Search:
     """Keeps the window's tokens and encodes every candidate anew at each turn."""
     del network
     state_window = config.state_window if spec.sees_history else None

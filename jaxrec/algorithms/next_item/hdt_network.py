@@ -17,7 +17,8 @@ from jaxrec.algorithms.next_item.inter_session import InterDT, InterGRU
 from jaxrec.algorithms.next_item.intra_session import IntraDT
 from jaxrec.algorithms.next_item.unexpected_returns import ItemsSeen
 from jaxrec.base.contracts import Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.batches.user_sessions import Sessions
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 from jaxrec.models.history import at_positions
@@ -167,9 +168,9 @@ class HDTNetwork(NamedTuple):
         )
 
 
-def build(config: ConfigDict, spec: Spec) -> HDTNetwork:
+def build(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray) -> HDTNetwork:
     """Makes the networks that the config names, in the sizes of the data."""
-    length, width = spec.max_turn - 1, config.width
+    length, width = spec.length, config.width
     intra = None
     if config.intra:
         backbone = Transformer(width, config.num_layers, config.num_heads, config.dropout)
@@ -182,7 +183,7 @@ def build(config: ConfigDict, spec: Spec) -> HDTNetwork:
         num_items=spec.num_items,
         length=length,
         width=width,
-        vectors=spec.directions,
+        vectors=unit_vectors(np.asarray(vectors, np.float32), np),
         tail=spec.tail,
     )
 

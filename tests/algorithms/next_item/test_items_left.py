@@ -9,13 +9,13 @@ import pytest
 
 from jaxrec.algorithms.next_item import items_left
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 
 
 def algorithm(**overrides):
     config = items_left.defaults()
     config.update({"encoder": "average", "width": 8, "batch_size": 2, **overrides})
-    return items_left.make(config, Spec(2, 9, 4))
+    return items_left.make(config, SequencesSpec(2, 9, 3))
 
 
 def rows() -> Sequences:
