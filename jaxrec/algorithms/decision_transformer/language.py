@@ -90,7 +90,7 @@ def parts(config: ConfigDict, batch: Any) -> tuple[Windows, Array | None]:
 
 
 def loss(decoder: Decoder, config: ConfigDict, params: Params, ids: Array | None, key: Array) -> dict[str, Array]:
-    """{'language': lambda * mean -log p of the next token}, nothing where no text is read."""
+    """{'language': lambda * mean -log p of the next token}, nothing where no text is read (M 3.3, 3.4: L_language)."""
     if ids is None:
         return {}
     losses = causal_lm.token_losses(decoder, params[prior.ROLE], ids, jax.random.fold_in(key, 1))

@@ -58,7 +58,7 @@ def policy(network: Network, config: ConfigDict, spec: TrajectoriesSpec) -> Poli
 
 
 def draw_return(model: Network, found: Found, key: Array, config: ConfigDict) -> Array:
-    """A normalised return [B] from P(R | expert) (Eq. 3), or its mean."""
+    """A normalised return [B] from P(R | expert) (M Eq. 3), or its mean."""
     logits = returns_bins.expert_logits(model.read_bins(found.state), config.kappa)
     if config.return_draw == "mean":
         return returns_bins.expected_return(logits)

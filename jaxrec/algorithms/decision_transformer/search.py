@@ -49,7 +49,7 @@ class Found:
 
 
 def candidate_lengths(context_length: int, step: int) -> tuple[int, ...]:
-    """1, 1 + step, ..., and `context_length` itself, in turns."""
+    """1, 1 + step, ..., and `context_length` itself, in turns (M Algorithm 1, line 1)."""
     return (*range(1, context_length, step), context_length)
 
 
@@ -130,7 +130,7 @@ def num_tokens(length: int) -> int:
 
 
 def search(model: Network, tokens: Array, valid: Array, available: Array, lengths: tuple[int, ...]) -> Found:
-    """The best history of each user.
+    """The best history of each user (M Algorithm 1), all candidates in one call.
 
     Args:
       model: the bound network. tokens: [B, 3T - 2, D], up to s_t, newest last. valid: bool [B, 3T - 2].
@@ -142,7 +142,7 @@ def search(model: Network, tokens: Array, valid: Array, available: Array, length
 
 
 def search_loop(model: Network, tokens: Array, valid: Array, available: Array, lengths: tuple[int, ...]) -> Found:
-    """The same by one plain forward pass per candidate."""
+    """The same by one plain forward pass per candidate (M Algorithm 1 as printed)."""
     outputs = []
     for length in lengths:
         size = num_tokens(length)

@@ -1,4 +1,4 @@
-"""HDT (T 5.3): a decision transformer across the sessions of a user (InterDT) and one inside each session (IntraDT).
+"""HDT (T section 5.3): one decision transformer across the sessions of a user (InterDT), one inside each (IntraDT).
 
 `hdt_network` holds the networks, `hdt_loss` the training objective (T 5.21) and `hdt_ranking` how items are ranked.
 InterDT alone and Hier (T 5.4.2) are options. Gradients end where a session ends, as with T's user-parallel

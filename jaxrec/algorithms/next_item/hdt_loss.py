@@ -1,4 +1,4 @@
-"""HDT's training objective: L = L_S + alpha L_R + beta L_a + lambda L_g (T 5.21)."""
+"""HDT's training objective: L = L_S + alpha L_R + beta L_a + lambda L_g (T 5.21), on the returns of T Algorithm 3."""
 
 from __future__ import annotations
 

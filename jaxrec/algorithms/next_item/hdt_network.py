@@ -1,4 +1,4 @@
-"""HDT's networks (T 5.3) and the walk over a user's sessions in which each session hands its state to the next."""
+"""HDT's networks (T section 5.3) and the walk over a user's sessions, each of which hands its state to the next."""
 
 from __future__ import annotations
 

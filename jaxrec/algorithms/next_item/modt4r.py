@@ -1,5 +1,5 @@
-"""MODT4R (T 4.4): a user encoder (UserTrans) and a decision transformer (MoTrans) that is conditioned on returns of
-accuracy, novelty and diversity at once.
+"""MODT4R (T section 4.4): a user encoder (UserTrans) and a decision transformer (MoTrans) that is conditioned on
+returns of accuracy, novelty and diversity at once.
 
 `modt4r_network` holds the networks, `modt4r_loss` the training objective (T 4.17) and `modt4r_ranking` how items are
 ranked (T 4.19; T Algorithm 2). What ranking conditions on stands in the option `inference` and can be changed at every
