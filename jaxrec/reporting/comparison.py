@@ -1,7 +1,7 @@
-"""Our rows beside a paper's, and which of its orderings hold here: a paper's claim is an order, rarely a number.
+"""Our results beside a paper's table, and which of the paper's orderings of methods hold in ours.
 
-`compare` gives plain data, kept as JSON; `markdown` is made from that data alone, so that a page can always be made
-anew from what is stored.
+`compare` makes plain data, which is stored as JSON; `markdown` writes a page from the stored data alone, so a page can
+be written again without another run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from jaxrec.reporting import figures, significance, tables
 from jaxrec.reporting.progress import duration
@@ -31,14 +30,17 @@ def compare(
     shown: Sequence[str] = (),
     sessions: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> dict[str, Any]:
-    """One table of a paper as plain data.
+    """Makes one table of a paper as plain data.
 
     Args:
-      leader: the row that the others are held against, in the metrics `lead` of the mode that the paper reports.
-      results: row -> 'mode/metric' -> [S]. published: row -> metric -> the number as published.
-      seconds: row -> of its training.
-      shown: the columns; none takes all.
-      sessions: row -> metric -> [N], what `significance.compare` takes, where rows were measured session by session.
+      title: of the table.
+      leader: the method whose lead over all others the paper claims, in the metrics `lead` of `mode`.
+      results: method -> 'mode/metric' -> [S].
+      published: method -> metric -> the number as published.
+      seconds: method -> how long its training took.
+      mode: the evaluation mode that the paper reports.
+      shown: the metrics to show as columns; none shows all.
+      sessions: method -> metric -> [N], see `significance.read`; empty where nothing was measured session by session.
     """
     sessions = sessions or {}
     return {
@@ -61,7 +63,7 @@ def compare(
 
 
 def _p(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], metric: str) -> float | None:
-    """Of the paired test, where there is one."""
+    """p of the paired test over sessions; None where the metric was not measured session by session."""
     return significance.compare(ours, theirs)[metric][2] if metric in ours and metric in theirs else None
 
 
@@ -73,42 +75,33 @@ def ordering(
     published: Mapping[str, Mapping[str, float]],
     mode: str,
 ) -> dict[str, Any]:
-    """How far `leader` is ahead of `other`: ours with Welch's 95 % interval over seeds, the paper's, and a verdict.
+    """Compares two methods: our difference with Welch's 95 % interval over seeds, the paper's difference, a verdict.
 
-    'undecided' where our interval holds zero; no verdict where the paper has not both rows.
+    The verdict is 'undecided' where our interval contains zero, and '' where the paper lacks one of the two methods.
     """
     ours, theirs = (np.asarray(results[row][f"{mode}/{metric}"], np.float64) for row in (leader, other))
-    low, high = difference(ours, theirs)
+    low, high = significance.difference(ours, theirs)
     both = leader in published and other in published
     paper = published[leader][metric] - published[other][metric] if both else math.nan
     agrees = np.sign(paper) == np.sign(low)
     verdict = "" if not both else "undecided" if not low * high > 0 else "agrees" if agrees else "disagrees"
-    found = {"ahead": float(ours.mean() - theirs.mean()), "low": low, "high": high, "published": paper}
-    kept = {name: value if math.isfinite(value) else None for name, value in found.items()}
-    return {"metric": metric, "row": other, "verdict": verdict, **kept}
+    numbers = {"ahead": float(ours.mean() - theirs.mean()), "low": low, "high": high, "published": paper}
+    finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    return {"metric": metric, "row": other, "verdict": verdict, **finite}
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """Welch's 95 % interval of mean(ours) - mean(theirs), each [S]; NaN for a single seed."""
-    if min(len(ours), len(theirs)) < 2:
-        return math.nan, math.nan
-    middle = float(ours.mean() - theirs.mean())
-    errors = [values.var(ddof=1) / len(values) for values in (ours, theirs)]
-    if not any(errors):
-        return middle, middle
-    freedom = sum(errors) ** 2 / sum(e**2 / (len(v) - 1) for e, v in zip(errors, (ours, theirs), strict=True))
-    half = float(stats.t.ppf(0.975, freedom) * math.sqrt(sum(errors)))
-    return middle - half, middle + half
+def markdown(compared: Mapping[str, Any]) -> str:
+    """Writes what `compare` made: a table per mode, then the orderings.
 
-
-def markdown(made: Mapping[str, Any]) -> str:
-    """A table per mode, in the first published rows under ours and each row's time of training, and the orderings."""
-    parts = [f"## {made['title']}\n"]
-    for mode, rows in tables.by_mode({row: made["results"][row] for row in made["rows"]}).items():
-        first = mode == made["mode"]
-        table = tables.results_table(rows, made["shown"] or None, reference=made["published"] if first else {})
-        parts += [f"*{mode}*\n", tables.markdown(_with_time(table, made["seconds"]) if first else table)]
-    return "\n".join([*parts, *_orderings(made)])
+    The table of the paper's mode also shows the published numbers and how long each method's training took.
+    """
+    parts = [f"## {compared['title']}\n"]
+    for mode, methods in tables.by_mode({name: compared["results"][name] for name in compared["rows"]}).items():
+        of_paper = mode == compared["mode"]
+        published = compared["published"] if of_paper else {}
+        table = tables.results_table(methods, compared["shown"] or None, reference=published)
+        parts += [f"*{mode}*\n", tables.markdown(_with_time(table, compared["seconds"]) if of_paper else table)]
+    return "\n".join([*parts, *_orderings(compared)])
 
 
 def _with_time(table: tables.Table, seconds: Mapping[str, float]) -> tables.Table:
@@ -116,25 +109,23 @@ def _with_time(table: tables.Table, seconds: Mapping[str, float]) -> tables.Tabl
     return tables.Table((*table.columns, "time"), rows)
 
 
-def _orderings(made: Mapping[str, Any]) -> list[str]:
-    judged = [found for found in made["orderings"] if found["verdict"]]
-    counted = {verdict: sum(found["verdict"] == verdict for found in judged) for verdict in VERDICTS}
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
-    of_paper = f" Of the paper's orderings: {said}." if judged else " The paper has none of these rows on these data."
-    tested = any(found["p"] is not None for found in made["orderings"])
-    how = f"mode {made['mode']}, Welch's 95 % interval" + "; p of the paired t-test over test sessions" * tested
-    lines = [f"How far `{made['leader']}` is ahead ({how}).{of_paper}\n"]
+def _orderings(compared: Mapping[str, Any]) -> list[str]:
+    judged = [ordered for ordered in compared["orderings"] if ordered["verdict"]]
+    counts = {verdict: sum(ordered["verdict"] == verdict for ordered in judged) for verdict in VERDICTS}
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    of_paper = (
+        f" Of the paper's orderings: {verdicts}." if judged else " The paper has none of these rows on these data."
+    )
+    tested = any(ordered["p"] is not None for ordered in compared["orderings"])
+    how = f"mode {compared['mode']}, Welch's 95 % interval" + "; p of the paired t-test over test sessions" * tested
+    lines = [f"How far `{compared['leader']}` is ahead ({how}).{of_paper}\n"]
     rows = tuple(
-        (found["row"], found["metric"], *map(_number, (found["ahead"], found["low"], found["high"])),
-         *[_probability(found["p"])] * tested, _number(found["published"]), found["verdict"] or "-")
-        for found in made["orderings"]
+        (ordered["row"], ordered["metric"], *map(_number, (ordered["ahead"], ordered["low"], ordered["high"])),
+         *[tables.probability(ordered["p"])] * tested, _number(ordered["published"]), ordered["verdict"] or "-")
+        for ordered in compared["orderings"]
     )  # fmt: skip
     columns = ("ahead of", "metric", "by", "from", "to", *["p"] * tested, "published", "ordering")
     return [*lines, tables.markdown(tables.Table(columns, rows))]
-
-
-def _probability(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
 def _number(value: float | None) -> str:
@@ -142,10 +133,12 @@ def _number(value: float | None) -> str:
 
 
 def page(stored: Mapping[str, Any], heading: Sequence[str] = (), pictures: str = "") -> str:
-    """A whole page of compared tables, each with the figure of its name, then the other figures.
+    """Writes a whole page: each compared table, with the figure of the same name where there is one, then all other
+    figures.
 
     Args:
       stored: 'title', 'notes', 'tables' (name -> what `compare` made) and what `figures.markdown` shows.
+      heading: paragraphs above the notes.
       pictures: the folder that holds the figures as NAME.png.
     """
     notes = [f"{note}\n" for note in (*heading, *stored["notes"])]

@@ -1,13 +1,13 @@
-"""Is one model's ranking better than another's, or would other sessions have turned it round?
+"""Is the difference between two rows of a table larger than chance explains?
 
-Both models ranked the targets of the same test sessions, so the difference is taken session by session and held against
-its spread over sessions: a two-tailed paired t-test, as the tables of T and L have it. A session's value is the mean
-over seeds of what it adds to the metric, which leaves the spread between seeds to the tables' intervals. Coverage is no
-mean over sessions, and is left to those intervals too.
+Two rankings of the same test sessions are compared session by session: the mean difference is held against its spread
+over sessions in a two-tailed paired t-test, as in the tables of T and L. A session's value is the mean over seeds of
+what that session adds to the metric; the spread between seeds is shown by the tables' intervals instead. Coverage is
+not a mean over sessions, so it has an interval over seeds but no p value.
 
     python -m jaxrec.reporting.significance runs/modt4r/evaluation:modt4r runs/modt4r/evaluation:sasrec
 
-Each argument is the folder of an evaluation, a colon and one of its rows; the folders may be of two runs.
+Each argument is the folder of an evaluation, a colon and one of its rows; the two folders may belong to two runs.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.reporting import tables
 
 FILE = "sessions.npz"
-COUNTS = ("targets", "surprises")  # of each session; see `evaluation.ranking_metrics`
+COUNTS = ("targets", "surprises")  # per session, not metrics; see `evaluation.ranking_metrics`
 
 
 def read(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Row -> metric -> [N], from what an evaluation left; no row where it left nothing.
+    """Reads what an evaluation measured session by session: row -> metric -> [N]; empty where there is no such file.
 
     Raises:
       JaxrecError: the file is damaged.
@@ -38,14 +38,20 @@ def read(path: Path) -> dict[str, dict[str, np.ndarray]]:
     if not path.exists():
         return {}
     rows: dict[str, dict[str, np.ndarray]] = {}
-    for key, values in files.read(path, f"delete {path.parent}, and the run ranks again").items():
+    for key, values in files.read_npz(path, f"delete {path.parent}, and the run ranks again").items():
         row, metric = key[2:-2].split("']['")
         rows.setdefault(row, {})[metric] = values
     return rows
 
 
 def paired(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """p of the two-tailed paired t-test over N sessions; 1 where all are alike, NaN for fewer than two.
+    """Computes p of the two-tailed paired t-test over N pairs (sessions or seeds).
+
+    Args:
+      ours, theirs: [N], one value per session or seed, in the same order.
+
+    Returns:
+      p; 1 where every difference is 0, 0 where every difference is the same other number, NaN for fewer than two pairs.
 
     Raises:
       JaxrecError: different numbers of sessions.
@@ -61,25 +67,47 @@ def paired(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(2 * stats.t.sf(abs(difference.mean() / error), len(difference) - 1))
 
 
+def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Computes the 95 % t interval of the mean of ours - theirs over pairs; each [N], in the same order."""
+    mean, half = tables.interval(np.asarray(ours, np.float64) - theirs)
+    return mean - half, mean + half
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Computes Welch's 95 % interval of mean(ours) - mean(theirs), each [S]; NaN for a single seed."""
+    if min(len(ours), len(theirs)) < 2:
+        return math.nan, math.nan
+    middle = float(ours.mean() - theirs.mean())
+    errors = [values.var(ddof=1) / len(values) for values in (ours, theirs)]
+    if not any(errors):
+        return middle, middle
+    freedom = sum(errors) ** 2 / sum(e**2 / (len(v) - 1) for e, v in zip(errors, (ours, theirs), strict=True))
+    half = float(stats.t.ppf(0.975, freedom) * math.sqrt(sum(errors)))
+    return middle - half, middle + half
+
+
 def compare(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float, float]]:
-    """Metric -> (our value, theirs, p) for all that both were measured in.
+    """Compares two rankings of the same sessions: metric -> (our value, their value, p), in every metric both have.
+
+    Args:
+      ours, theirs: metric -> [N], one row each of what `read` gives.
 
     Raises:
       JaxrecError: they ranked different targets.
     """
     if any(not np.array_equal(ours[count], theirs[count]) for count in COUNTS):
         raise JaxrecError("the two rows were not measured on the same sessions, so they cannot be compared in pairs")
-    found = {}
+    compared = {}
     for metric in ours:
         if metric in theirs and metric not in COUNTS:
-            count = max(float(_parts(metric, ours).sum()), 1.0)
+            count = max(float(_denominators(metric, ours).sum()), 1.0)
             values = [float(row[metric].sum(dtype=np.float64) / count) for row in (ours, theirs)]
-            found[metric] = (*values, paired(ours[metric], theirs[metric]))
-    return found
+            compared[metric] = (*values, paired(ours[metric], theirs[metric]))
+    return compared
 
 
-def _parts(metric: str, row: Mapping[str, np.ndarray]) -> np.ndarray:
-    """[N], how much of what the metric is a mean over each session holds."""
+def _denominators(metric: str, row: Mapping[str, np.ndarray]) -> np.ndarray:
+    """[N], what each session adds to the metric's denominator: its targets, its unexpected targets, or itself."""
     name = metric.partition("@")[0]
     if name in ("HR_ser", "NDCG_ser"):
         return row["surprises"]
@@ -100,14 +128,14 @@ def _row(argument: str) -> dict[str, np.ndarray]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs=2, metavar="FOLDER:ROW")
-    given = parser.parse_args(arguments).rows
+    names = parser.parse_args(arguments).rows
     try:
-        found = compare(*map(_row, given))
+        compared = compare(*map(_row, names))
     except JaxrecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    rows = tuple((m, *map(tables.number, (a, b, a - b)), f"{p:.2g}") for m, (a, b, p) in sorted(found.items()))
-    print(tables.console(tables.Table(("metric", *given, "ahead by", "p"), rows)))
+    rows = tuple((m, *map(tables.number, (a, b, a - b)), f"{p:.2g}") for m, (a, b, p) in sorted(compared.items()))
+    print(tables.console(tables.Table(("metric", *names, "ahead by", "p"), rows)))
     return 0
 
 

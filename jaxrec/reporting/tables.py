@@ -11,11 +11,12 @@ import numpy as np
 from scipy import stats
 
 Results = Mapping[str, Mapping[str, Any]]  # method -> metric -> [S]
-FIRST = ("R_cumu", "R_avg", "Length", "coverage", "diversity", "novelty")  # the order in which papers give them
+# The papers' order of columns, of episodes and of rankings.
+FIRST = ("R_cumu", "R_avg", "Length", "coverage", "diversity", "novelty", "HR", "NDCG", "CV_div", "CV_nov", "R")
 
 
 def interval(values: Any, level: float = 0.95) -> tuple[float, float]:
-    """(mean, half width) of Student's t interval over seeds [S]; the half width is NaN for a single seed."""
+    """Computes (mean, half width) of Student's t interval over seeds [S]; the half width is NaN for a single seed."""
     values = np.asarray(values, np.float64).reshape(-1)
     if len(values) < 2:
         return float(values.mean()), math.nan
@@ -24,7 +25,8 @@ def interval(values: Any, level: float = 0.95) -> tuple[float, float]:
 
 
 def number(value: float) -> str:
-    """Four significant digits, four decimals at most, no exponent where that is readable: 81.80, 0.0123, 12,345."""
+    """Writes a number with four significant digits and at most four decimals, without exponent where that is readable:
+    81.80, 0.0123, 12,345."""
     if not math.isfinite(value):
         return "-"
     if value == 0 or 1e-3 <= abs(value) < 1e4:
@@ -33,8 +35,15 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.2e}"
 
 
+def probability(value: float | None) -> str:
+    """A p value for a cell: two significant digits, '< 0.0001' below that, '-' where there is none."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+
+
 def cell(values: Any) -> str:
-    """'81.80 ± 0.42', the half width to the same decimals as the mean; the mean alone for one seed."""
+    """Writes seeds [S] as '81.80 ± 0.42', both to the same decimals; the mean alone for one seed."""
     mean, half = interval(values)
     text = number(mean)
     if not math.isfinite(half):
@@ -45,7 +54,7 @@ def cell(values: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Text in cells; the first column names the row."""
+    """A table of text; the first cell of each row is its name."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -56,16 +65,18 @@ def results_table(
     metrics: Sequence[str] | None = None,
     *,
     reference: Mapping[str, Mapping[str, float]] | None = None,
+    logged: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Table:
-    """One row per method in the given order; a method's published row, where there is one, directly under ours.
+    """Makes one row per method, in the order of `results`; a method's published row stands directly under ours.
 
     Args:
-      metrics: the columns; by default those of `FIRST` in that order, then the rest as they come; '-' where missing.
+      results: method -> metric -> [S].
+      metrics: the columns; by default those of `FIRST` in that order, then all others; '-' where a method lacks one.
       reference: method -> metric -> the number as published.
+      logged: name of a behaviour log -> metric -> the mean over its episodes; shown as the last rows.
     """
     if metrics is None:
-        found = dict.fromkeys(name for values in results.values() for name in values)
-        metrics = [name for name in FIRST if name in found] + [name for name in found if name not in FIRST]
+        metrics = sorted(dict.fromkeys(name for values in results.values() for name in values), key=_position)
     published = dict(reference or {})
     rows = []
     for method, values in results.items():
@@ -73,7 +84,15 @@ def results_table(
         if method in published:
             rows.append(_published(method, published.pop(method), metrics))
     rows += [_published(method, values, metrics) for method, values in published.items()]
+    for name, values in (logged or {}).items():
+        rows.append((f"{name} (its episodes)", *(number(values[m]) if m in values else "-" for m in metrics)))
     return Table(("method", *metrics), tuple(rows))
+
+
+def _position(metric: str) -> tuple[int, int]:
+    """Where a column stands: by its place in `FIRST`, then by k of a metric@k."""
+    name, _, cut = metric.partition("@")
+    return FIRST.index(name) if name in FIRST else len(FIRST), int(cut) if cut.isdigit() else 0
 
 
 def _published(method: str, values: Mapping[str, float], metrics: Sequence[str]) -> tuple[str, ...]:
@@ -81,7 +100,8 @@ def _published(method: str, values: Mapping[str, float], metrics: Sequence[str])
 
 
 def by_mode(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
-    """{'FB/R_cumu': v} of each method as {'FB': {method: {'R_cumu': v}}}; names without a slash under ''."""
+    """Groups results by mode: method -> 'FB/R_cumu' -> v becomes 'FB' -> method -> 'R_cumu' -> v; the mode of a name
+    without a slash is ''."""
     modes: dict[str, dict[str, dict[str, Any]]] = {}
     for method, values in results.items():
         for name, value in values.items():
@@ -100,7 +120,7 @@ def _aligned(row: Sequence[str], widths: Sequence[int], numbers: bool = True) ->
 
 
 def markdown(table: Table, *, numbers: bool = True) -> str:
-    """A GitHub table; all columns but the first stand to the right where they hold numbers."""
+    """Writes a table in GitHub's markdown; with `numbers`, all columns but the first are aligned to the right."""
     head, *body = ([text.replace("|", "\\|") for text in row] for row in (table.columns, *table.rows))
     escaped = Table(tuple(head), tuple(map(tuple, body)))
     widths = [max(3, width) for width in _widths(escaped)]
@@ -111,7 +131,7 @@ def markdown(table: Table, *, numbers: bool = True) -> str:
 
 
 def console(table: Table) -> str:
-    """Columns two spaces apart under a rule."""
+    """Writes a table for a terminal: columns two spaces apart, a rule under their names."""
     widths = _widths(table)
     head, *body = ("  ".join(_aligned(row, widths)).rstrip() for row in (table.columns, *table.rows))
     return "\n".join([head, "-" * (sum(widths) + 2 * (len(widths) - 1)), *body]) + "\n"

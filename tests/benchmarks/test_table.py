@@ -13,28 +13,53 @@ _MACHINE |= {"jax": "0.10.2", "python": "3.11.7"}
 
 
 def _line(folder, file="env.json", **fields):
-    row = {"name": "env", "num_envs": 100, "steps_per_s": 3.5e6, "median_s": 0.0021, **fields, **_MACHINE}
+    row = {"name": "env_coat_rule_100", "num_envs": 100, "steps_per_s": 3.5e6, "median_s": 0.0021, **fields, **_MACHINE}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / file).open("a") as out:
         out.write(json.dumps(row) + "\n")
 
 
-@pytest.mark.parametrize("page", table.pages(), ids=lambda page: str(page.relative_to(table.REPOSITORY)))
-def test_committed_tables_are_up_to_date(page):
-    assert page.read_text() == table.pages()[page], "run: python -m benchmarks.table --write"
+@pytest.fixture(scope="module")
+def pages():
+    """Every page with tables, as it must be."""
+    return table.pages()
+
+
+@pytest.mark.parametrize("page", sum(table.paths(), []), ids=lambda page: str(page.relative_to(table.REPOSITORY)))
+def test_committed_tables_are_up_to_date(page, pages):
+    assert page.read_text() == pages[page], "run: python -m benchmarks.table --write"
 
 
 def test_the_pages_that_hold_tables_have_their_markers():
     assert all("<!-- table:" in page.read_text() for page in table.PAGES)
 
 
-def test_a_line_becomes_a_row(tmp_path):
-    _line(tmp_path, min_s=0.002, max_s=0.5, compile_s=3.25)
+def test_a_line_answers_its_question(tmp_path):
+    _line(tmp_path, min_s=0.002, max_s=0.5, compile_s=3.25, peer_steps_per_s=1e5)
     made = table.benchmarks(table.lines(tmp_path))
-    assert "**Some CPU, 2 cores**" in made
+    assert "**Some CPU, 2 cores**" in made and "### Environments: steps a second" in made
+    assert "(jax 0.10.2, Python 3.11.7; load 0.5.)" in made
     cells = [cell.strip() for cell in made.splitlines()[-1].strip("|").split("|")]
-    expected = ["env", "num_envs 100", "steps 3.5M/s", "2.1 ms", "2 ms to 500 ms", "3.2 s"]
-    assert cells == [*expected, "jax 0.10.2, Python 3.11.7, load 0.5"]
+    case, peer = "Coat's exit rule, 100 users at once", "100k steps/s (Gymnasium, 100 users)"
+    assert cells == [case, "3.5M steps/s", peer, "35 x", "2 ms to 500 ms", "3.2 s"]
+
+
+def test_columns_that_no_line_fills_are_left_out(tmp_path):
+    _line(tmp_path)
+    header = table.benchmarks(table.lines(tmp_path)).splitlines()[-3]
+    assert [cell.strip() for cell in header.strip("|").split("|")] == ["case", "jaxrec"]
+
+
+def test_a_benchmark_without_a_question_is_named(tmp_path):
+    _line(tmp_path, name="something")
+    with pytest.raises(ValueError, match="something.* answer no question; add one to benchmarks/questions.py"):
+        table.benchmarks(table.lines(tmp_path))
+
+
+def test_one_mode_of_a_job_is_shown_alone(tmp_path):
+    table.record("coat", _workdir(tmp_path / "run"), "python", 1.0, tmp_path)
+    made = table.filled("<!-- table:job:coat:FB -->\n<!-- /table -->", tmp_path)
+    assert "*FB*" not in made and "log (its episodes)" in made
 
 
 def test_the_last_of_equal_runs_counts_and_other_options_are_other_rows(tmp_path):
@@ -67,11 +92,17 @@ def test_a_lead_has_welchs_interval(tmp_path):
 
 
 def _workdir(folder):
-    stages = {"dt": {"kind": "fit"}, "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]}}
-    config = {"order": ["dt", "evaluation"], "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
+    stages = {
+        "log": {"kind": "collect"},
+        "dt": {"kind": "fit"},
+        "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]},
+    }
+    config = {"order": list(stages), "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
     for stage in stages:
         (folder / stage).mkdir(parents=True)
-        (folder / stage / "done.json").write_text('{"seconds": 2.5}')
+        kinds = {"expert": {"episodes": 30, "mean_return": 8.0, "mean_length": 4.0},
+                 "random": {"episodes": 10, "mean_return": 4.0, "mean_length": 4.0}}  # fmt: skip
+        (folder / stage / "done.json").write_text(json.dumps({"seconds": 2.5, "kinds": kinds}))
     (folder / "config.json").write_text(json.dumps(config))
     metrics = {"FB/R_cumu": [1.0, 3.0], "FB/histogram/history_length": [[0, 1], [0, 1]]}
     (folder / "evaluation" / "results.json").write_text(json.dumps({"dt": metrics}))
@@ -80,9 +111,16 @@ def _workdir(folder):
 
 def test_a_job_is_recorded_and_shown(tmp_path):
     path = table.record("coat", _workdir(tmp_path / "run"), "python -m jaxrec.main", 150.0, tmp_path / "results")
-    assert json.loads(path.read_text())["stage_s"] == {"dt": 2.5, "evaluation": 2.5}
+    assert json.loads(path.read_text())["stage_s"] == {"log": 2.5, "dt": 2.5, "evaluation": 2.5}
     made = table.filled("<!-- table:job:coat -->\n<!-- /table -->", tmp_path / "results")
     assert "`python -m jaxrec.main`: 2 min 30 s on" in made and "over 2 seeds of 100 episodes" in made
+    assert "log (its episodes)" in made and "7.000" in made  # (30 * 8 + 10 * 4) / 40
     assert "| 2.000 ± 12.706 |" in made and "81.8" in made and "histogram" not in made
     assert "Not measured yet." in table.filled("<!-- table:job:other -->\n<!-- /table -->", tmp_path / "results")
     assert table.lines(tmp_path / "results") == []
+
+
+def test_the_front_pages_picture_has_a_panel_per_mode():
+    first, second = table.picture(table.RESULTS / "jobs" / f"{table.PICTURED}.json").axes
+    assert first.get_title().startswith("FB: ") and second.get_title().startswith("NX_0: ")
+    assert {text.get_text() for text in second.texts} == {"mdt4rec", "dt", "a2c", "static_cycle", "popular", "random"}

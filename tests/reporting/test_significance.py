@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from jaxrec.experiment.artifacts import save_arrays
 from scipy import stats
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment.artifacts import save_arrays
 from jaxrec.reporting import significance
 
 RNG = np.random.default_rng(0)
@@ -28,6 +28,26 @@ def test_p_is_that_of_the_paired_t_test():
     )
     assert significance.paired(OURS, OURS) == 1.0 and significance.paired(OURS + 1, OURS) == 0.0
     assert math.isnan(significance.paired(OURS[:1], THEIRS[:1]))
+
+
+def test_difference_by_hand():
+    # both of variance 1 over 3: standard error sqrt(2/3), 4 degrees of freedom, t(0.975, 4) = 2.776445
+    low, high = significance.difference(np.array([10.0, 11.0, 12.0]), np.array([1.0, 2.0, 3.0]))
+    assert (low + high) / 2 == pytest.approx(9.0)
+    assert (high - low) / 2 == pytest.approx(2.776445 * math.sqrt(2 / 3), rel=1e-6)
+
+
+def test_seeds_that_agree_have_no_spread_and_one_seed_has_no_interval():
+    same = np.asarray([2.0, 2.0])
+    assert significance.difference(same, same - 1) == (1.0, 1.0)
+    assert all(math.isnan(edge) for edge in significance.difference(same[:1], same))
+
+
+def test_a_paired_difference_by_hand():
+    # differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t(0.975, 2) = 4.302653
+    low, high = significance.paired_difference(np.array([10.0, 12.0, 14.0]), np.array([9.0, 10.0, 11.0]))
+    half = 4.302653 / math.sqrt(3)
+    assert (low, high) == pytest.approx((2 - half, 2 + half), rel=1e-6)
 
 
 def test_rows_are_compared_per_target_of_the_same_sessions():

@@ -57,6 +57,11 @@ def test_columns_stand_in_the_order_papers_give_them():
     assert table.rows[1] == ("a2c", "-", "-", "1.000", "-")
 
 
+def test_cuts_stand_in_their_order():
+    table = tables.results_table({"sasrec": dict.fromkeys(("CV_div@5", "HR@10", "HR@20", "HR@5", "NDCG@5"), [1.0])})
+    assert table.columns == ("method", "HR@5", "HR@10", "HR@20", "NDCG@5", "CV_div@5")
+
+
 def test_modes_are_split_by_their_prefix():
     split = tables.by_mode({"dt": {"FB/R_cumu": [1.0], "NX_0/R_cumu": [2.0], "seconds": [3.0]}})
     expected = {"FB": {"dt": {"R_cumu": [1.0]}}, "NX_0": {"dt": {"R_cumu": [2.0]}}, "": {"dt": {"seconds": [3.0]}}}
