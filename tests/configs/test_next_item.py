@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from jaxrec.experiment.context import Context
 
 from configs import next_item
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment.context import Context
 
 
 def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
@@ -45,7 +45,7 @@ def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
         ("sequences.sequences.length", -1, "sequences.length is -1: set it to a whole number from 1 upward"),
         ("sequences.sequences.head", float("nan"), "sequences.head is nan"),
         ("stages.sasrec.algorithm.batch_size", 0, "stage 'sasrec': algorithm.batch_size is 0"),
-        ("stages.sasrec.algorithm.encoder", "lstm", "state encoder 'lstm' does not exist"),
+        ("stages.sasrec.algorithm.encoder", "lstm", "there is no state encoder 'lstm'"),
         ("stages.evaluation.environment", "nothing", "nor sequences"),
     ],
 )
