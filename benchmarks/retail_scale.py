@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.timing import report
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.records import TEST, Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.data import splits
 from jaxrec.data.next_item import next_item
 from jaxrec.evaluation import ranking_metrics, rankings
@@ -66,7 +66,7 @@ def main() -> None:
         return next_item(split, length=LENGTH + 1, test=TEST)
 
     data = timed("prepare", prepare)
-    algorithm = cross_entropy.make(cross_entropy.defaults(), Spec(made_log.num_users, given.items, LENGTH + 1))
+    algorithm = cross_entropy.make(cross_entropy.defaults(), SequencesSpec(made_log.num_users, given.items, LENGTH))
     fit = lambda: loop.fit(  # noqa: E731
         algorithm.learner, algorithm.source, data, num_steps=given.steps, steps_per_call=given.steps
     )

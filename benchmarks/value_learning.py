@@ -26,7 +26,7 @@ from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.next_item import sa2c, target_positions, value_terms
 from jaxrec.base.records import NextItem, Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.training import loop
 
 LENGTH, BATCH, NEGATIVES, WIDTH, ROWS = 10, 256, 10, 64, 20_000
@@ -34,7 +34,7 @@ LENGTH, BATCH, NEGATIVES, WIDTH, ROWS = 10, 256, 10, 64, 20_000
 
 def data(num_items: int) -> NextItem:
     """Full rows of items drawn at random."""
-    item = np.random.default_rng(0).integers(0, num_items, (ROWS, LENGTH + 1)).astype(np.int32)
+    item = np.random.default_rng(0).integers(0, num_items, (ROWS, LENGTH)).astype(np.int32)
     ones = np.ones(item.shape, np.float32)
     rows = Sequences(item, ones, ones > 0, np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32))
     return jax.tree.map(jnp.asarray, NextItem(rows, (), (), np.bincount(item.ravel(), minlength=num_items)))
@@ -90,7 +90,7 @@ def drawing(algorithm, logged: NextItem, steps: int, config: ConfigDict, num_ite
 
 def case(num_items: int, asked: argparse.Namespace) -> None:
     config, logged = options(asked.targets), data(num_items)
-    algorithm = sa2c.make(config, Spec(ROWS, num_items, LENGTH + 1))
+    algorithm = sa2c.make(config, SequencesSpec(ROWS, num_items, LENGTH))
     runs = {"jaxrec": training(algorithm, logged, asked.steps)}
     compile_s = runs["jaxrec"]()
     runs["sampling"] = drawing(algorithm, logged, asked.steps, config, num_items)

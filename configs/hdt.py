@@ -48,7 +48,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
-    """Table 5.3, or on Reddit 5.4, one for each encoder, and table 5.5."""
+    """T table 5.3, or on Reddit T table 5.4, one for each encoder, and T table 5.5."""
     played, number = config.stages.evaluation.policies, "5.4" if variant == "reddit" else "5.3"
     lead = ("HR@10", "CV_div@10", "CV_nov@10", "UP@10", "HR_ser@10")
     paper = TABLE_5_3.rows.get(variant, {})
@@ -76,7 +76,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
 
 
 def figures(config: ConfigDict) -> dict[str, ConfigDict]:
-    """Figure 5.3: a weight of the loss at 0, at the thesis' value and at 1."""
+    """T figure 5.3: a weight of the loss at 0, at the thesis' value and at 1."""
     weights = {"alpha": "return_weight", "beta": "action_weight", "lambda": "goal_weight"}
     beside, found = {"alpha": "UP@10", "beta": "CV_div@10", "lambda": "UP@10"}, {}
     for letter, (weight, leaf) in zip("abc", weights.items(), strict=True):

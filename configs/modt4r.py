@@ -82,7 +82,7 @@ def reference(variant: str | None) -> dict[str, dict[str, float]]:
 
 
 def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
-    """Tables 4.3 and 4.4, and the subsets of the objectives as a table."""
+    """T tables 4.3 and 4.4, and the subsets of the objectives as a table."""
     played = config.stages.evaluation.policies
     rows = {
         "table_4_3": ("Table 4.3: methods", ("sasrec", *VALUES, "mrdt", "modt4r"), TABLE_4_3),
@@ -101,7 +101,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
 
 
 def figures(config: ConfigDict) -> dict[str, ConfigDict]:
-    """Figures 4.6 and 4.7; 4.4 and 4.5 are sweeps of one model."""
+    """T figures 4.6 and 4.7; T figures 4.4 and 4.5 are sweeps of one model."""
     own, three = config.stages.modt4r.algorithm.return_weight, ("NDCG@20", "CV_div@20", "CV_nov@20")
     beta = ({"beta_0": "0"} if own else {}) | {"modt4r": f"{own:g}", "beta_1": "1"}
     shown = {

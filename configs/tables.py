@@ -94,7 +94,7 @@ def offline_row(own: ConfigDict, name: str) -> ConfigDict:
 
 
 def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
-    """MDT4Rec on its prior, and each thing that tables 1, 3, 4 and figure 2 change of it."""
+    """MDT4Rec on its prior, and each thing that tables 1, 3, 4 and figure 2 of paper M change of it."""
     whole = own.algorithm.context_length
     rows = {
         "mdt4rec": {},
@@ -148,7 +148,7 @@ def backbones() -> dict[str, Path]:
 
 
 def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
-    """Tables 1 to 4 and figure 2 over the rows there are."""
+    """M tables 1 to 4 and M figure 2 over the rows there are."""
     best = [name for name in rows if name.endswith("_best")]
     best = [*(name.removesuffix("_best") for name in best), *best]
     beside = {
@@ -172,7 +172,7 @@ def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
 
 
 def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
-    """Figure 2 drawn, under the tables of the same names."""
+    """M figure 2 drawn, under the tables of the same names."""
     own, metrics = config.stages.mdt4rec.algorithm, ("FB/R_cumu", "FB/R_avg")
 
     def varied(title: str, prefix: str, leaf: str) -> ConfigDict:

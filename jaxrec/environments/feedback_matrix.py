@@ -24,7 +24,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import completion, exit_rules, item_spaces
 from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.rewards import Dense
@@ -96,13 +96,13 @@ def make(
     return FeedbackMatrix(params), params
 
 
-def expected_spec(config: ConfigDict, interactions: Interactions) -> Spec:
+def expected_spec(config: ConfigDict, interactions: Interactions) -> EnvironmentSpec:
     """The facts of the environment that are known before a user model is fitted."""
     _check(config, interactions)
     bounds = (float(config.reward_low), float(config.reward_high))
     returns = (bounds[0] * config.max_turn, bounds[1] * config.max_turn)
     sizes = (interactions.num_users, interactions.num_items, int(config.max_turn))
-    return Spec(*sizes, reward_range=bounds, return_range=returns)
+    return EnvironmentSpec(*sizes, reward_range=bounds, return_range=returns, item_ids=interactions.item_ids)
 
 
 def _check(config: ConfigDict, interactions: Interactions) -> None:

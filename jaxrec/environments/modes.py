@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 
 
 class Mode(NamedTuple):
@@ -40,7 +40,7 @@ def max_steps(env: Any, env_params: Any) -> int:
         return int(env.default_params.max_steps_in_episode)
 
 
-def check(mode: Mode, spec: Spec) -> None:
+def check(mode: Mode, spec: EnvironmentSpec) -> None:
     """Raises JaxrecError where an environment of these facts has not the items that the mode needs."""
     _check_items(mode, mode.max_steps or spec.max_turn, None if spec.action_size else spec.num_items)
 

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Steps
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.environments import modes as mode_names
 from jaxrec.environments import rollout
@@ -55,7 +55,7 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Evaluator:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
     """Plays policies in `spec.environment`; data are its params and the `Catalogue` (None: actions are no items).
 
     Raises:

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TextSpec
 
 DRAWS = False
 
@@ -19,7 +19,7 @@ def defaults() -> ConfigDict:
     return ConfigDict()
 
 
-def make(config: ConfigDict, spec: Spec) -> Evaluator:
+def make(config: ConfigDict, spec: TextSpec) -> Evaluator:
     """Measures {"validation/perplexity": scalar, "validation/bits_per_token": scalar} on `records.Text`."""
     del config, spec
 

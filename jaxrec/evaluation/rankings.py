@@ -18,7 +18,7 @@ from jaxrec.base.chunks import chunk_rows, join_chunks, map_chunks
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import NextItem, Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.batches.joined_sequences import join
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
@@ -34,7 +34,7 @@ def defaults() -> ConfigDict:
     return ConfigDict({"ks": (5, 10, 20)})  # where ranked lists are cut
 
 
-def make(config: ConfigDict, spec: Spec) -> Evaluator:
+def make(config: ConfigDict, spec: SequencesSpec) -> Evaluator:
     """Ranks every target of the held-out sequences of `records.NextItem`: {"ranking/metric": scalar}.
 
     Raises:

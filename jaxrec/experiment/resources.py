@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+import inspect
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple, get_type_hints
 
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
@@ -14,6 +16,7 @@ from ml_collections import ConfigDict
 from jaxrec import algorithms
 from jaxrec.base import files
 from jaxrec.base.contracts import Algorithm, Params
+from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, Interactions
 from jaxrec.config.leaves import flat
 from jaxrec.data import datasets, splits
@@ -33,9 +36,40 @@ class Fitted:
     spec: Any
 
 
-def make_algorithm(config: ConfigDict, spec: Any) -> Algorithm:
-    """What `algorithms/<family>/<file>.py: make` returns for options that carry its name."""
-    return algorithms.load(config.name).make(config, spec)
+class AlgorithmInputs(NamedTuple):
+    """What an algorithm is made of: its options, which carry its name, the spec of its data, and role -> what stands
+    beside the data."""
+
+    options: ConfigDict
+    spec: Any
+    beside: Mapping[str, Any] = MappingProxyType({})
+
+    def make(self) -> Algorithm:
+        """What `algorithms/<family>/<file>.py: make` returns.
+
+        Raises:
+          JaxrecError: the algorithm takes no such role, or its options or data cannot be.
+        """
+        make = algorithms.load(self.options.name).make
+        wanted = get_type_hints(make)["spec"]
+        if type(self.spec) is not wanted:
+            raise JaxrecError(
+                f"{self.options.name} learns from {_words(wanted)}, not from {_words(type(self.spec))}; name another "
+                "dataset as its data"
+            )
+        known = [name for name, p in inspect.signature(make).parameters.items() if p.kind is p.KEYWORD_ONLY]
+        for role in self.beside:
+            if role not in known:
+                raise JaxrecError(
+                    f"{self.options.name} takes nothing beside its data as {role!r}; it takes "
+                    f"{', '.join(known) or 'nothing'}"
+                )
+        return make(self.options, self.spec, **self.beside)
+
+
+def _words(spec: type) -> str:
+    """'sequences' of SequencesSpec."""
+    return spec.__name__.removesuffix("Spec").lower()
 
 
 class Resources:
@@ -90,7 +124,7 @@ class Resources:
 
     def algorithm(self, name: str) -> Algorithm:
         """The algorithm of a fit or estimate stage, sized by what is known before any stage has run."""
-        return make_algorithm(*self._stage(name).algorithm_inputs(self, name, self.spec))
+        return self._stage(name).algorithm_inputs(self, name, self.spec).make()
 
     def learned_from(self, name: str) -> Any:
         """The data of the dataset that a fit stage learned from."""

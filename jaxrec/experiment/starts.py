@@ -37,12 +37,16 @@ def in_record(spec: Any) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if isinstance(value, int | float | str | tuple)}
 
 
+def params_folder(resources: Resources, name: str) -> Path:
+    """The folder of the fit stage whose parameters a fit stage's are: its own, where it does not share another's."""
+    stage = resources.config.stages[name]
+    return folder_of(resources, stage.start_from) if shares_params(stage) else resources.workdir / name
+
+
 def folder_of(resources: Resources, start_from: str) -> Path:
     """The folder that holds the parameters of a stage of this run, or of another."""
-    from jaxrec.experiment.stages import fit
-
     own = start_from in resources.config.stages
-    return fit.params_folder(resources, start_from) if own else Path(start_from).expanduser()
+    return params_folder(resources, start_from) if own else Path(start_from).expanduser()
 
 
 def _record(folder: Path) -> dict[str, Any]:

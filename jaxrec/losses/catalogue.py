@@ -20,7 +20,8 @@ _BLOCK = 64  # items; see `best`
 
 
 def cross_entropy(hidden: Array, table: Array, bias: Array | None, label: Array, weight: Array) -> Array:
-    """The weighted mean of -log softmax(hidden @ table.T + bias)[label], a scalar; exact, in chunks of rows.
+    """The weighted mean of -log softmax(hidden @ table.T + bias)[label], a scalar; exact, in chunks of rows (T 4.14,
+    4.16, 5.16, 5.18, 5.20; L Eq. 8).
 
     Args:
       hidden: float [R, D], one row per prediction. table: float [A, D], one row per item. bias: float [A] or None.

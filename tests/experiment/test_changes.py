@@ -45,17 +45,15 @@ def test_a_replaced_file_is_learned_from_and_measured_on(run, tmp_path):
 def test_a_ranking_cut_trains_nothing(run):
     _, before, hits = run()
     said, after, same = run(lambda c: c.stages.evaluation.evaluator.update(ks=(1, 3)))
-    assert "evaluation is not as it was: evaluator.ks [1, 2] -> (1, 3)" in said.replace("(1, 3)", "(1, 3)") or (
-        "evaluation is not as it was: evaluator.ks [1, 2] -> [1, 3]" in said
-    )
-    assert "model: " not in said and (before == after).all() and same == hits
+    assert "evaluation is not as it was: evaluator.ks [1, 2] -> [1, 3]" in said
+    assert "model: done before" in said and (before == after).all() and same == hits
 
 
 def test_what_plays_no_part_makes_nothing_again(run, tmp_path):
     first, before, hits = run()
     assert "model: 4/4" in first
     said, after, same = run(lambda c: c.data.update(root=str(tmp_path)))
-    assert "not as it was" not in said and "model: 4/4" not in said and (before == after).all() and same == hits
+    assert "not as it was" not in said and "model: done before" in said and (before == after).all() and same == hits
 
 
 def test_more_steps_are_added_to_those_that_were_made(run, tmp_path):
@@ -82,4 +80,4 @@ def test_the_artifact_before_is_there_until_the_new_one_is_whole(run, tmp_path):
         experiment.run(config, tmp_path / "run", stop_requested=lambda: next(stops))
     assert (tmp_path / "run" / "model.old" / "done.json").exists()
     said, _, _ = run()  # asked for again, it is taken back at once
-    assert "kept aside" in said and "model: 4/4" not in said
+    assert "kept aside" in said and "model: done before" in said

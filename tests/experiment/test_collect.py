@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.experiment.stages.collect import episode_kinds, with_random_steps
 
 
@@ -32,7 +32,7 @@ def test_mixtures_that_make_no_sense_are_refused(mixture):
 
 
 def test_random_steps_come_at_their_rate():
-    spec, size = Spec(1, 4, 10), 4000
+    spec, size = EnvironmentSpec(1, 4, 10), 4000
     epsilon = np.repeat([0.0, 0.5, 1.0], [1000, 2000, 1000]).astype(np.float32)
     logits = jnp.tile(jnp.array([9.0, 0, 0, 0]), (size, 1))
     _, mixed = with_random_steps(_policy(logits), epsilon, spec).act(None, (), _observation(size), jax.random.key(0))
@@ -42,7 +42,7 @@ def test_random_steps_come_at_their_rate():
 
 
 def test_random_continuous_actions_fill_the_box():
-    spec = Spec(1, 0, 10, action_size=2)
+    spec = EnvironmentSpec(1, 0, 10, action_size=2)
     policy = with_random_steps(_policy(jnp.full((2000, 2), 5.0)), np.ones(2000, np.float32), spec)
     action = policy.act(None, (), _observation(2000), jax.random.key(0))[1]
     assert action.min() < -0.95 and 0.95 < action.max() < 1.0 and abs(float(action.mean())) < 0.05

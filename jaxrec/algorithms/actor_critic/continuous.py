@@ -22,7 +22,7 @@ from jaxrec.algorithms.actor_critic import off_policy, state
 from jaxrec.algorithms.actor_critic.actors_and_critics import Actor, Critics
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.models import item_actions
 from jaxrec.models.encoders import interactions
@@ -61,7 +61,7 @@ class Agent(NamedTuple):
     noise_scale: float
 
 
-def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_action: int = 1) -> Agent:
+def build(config: ConfigDict, spec: EnvironmentSpec, *, num_critics: int, outputs_per_action: int = 1) -> Agent:
     """Reads `hidden` and what `state.build` reads."""
     encoder = state.build(config, spec)
     size, hidden = spec.action_size or config.width, tuple(config.hidden)
@@ -99,7 +99,7 @@ def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_actio
 
 def policies(
     agent: Agent,
-    spec: Spec,
+    spec: EnvironmentSpec,
     best: Callable[[Params, Array], Array],
     sample: Callable[[Params, Array, Array], Array],
 ) -> tuple[Policy, Policy]:

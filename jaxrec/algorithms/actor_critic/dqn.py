@@ -18,7 +18,7 @@ from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, state
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.models import item_actions
 from jaxrec.training import sources
@@ -43,7 +43,7 @@ class Counted:
     steps: Array
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Raises JaxrecError where actions are continuous."""
     if spec.action_size:
         raise JaxrecError(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Algorithm, Array, InitParams, Policy, TargetLossFn
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.training import learner, optimizers, sources
 
 
@@ -39,7 +39,7 @@ def defaults() -> ConfigDict:
 
 def algorithm(
     config: ConfigDict,
-    spec: Spec,
+    spec: EnvironmentSpec,
     init_params: InitParams,
     loss_fn: TargetLossFn,
     *,

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.actor_critic import actors_and_critics, state
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
 from jaxrec.losses.advantages import generalized_advantages, trained
 from jaxrec.training import sources
@@ -35,7 +35,7 @@ class Agent(NamedTuple):
     reward_scale: float
 
 
-def build(config: ConfigDict, spec: Spec) -> Agent:
+def build(config: ConfigDict, spec: EnvironmentSpec) -> Agent:
     """Reads `hidden`, `log_std` and what `state.build` reads."""
     continuous = spec.action_size > 0
     encoder = state.build(config, spec)
@@ -77,7 +77,7 @@ def build(config: ConfigDict, spec: Spec) -> Agent:
     )
 
 
-def source(config: ConfigDict, spec: Spec, agent: Agent) -> Source | None:
+def source(config: ConfigDict, spec: EnvironmentSpec, agent: Agent) -> Source | None:
     """Fresh steps of `num_envs` users, `num_steps` turns each; None where the spec names no environment."""
     if spec.environment is None:
         return None

@@ -19,7 +19,7 @@ from jaxrec.algorithms.language.token_loss import negative_log_likelihood
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TextSpec
 from jaxrec.batches import token_blocks
 from jaxrec.models import transformer
 from jaxrec.models.language import config as decoder_config
@@ -50,7 +50,7 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: TextSpec) -> Algorithm:
     """Learns from `Text`; raises JaxrecError on settings that cannot work."""
     decoder = make_decoder(config, spec)
 
@@ -76,10 +76,8 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, source, perplexity=measure, export=export if plain else None)
 
 
-def make_decoder(config: ConfigDict, spec: Spec) -> Decoder:
+def make_decoder(config: ConfigDict, spec: TextSpec) -> Decoder:
     """The module a config describes, if it fits the text's vocabulary."""
-    if not spec.vocabulary:
-        raise JaxrecError("a language model learns from text: name one of config.texts as the stage's data")
     if config.backbone:
         prior.check(config)
         decoder = prior.decoder(config)
@@ -97,7 +95,7 @@ def make_decoder(config: ConfigDict, spec: Spec) -> Decoder:
     return decoder
 
 
-def fits(decoder: Decoder, spec: Spec) -> None:
+def fits(decoder: Decoder, spec: TextSpec) -> None:
     """Raises JaxrecError where the text holds ids that the model does not know."""
     if spec.vocabulary > decoder.config.vocab_size:
         raise JaxrecError(

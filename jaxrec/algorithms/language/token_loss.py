@@ -16,17 +16,24 @@ _LIMIT = 1 << 25  # logits held at once
 
 
 def negative_log_likelihood(head: Callable[[Array], Array], hidden: Array, target: Array, vocabulary: int) -> Array:
-    """-log p of each target int32 [B, L] from hidden [B, L, D]; `head` gives logits [..., V]. Float32 [B, L].
+    """Computes -log p of each target; where B * L * V exceeds 2^25, in chunks of tokens.
 
-    Some tokens at a time where B * L * V exceeds 2^25, their logits computed again in the backward pass.
+    The logits of a chunk are computed again in the backward pass, so that those of one chunk are all that is held.
+
+    Args:
+      head: maps hidden [..., D] to logits [..., V]. vocabulary: V.
+      hidden: [B, L, D]. target: int32 [B, L].
+
+    Returns:
+      float32 [B, L].
     """
 
-    def of(hidden: Array, target: Array) -> Array:
+    def losses_of(hidden: Array, target: Array) -> Array:
         logits = head(hidden).astype(jnp.float32)
         return jax.vmap(sequence.cross_entropy)(logits, target)
 
     flat = hidden.reshape(-1, hidden.shape[-1]), target.reshape(-1)
     at_once = max(_LIMIT // vocabulary, 1)
     if target.size <= at_once:
-        return of(*flat).reshape(target.shape)
-    return map_chunks(jax.checkpoint(of), flat, at_once).reshape(target.shape)
+        return losses_of(*flat).reshape(target.shape)
+    return map_chunks(jax.checkpoint(losses_of), flat, at_once).reshape(target.shape)

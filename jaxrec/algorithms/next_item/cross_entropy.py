@@ -14,7 +14,7 @@ from jaxrec.algorithms.next_item import softmax_head, supervised, target_positio
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import catalogue
 from jaxrec.training import learner, optimizers
 
@@ -25,8 +25,8 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `records.NextItem` with rows of `spec.max_turn` items.
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem` with sequences of `spec.length` + 1 items.
 
     Raises:
       JaxrecError: settings that cannot be.

@@ -20,7 +20,7 @@ from jaxrec.algorithms.next_item import supervised, target_positions, transition
 from jaxrec.algorithms.next_item.transitions import ItemTransitions
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import catalogue
 from jaxrec.training import learner, optimizers
 
@@ -61,7 +61,7 @@ Terms = Callable[..., tuple[Mapping[str, Array], Mapping[str, Array]]]
 
 def algorithm(
     config: ConfigDict,
-    spec: Spec,
+    spec: SequencesSpec,
     terms: Terms,
     *,
     weights: Sequence[float] = (1.0,),

@@ -1,4 +1,4 @@
-"""HDT (T 5.3): a decision transformer across the sessions of a user (InterDT) and one inside each session (IntraDT).
+"""HDT (T section 5.3): one decision transformer across the sessions of a user (InterDT), one inside each (IntraDT).
 
 `hdt_network` holds the networks, `hdt_loss` the training objective (T 5.21) and `hdt_ranking` how items are ranked.
 InterDT alone and Hier (T 5.4.2) are options. Gradients end where a session ends, as with T's user-parallel
@@ -7,13 +7,14 @@ mini-batches. Our reading: sessions before the last C of a user are forgotten.
 
 from __future__ import annotations
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import hdt_loss, hdt_network, hdt_ranking, supervised
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.batches import user_sessions
 from jaxrec.models import transformer
 from jaxrec.training import learner, optimizers, sources
@@ -47,14 +48,17 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `records.NextItem` with one row of `spec.max_turn` items per session.
+def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None = None) -> Algorithm:
+    """Makes the algorithm for `records.NextItem` with one sequence of `spec.length` + 1 items per session.
+
+    Args:
+      vectors: float32 [A, E], item vectors of another model, whose cosines say how alike items are.
 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
-    _check_settings(config, spec)
-    network = hdt_network.build(config, spec)
+    _check_settings(config, spec, vectors)
+    network = hdt_network.make_network(config, spec, vectors)
     learning = learner.from_loss(
         network.init, hdt_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=("given/",)
     )
@@ -62,7 +66,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, source, ranker=hdt_ranking.make_ranker(network, config.num_sessions))
 
 
-def _check_settings(config: ConfigDict, spec: Spec) -> None:
+def _check_settings(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     supervised.check_sizes(config, spec)
     transformer.check("algorithm.", config)
     ranges.check("algorithm.", config, {"num_sessions": ranges.COUNT})
@@ -73,5 +77,7 @@ def _check_settings(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError("algorithm.intra needs the goal return of algorithm.inter 'dt'; set one of the two")
     if any(name not in INTRA for name in config.objectives):
         raise JaxrecError(f"algorithm.objectives {tuple(config.objectives)}: take some of {', '.join(INTRA)}")
-    if spec.tail is None or spec.vectors is None:
-        raise JaxrecError("sessions need the popular items and item vectors; set the stage's vectors to a fit stage")
+    if spec.tail is None or vectors is None:
+        raise JaxrecError(
+            "HDT needs popular items and item vectors: name a next-item model's beside the data, `vectors`"
+        )

@@ -1,4 +1,4 @@
-"""HDT's networks (T 5.3) and the walk over a user's sessions in which each session hands its state to the next."""
+"""HDT's networks (T section 5.3) and the walk over a user's sessions, each of which hands its state to the next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from jaxrec.algorithms.next_item.inter_session import InterDT, InterGRU
 from jaxrec.algorithms.next_item.intra_session import IntraDT
 from jaxrec.algorithms.next_item.unexpected_returns import ItemsSeen
 from jaxrec.base.contracts import Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.batches.user_sessions import Sessions
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 from jaxrec.models.history import at_positions
@@ -43,8 +44,11 @@ class UserState:
 
 @struct.dataclass
 class Goal:
-    """What a session begins with (T 5.4): goal_return, the output at the return's token, and state, g_c; both float32
-    [B, D]."""
+    """What a session begins with, InterDT's two outputs (T 5.4).
+
+    Attributes:
+      goal_return: float32 [B, D], at the token of the unexpected return. state: float32 [B, D], g_c.
+    """
 
     goal_return: Array
     state: Array
@@ -167,9 +171,9 @@ class HDTNetwork(NamedTuple):
         )
 
 
-def build(config: ConfigDict, spec: Spec) -> HDTNetwork:
+def make_network(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray) -> HDTNetwork:
     """Makes the networks that the config names, in the sizes of the data."""
-    length, width = spec.max_turn - 1, config.width
+    length, width = spec.length, config.width
     intra = None
     if config.intra:
         backbone = Transformer(width, config.num_layers, config.num_heads, config.dropout)
@@ -182,7 +186,7 @@ def build(config: ConfigDict, spec: Spec) -> HDTNetwork:
         num_items=spec.num_items,
         length=length,
         width=width,
-        vectors=spec.directions,
+        vectors=unit_vectors(np.asarray(vectors, np.float32), np),
         tail=spec.tail,
     )
 

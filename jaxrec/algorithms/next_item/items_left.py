@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.next_item import softmax_head, supervised, target_positions, transitions
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
 from jaxrec.training import learner, optimizers
 
@@ -26,8 +26,8 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `records.NextItem` with rows of `spec.max_turn` items.
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem` with sequences of `spec.length` + 1 items.
 
     Raises:
       JaxrecError: settings that cannot be.

@@ -1,5 +1,5 @@
-"""MODT4R (T 4.4): a user encoder (UserTrans) and a decision transformer (MoTrans) that is conditioned on returns of
-accuracy, novelty and diversity at once.
+"""MODT4R (T section 4.4): a user encoder (UserTrans) and a decision transformer (MoTrans) that is conditioned on
+returns of accuracy, novelty and diversity at once.
 
 `modt4r_network` holds the networks, `modt4r_loss` the training objective (T 4.17) and `modt4r_ranking` how items are
 ranked (T 4.19; T Algorithm 2). What ranking conditions on stands in the option `inference` and can be changed at every
@@ -9,6 +9,7 @@ the loss without L_S (T figure 4.6d).
 
 from __future__ import annotations
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import modt4r_loss, modt4r_network, modt4r_ranking, objective_returns, supervised
@@ -16,7 +17,7 @@ from jaxrec.algorithms.next_item.motrans import STATES
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.batches import training_sequences
 from jaxrec.models import transformer
 from jaxrec.training import learner, optimizers, sources
@@ -52,14 +53,17 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Makes the algorithm for `records.NextItem` with rows of `spec.max_turn` items.
+def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None = None) -> Algorithm:
+    """Makes the algorithm for `records.NextItem` with sequences of `spec.length` + 1 items.
+
+    Args:
+      vectors: float32 [A, E], item vectors of another model, whose cosines say how alike items are.
 
     Raises:
       JaxrecError: settings that cannot be, or data without what an objective's return needs.
     """
-    _check_settings(config, spec)
-    network = modt4r_network.build(config, spec)
+    _check_settings(config, spec, vectors)
+    network = modt4r_network.make_network(config, spec, vectors)
     frozen = ("inference/", "given/") if network.given else ("inference/",)
     learning = learner.from_loss(
         network.init, modt4r_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=frozen
@@ -70,7 +74,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, source, scorer=scorer, ranker=ranker, ask=modt4r_ranking.ask)
 
 
-def _check_settings(config: ConfigDict, spec: Spec) -> None:
+def _check_settings(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     supervised.check_sizes(config, spec)
     transformer.check("algorithm.", config)
     ranges.check("algorithm.inference.", config.inference, dict.fromkeys(config.inference, ranges.FINITE))
@@ -84,5 +88,7 @@ def _check_settings(config: ConfigDict, spec: Spec) -> None:
         )
     if "nov" in config.objectives and spec.tail is None:
         raise JaxrecError("the novelty return needs to know which items are popular; learn from sequences")
-    if "div" in config.objectives and spec.vectors is None:
-        raise JaxrecError("the diversity return needs item vectors; set the stage's vectors to a next-item model's")
+    if "div" in config.objectives and vectors is None:
+        raise JaxrecError(
+            "the diversity return needs item vectors: name a next-item model's beside the data, `vectors`"
+        )

@@ -14,7 +14,8 @@ from jaxrec.algorithms.next_item import objective_returns, softmax_head, supervi
 from jaxrec.algorithms.next_item.motrans import MoTrans
 from jaxrec.algorithms.next_item.supervised import SoftmaxModel
 from jaxrec.base.contracts import Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.models.transformer import Transformer
 
 
@@ -87,9 +88,9 @@ class MODT4RNetwork(NamedTuple):
         return jnp.stack([returns[name] / self.return_scale[name] for name in self.objectives], -1)
 
 
-def build(config: ConfigDict, spec: Spec) -> MODT4RNetwork:
+def make_network(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> MODT4RNetwork:
     """Makes the networks that the config names, in the sizes of the data."""
-    length, width = spec.max_turn - 1, config.width
+    length, width = spec.length, config.width
     objectives = tuple(name for name in objective_returns.OBJECTIVES if name in config.objectives)
     backbone = Transformer(width, config.num_layers, config.num_heads, config.dropout)
     has_encoder = config.states == "encoded"
@@ -105,21 +106,21 @@ def build(config: ConfigDict, spec: Spec) -> MODT4RNetwork:
         length=length,
         width=width,
         inference=config.inference.to_dict(),
-        given=_given(objectives, spec),
+        given=_given(objectives, spec, vectors),
     )
 
 
-def _user_trans(config: ConfigDict, spec: Spec) -> SoftmaxModel:
+def _user_trans(config: ConfigDict, spec: SequencesSpec) -> SoftmaxModel:
     shared = supervised.defaults()
     shared.update({leaf: config[leaf] for leaf in ("encoder", "encoder_options", "width")})
     return supervised.softmax_model(shared, spec)
 
 
-def _given(objectives: tuple[str, ...], spec: Spec) -> dict[str, np.ndarray]:
+def _given(objectives: tuple[str, ...], spec: SequencesSpec, vectors: np.ndarray | None) -> dict[str, np.ndarray]:
     """Returns the constants that the objectives' returns are computed from."""
     given = {}
     if "nov" in objectives:
         given["tail"] = np.asarray(spec.tail, bool)
     if "div" in objectives:
-        given["vectors"] = spec.directions
+        given["vectors"] = unit_vectors(np.asarray(vectors, np.float32), np)
     return given

@@ -8,6 +8,7 @@ the same state, so these heads learn what the recommendations are worth, not wha
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double
@@ -16,7 +17,7 @@ from jaxrec.algorithms.next_item.transitions import ItemTransitions
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.losses import catalogue, sequence
 
@@ -29,26 +30,28 @@ def defaults() -> ConfigDict:
     return config
 
 
-def check_objectives(config: ConfigDict, spec: Spec) -> None:
+def check_objectives(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     """Raises JaxrecError where there is not one weight per head, or the data lack what a reward needs."""
     if len(config.weights) != len(HEADS) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
         raise JaxrecError(
             f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.allowed} "
             f"for each of {', '.join(HEADS)}"
         )
-    if spec.vectors is None:
-        raise JaxrecError("the diversity reward needs item vectors: name a next-item model's fit stage as `vectors`")
+    if vectors is None:
+        raise JaxrecError(
+            "the diversity reward needs item vectors: name a next-item model's beside the data, `vectors`"
+        )
     if spec.tail is None:
         raise JaxrecError("the novelty reward needs to know which items few know: train on `sequences` of a log")
 
 
-def rewards(spec: Spec, batch: DoubleQBatch) -> Array:
+def rewards(spec: SequencesSpec, vectors: np.ndarray, batch: DoubleQBatch) -> Array:
     """Returns the rewards of the three heads, float32 [R, 3], constants.
 
     With x the last item of the state and y the item that the supervised head ranks first: the log's reward of the
     action; 1 - cos(x, y) by the frozen item vectors; 1 if y is in the tail of less popular items, else 0.
     """
-    vectors, tail = jnp.asarray(spec.vectors, jnp.float32), jnp.asarray(spec.tail)
+    vectors, tail = jnp.asarray(vectors, jnp.float32), jnp.asarray(spec.tail)
     head, steps = batch.network["output"], batch.transitions
     ranked_first = catalogue.best(batch.states, head["table"], head["bias"])
     cosine = jnp.sum(unit_vectors(vectors[steps.previous]) * unit_vectors(vectors[ranked_first]), -1)

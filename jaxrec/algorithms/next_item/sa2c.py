@@ -14,7 +14,7 @@ from jaxrec.algorithms.next_item import double, snqn, softmax_head, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sampled_actions, sequence
 
 
@@ -26,7 +26,7 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     """Makes the algorithm for `records.NextItem`.
 
     Raises:

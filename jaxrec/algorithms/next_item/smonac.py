@@ -6,12 +6,13 @@ weights the cross-entropy.
 
 from __future__ import annotations
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double, objective_rewards, softmax_head, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 
 
 def defaults() -> ConfigDict:
@@ -20,18 +21,21 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None = None) -> Algorithm:
     """Makes the algorithm for `records.NextItem`.
+
+    Args:
+      vectors: float32 [A, E], item vectors of another model, whose cosines say how alike items are.
 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
-    objective_rewards.check_objectives(config, spec)
+    objective_rewards.check_objectives(config, spec, vectors)
     value_terms.check_negatives(config)
 
     def terms(batch: DoubleQBatch, key: Array):
         steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)
-        rewards = objective_rewards.rewards(spec, batch)
+        rewards = objective_rewards.rewards(spec, vectors, batch)
         losses = {
             "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
             "value": value_terms.positive_td_loss(config, batch, values.positive, rewards, config.weights),

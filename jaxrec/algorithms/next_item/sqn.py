@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from jaxrec.algorithms.next_item import double, softmax_head, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
 
 
@@ -18,7 +18,7 @@ def defaults() -> ConfigDict:
     return double.defaults()
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     """Makes the algorithm for `records.NextItem`.
 
     Raises:

@@ -18,7 +18,7 @@ from jaxrec.algorithms.next_item.prefixes import Encode, row_states, row_states_
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker, Transform
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.batches import training_sequences
 from jaxrec.models import encoders
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
@@ -58,23 +58,23 @@ class SoftmaxModel(NamedTuple):
     scores: Callable[[Params, Array], Array]
 
 
-def check_sizes(config: ConfigDict, spec: Spec) -> None:
+def check_sizes(config: ConfigDict, spec: SequencesSpec) -> None:
     """Raises JaxrecError where sequences are too short, or a size or a loss weight of the config cannot be."""
-    if spec.max_turn < 2:
-        raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict: 2 are the least")
+    if spec.length < 1:
+        raise JaxrecError(f"sequences of {spec.length + 1} items hold nothing to predict: 2 are the least")
     weights = {leaf: ranges.NOT_NEGATIVE for leaf in config if leaf.endswith("_weight")}
     ranges.check("algorithm.", config, {"width": ranges.COUNT, "batch_size": ranges.COUNT, **weights})
 
 
-def sequence_encoder(config: ConfigDict, spec: Spec) -> SequenceEncoder:
+def sequence_encoder(config: ConfigDict, spec: SequencesSpec) -> SequenceEncoder:
     """Makes the config's encoder; it divides feedback by the largest absolute reward of the data."""
-    scale = max(abs(bound) for bound in spec.reward_range) or 1.0
+    scale = max(abs(bound) for bound in spec.feedback_range) or 1.0
     sizes = {"num_items": spec.num_items, "width": config.width, "feedback_scale": scale}
     return encoders.make(config.encoder, **sizes, **config.encoder_options)
 
 
-def softmax_model(config: ConfigDict, spec: Spec) -> SoftmaxModel:
-    """Makes the model for rows of `spec.max_turn` items, all but the last of which the encoder reads.
+def softmax_model(config: ConfigDict, spec: SequencesSpec) -> SoftmaxModel:
+    """Makes the model for sequences of `spec.length` + 1 items, all but the last of which the encoder reads.
 
     Raises:
       JaxrecError: settings that cannot be.
@@ -82,7 +82,7 @@ def softmax_model(config: ConfigDict, spec: Spec) -> SoftmaxModel:
     check_sizes(config, spec)
     if config.targets not in ("all", "one"):
         raise JaxrecError(f"algorithm.targets {config.targets!r} is unknown; choose 'all' or 'one'")
-    length = spec.max_turn - 1
+    length = spec.length
     encoder = sequence_encoder(config, spec)
 
     def init(key: Array) -> Params:

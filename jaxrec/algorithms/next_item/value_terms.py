@@ -16,7 +16,7 @@ from jaxrec.algorithms.next_item import double
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sampled_actions, sequence
 from jaxrec.losses import temporal_difference as td
 
@@ -54,7 +54,7 @@ def positive_values(batch: DoubleQBatch) -> Array:
     return double.action_values(batch.network["values"], batch.states, batch.transitions.action[:, None])[:, 0]
 
 
-def action_values(config: ConfigDict, spec: Spec, batch: DoubleQBatch, key: Array) -> ActionValues:
+def action_values(config: ConfigDict, spec: SequencesSpec, batch: DoubleQBatch, key: Array) -> ActionValues:
     """Returns the values of the logged actions and of K items per state that are sampled by the key."""
     action = batch.transitions.action[:, None]
     negatives = sample_negatives(key, action.shape[0], config.num_negatives, spec.num_items)

@@ -1,4 +1,4 @@
-"""Logs as read from files -> `Interactions`: dense indices, and the checks that every dataset shares."""
+"""Makes `Interactions` of the logs read from files: dense indices, and the checks that every dataset shares."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from jaxrec.data.files.identifiers import distinct, positions
 
 
 class Log(NamedTuple):
-    """One file's rows [E]: the dataset's own ids, feedback, seconds (None if unknown), and the split they belong to.
+    """The events of one file, each array [E].
 
-    `first_line` is the line of row 0, so that a complaint about a row can name its line.
+    Attributes:
+      path: the file, for messages.
+      user, item: the dataset's own ids, int64, or object of str.
+      feedback: numbers; the unit is the dataset's. time: seconds, None if unknown.
+      split: TRAIN, VALIDATION or TEST, to which all of these events belong.
+      first_line: the line of event 0, so that a message about an event can name its line.
     """
 
     path: Path
@@ -40,12 +45,14 @@ def interactions(
     user_features: Mapping[str, np.ndarray] | None = None,
     item_features: Mapping[str, np.ndarray] | None = None,
 ) -> Interactions:
-    """Joins logs, in order, under one dense index.
+    """Joins logs, in order, under one dense index of users and one of items.
 
     Args:
-      logs: at least one, each with at least one row.
-      user_ids, item_ids: sorted catalogues, which may hold ids without rows; by default the ids that occur.
+      name: the dataset's name.
+      logs: at least one, each with at least one event.
+      user_ids, item_ids: sorted catalogues, which may hold ids without events; by default the ids that occur.
       unique: whether one log may hold a (user, item) pair only once.
+      user_features, item_features: name -> array whose first axis is the users or items of the catalogue.
 
     Raises:
       JaxrecError: an id that is not in the catalogue, a repeated pair, fewer than two users or items.
@@ -77,7 +84,7 @@ def interactions(
 
 
 def _order(log: np.ndarray, user: np.ndarray, times: np.ndarray, seconds: np.ndarray) -> np.ndarray | slice:
-    """Rows stay where they are, but those of one user and second of a log, which seconds cannot order, go by time."""
+    """Keeps events where they are, but sorts those of one user and second of a log by their time within the second."""
     if not (times > seconds).any():
         return slice(None)
     order = np.empty(len(user), np.int64)
@@ -95,14 +102,14 @@ def check_enough(path: Path, num_users: int, num_items: int) -> None:
 def _indices(
     what: str, logs: Sequence[Log], values: list[np.ndarray], ids: np.ndarray | None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The sorted ids and, per log, the int32 place of each value in them."""
+    """The sorted ids, and per log the int32 position of each value among them."""
     if ids is None:
         ids = distinct(np.concatenate(values))
     if len(ids) >= 2**31:
         raise JaxrecError(f"{logs[0].path} has {len(ids)} {what}s; at most {2**31 - 1} fit a 32-bit index")
-    places = []
+    indices = []
     for log, value in zip(logs, values, strict=True):
-        place, known = positions(ids, value)
+        position, known = positions(ids, value)
         if not known.all():
             row = int(np.argmin(known))
             shown = one_line(value[row])[:40]
@@ -110,11 +117,12 @@ def _indices(
                 f"{log.path} line {row + log.first_line}: {what} {shown} is not in the list of {what}s; "
                 "fetch the files again, all from one release"
             )
-        places.append(place)
-    return ids, places
+        indices.append(position)
+    return ids, indices
 
 
 def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_items: int) -> None:
+    """Raises JaxrecError where a (user, item) pair comes twice."""
     pair = pl.Series(user.astype(np.int64) * num_items + item)
     if pair.n_unique() < len(pair):
         row = int((~pair.is_first_distinct()).arg_max())

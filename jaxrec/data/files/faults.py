@@ -17,13 +17,13 @@ _BLOCK = 1 << 20  # bytes
 
 
 def fault(path: Path, layout: Layout, cause: object = "a value is missing") -> JaxrecError:
-    """What to tell the user: the first bad line, or, where every line looks sound, what the reader objected to."""
+    """The error to raise: it names the first bad line, or, where all look sound, what the reader objected to."""
     found = first_fault(path, layout)
     return JaxrecError(found or f"{path} cannot be read ({one_line(cause)}); fetch the file again")
 
 
 def first_fault(path: Path, layout: Layout) -> str | None:
-    """The first bad line, what is wrong with it and what to do."""
+    """Finds the first bad line and says what is wrong with it and what to do; None where all are sound."""
     places = [(layout.names.index(c.name), c) for c in layout.columns]
     start = _sound_prefix(path, layout)
     blank = None
@@ -49,8 +49,8 @@ def first_fault(path: Path, layout: Layout) -> str | None:
 
 
 def is_even(path: Path, layout: Layout) -> bool:
-    """Whether there are separators for all fields of all lines: the parse refuses a line that has too many, so that
-    equal sums leave none with too few."""
+    """Whether the file holds as many separators as its lines need: the typed pass refuses a line with too many, so that
+    with the right sum no line has too few."""
     if layout.quoted:
         return False
     separators = lines = 0

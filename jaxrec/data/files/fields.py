@@ -17,9 +17,12 @@ _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column to read: its name in the header (or our name for it where there is none), kind and closed range.
+    """One column to read.
 
-    An optional column may have empty fields, which read as zero (or the empty text).
+    Attributes:
+      name: as in the header, or our name for it where there is no header.
+      kind: int, float or str. low, high: the closed range of its numbers.
+      optional: whether fields may be empty; they are read as zero or the empty text.
     """
 
     name: str
@@ -30,13 +33,13 @@ class Column:
 
 
 def one_line(text: object) -> str:
-    """Any text on one line of at most 300 characters, safe to print on any terminal."""
+    """Puts any text on one line of at most 300 characters, safe to print on any terminal."""
     line = " ".join(str(text).split())[:300]
     return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def require_file(path: Path) -> Path:
-    """The path, if a file that holds something is there."""
+    """Returns the path of a readable file that is not empty. Raises: JaxrecError says what is there instead."""
     if not path.is_file():
         raise JaxrecError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; a file is expected there")
     if not os.access(path, os.R_OK):
@@ -47,7 +50,7 @@ def require_file(path: Path) -> Path:
 
 
 def field_fault(text: str, column: Column) -> str | None:
-    """What is wrong with one field, or None."""
+    """Says what is wrong with the text of one field; None where nothing is."""
     shown = f"{column.name} {one_line(text)[:40]!r}"
     if not text.strip():
         return None if column.optional else f"{column.name} is missing"
@@ -69,7 +72,7 @@ def field_fault(text: str, column: Column) -> str | None:
 
 
 def parse_number(path: Path, line: int, text: str, column: Column) -> int | float:
-    """One field as a number. Raises: JaxrecError that names file, line and field."""
+    """Reads one field as a number. Raises: JaxrecError names file, line and field."""
     if complaint := field_fault(text, column):
         raise JaxrecError(f"{path} line {line}: {complaint}; {REMEDY}")
     return column.kind(text)

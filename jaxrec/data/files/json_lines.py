@@ -19,7 +19,10 @@ _KINDS = {int: "an integer", float: "a number", str: "a text"}
 
 
 def read_columns(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
-    """name -> int64, float64 or object (str) [E], rows as in the file; fields not asked for are skipped.
+    """Reads the named fields of every object; other fields are skipped.
+
+    Returns:
+      name -> int64 [E], float64 [E] or object [E] of str, rows as in the file.
 
     Raises:
       JaxrecError: names the file and its first bad line: no JSON object, a missing field, another kind, out of range.
@@ -38,7 +41,7 @@ def read_columns(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]
 
 
 def json_objects(path: Path) -> list[tuple[int, dict]]:
-    """All (line number, object) of a small file. Raises: JaxrecError at a line that is no JSON object."""
+    """Reads a small file: (line number, object) of each line. Raises: JaxrecError at a line that is no JSON object."""
     rows = []
     try:
         with require_file(path).open(encoding="utf-8") as file:
@@ -61,7 +64,7 @@ def _object(line: str) -> dict | None:
 
 
 def is_whole(text: str) -> bool:
-    """Whether all its characters are whole: what JSON escapes may be one half of a pair, which is no Unicode."""
+    """Whether a text is Unicode: a JSON escape may be one half of a surrogate pair, which is no character."""
     try:
         text.encode()
     except UnicodeEncodeError:

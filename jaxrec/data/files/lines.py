@@ -21,9 +21,12 @@ def split_lines(
     encoding: str = "utf-8-sig",
     start: tuple[int, int] = (0, 0),
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line number, fields) after the first `start` (bytes, lines). Slow: for thousands of lines.
+    """Yields (line number, fields) of each line; slow, for thousands of lines.
 
-    A field in quotes may span lines; the number is then that of its last. Separator None splits at any run of blanks.
+    Args:
+      separator: between two fields; None splits at any run of blanks.
+      quoted: whether fields may be in double quotes. Such a field may span lines; the number is then its last line's.
+      start: (bytes, lines) at the beginning of the file to leave out.
 
     Raises:
       JaxrecError: names the line that is not text in this encoding.
@@ -50,7 +53,7 @@ def split_lines(
 
 
 def undecodable(path: Path, encoding: str) -> int:
-    """Files are decoded in blocks, so the line at fault has to be looked for."""
+    """The number of the first line that is not text in this encoding: files are decoded in blocks, which hide it."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -61,7 +64,11 @@ def undecodable(path: Path, encoding: str) -> int:
 
 
 def side_table(path: Path, separator: str, count: int, *, encoding: str = "utf-8-sig") -> list[tuple[int, list[str]]]:
-    """All (line number, fields) of a small table of exactly `count` fields a line, blank lines at the end left out."""
+    """Reads a small table: (line number, fields) of each line, blank lines at the end left out.
+
+    Raises:
+      JaxrecError: names the first line that has not exactly `count` fields.
+    """
     rows = list(split_lines(require_file(path), separator, encoding=encoding))
     while rows and rows[-1][1] == [""]:
         rows.pop()
@@ -74,7 +81,11 @@ def side_table(path: Path, separator: str, count: int, *, encoding: str = "utf-8
 
 
 def csv_records(path: Path, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
-    """All (line number, fields of the named columns) of a small quoted CSV file with a header."""
+    """Reads a small quoted CSV file with a header: (line number, fields of the named columns) of each record.
+
+    Raises:
+      JaxrecError: a column is missing, or a line has another number of fields than the header.
+    """
     rows = [r for r in split_lines(require_file(path), ",", quoted=True) if r[1]]
     header = rows.pop(0)[1] if rows else []
     for name in names:
@@ -85,14 +96,21 @@ def csv_records(path: Path, names: tuple[str, ...]) -> list[tuple[int, list[str]
             raise JaxrecError(f"{path} line {line}: {len(fields)} fields where {len(header)} are expected; {REMEDY}")
     if not rows:
         raise JaxrecError(f"{path} has no rows; fetch the file again")
-    places = [header.index(n) for n in names]
-    return [(line, [fields[p] for p in places]) for line, fields in rows]
+    columns = [header.index(name) for name in names]
+    return [(line, [fields[column] for column in columns]) for line, fields in rows]
 
 
 def sorted_ids(
     path: Path, rows: list[tuple[int, list[str]]], name: str, *, low: float = -math.inf, high: float = math.inf
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ids in the first field, int64 and sorted, and the order of the rows that sorts them; each comes once."""
+    """Reads the ids in the first field of a side table's rows.
+
+    Returns:
+      (the ids, int64 and sorted; the order of the rows that sorts them).
+
+    Raises:
+      JaxrecError: an id is no integer in [low, high], or comes twice.
+    """
     column = Column(name, int, low, high)
     ids = np.array([parse_number(path, line, fields[0], column) for line, fields in rows], np.int64)
     order = np.argsort(ids, kind="stable")
@@ -104,7 +122,14 @@ def sorted_ids(
 
 
 def matrix(path: Path, *, low: int, high: int) -> np.ndarray:
-    """A matrix of integers in [low, high], one row a line, separated by blanks: int64 [rows, columns]."""
+    """Reads a matrix of integers in [low, high], one row a line, separated by blanks.
+
+    Returns:
+      int64 [rows, columns].
+
+    Raises:
+      JaxrecError: names the first line with another number of fields, or a number out of range.
+    """
     rows = [r for r in split_lines(require_file(path), None) if r[1]]
     if not rows:
         raise JaxrecError(f"{path} has no rows; fetch the file again")

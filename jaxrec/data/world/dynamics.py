@@ -64,7 +64,11 @@ class StepDraws:
 
 
 def open_session(tables: Tables, user: Any, session: Any, draw: Any, *, xp: Any) -> Session:
-    """A fresh session; `draw` float32 [...] in [0, 1) picks the first intent by the user's mix."""
+    """Opens a session.
+
+    Args:
+      user, session: int32 [...]. draw: float32 [...] in [0, 1), picks the first intent by the user's mix.
+    """
     community = tables.user_community[user]
     mix = tables.user_mix[user] * tables.drift_mix[community, session]
     zero = xp.zeros_like(user)
@@ -86,7 +90,14 @@ def open_session(tables: Tables, user: Any, session: Any, draw: Any, *, xp: Any)
 
 
 def advance(tables: Tables, state: Session, action: Any, draws: StepDraws, *, xp: Any) -> tuple[Session, Any, Any]:
-    """(next state, reward float32 [...], leave bool [...]) after showing the item `action` int32 [...]."""
+    """Shows an item to the user.
+
+    Args:
+      action: int32 [...], the item.
+
+    Returns:
+      (the next state; reward float32 [...], rating points; leave bool [...], whether the user leaves).
+    """
     rules, category = tables.dynamics, tables.item_category[action]
     match = _match(tables, state, action, xp)
     bored = boredom(tables, state, action, xp=xp)
@@ -111,7 +122,7 @@ def advance(tables: Tables, state: Session, action: Any, draws: StepDraws, *, xp
 
 
 def boredom(tables: Tables, state: Session, action: Any, *, xp: Any) -> Any:
-    """Rating points that the window takes from the item `action`: float32 [...]."""
+    """The rating points that the items shown lately take from the item `action`: float32 [...]."""
     rules = tables.dynamics
     repeats = xp.sum(state.window_item == action[..., None], axis=-1)
     same = xp.sum(state.window_category == tables.item_category[action][..., None], axis=-1)
@@ -125,7 +136,7 @@ def _match(tables: Tables, state: Session, action: Any, xp: Any) -> Any:
 
 
 def _pick(weights: Any, draw: Any, xp: Any) -> Any:
-    """int32 [...]: an index of weights [..., G] in proportion to them; sums run in order, alike everywhere."""
+    """Picks an index of weights [..., G] in proportion to them: int32 [...]; sums run in order, alike everywhere."""
     last = weights.shape[-1] - 1
     edges = [weights[..., 0]]
     for g in range(1, last + 1):

@@ -101,7 +101,7 @@ class World:
 
 
 def generate(config: ConfigDict) -> World:
-    """The world of `config` (see `defaults`). Raises JaxrecError on sizes that no world can have."""
+    """Generates the world of settings (see `defaults`). Raises: JaxrecError on sizes that no world can have."""
     check(config)
     bits = draws.stream(config.seed, "centres")
     centres = unit_vectors(draws.normal(bits, config.num_categories, config.num_factors), np)

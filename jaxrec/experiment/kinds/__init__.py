@@ -4,6 +4,7 @@ asks what kind a name is.
 A kind is a module with
 
     EVALUATORS                        files of evaluation/ that may measure on it
+    BESIDE                            how it stands beside another dataset of a stage; None where it cannot
     inputs(config, name)              the stages and datasets that it is made from
     load(resources, name) -> Dataset  its arrays, on the host, and their spec
     spec(resources, name) -> Spec     the facts known before any stage has run
@@ -21,6 +22,7 @@ leaves (`stages/<kind of stage>.py: PRODUCES`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -32,6 +34,18 @@ class Dataset(NamedTuple):
 
     data: Any
     spec: Any
+
+
+class Beside(NamedTuple):
+    """How a dataset stands beside the data of a stage.
+
+    Attributes:
+      value: (its spec) -> what the algorithm's `make` is handed for the role.
+      drawn: whether the source draws from its data as well.
+    """
+
+    value: Callable[[Any], Any]
+    drawn: bool
 
 
 class Content(NamedTuple):

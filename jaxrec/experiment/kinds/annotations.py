@@ -7,11 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment.kinds import Beside, Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.stages import transform
 
 EVALUATORS: tuple[str, ...] = ()
+
+
+def _only(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """The array of annotations that hold one."""
+    if len(arrays) != 1:
+        raise JaxrecError(f"annotations of {sorted(arrays)} stand beside data as one array: transform them apart")
+    return next(iter(arrays.values()))
+
+
+BESIDE = Beside(value=_only, drawn=False)
 
 
 def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.base import registry
 from jaxrec.base.records import Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
 from jaxrec.environments import spec as specs
 from jaxrec.evaluation.episode_metrics import Catalogue
@@ -22,6 +22,7 @@ from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
 
 EVALUATORS = ("episodes",)
+BESIDE = None
 
 
 def _module(name: str) -> ModuleType:
@@ -57,14 +58,14 @@ def load(resources: Resources, name: str) -> Dataset:
     """The environment's params; the environment itself is `spec.environment`."""
     config = resources.config.datasets[name]
     models = {split: _predictions(resources.dataset(stage).data) for split, stage in user_models(config).items()}
-    root = resources.config.data.root
+    root, log = resources.config.data.root, _log(resources)
     environment, params = _module(config.name).make(
         config,
-        interactions=_log(resources),
+        interactions=log,
         user_model=models.get("", models) or None,
         root=Path(root) if root else None,
     )
-    return Dataset(params, specs.of(environment, params))
+    return Dataset(params, specs.of(environment, params, None if log is None else log.item_ids))
 
 
 def _log(resources: Resources) -> Interactions | None:
@@ -79,7 +80,7 @@ def _predictions(annotations: dict[str, np.ndarray]) -> Any:
     return annotations["user_factors"], annotations["item_factors"]
 
 
-def spec(resources: Resources, name: str) -> Spec:
+def spec(resources: Resources, name: str) -> EnvironmentSpec:
     """The environment's facts; those that a user model yet to be fitted will decide come from its options."""
     config = resources.config.datasets[name]
     if not user_models(config):

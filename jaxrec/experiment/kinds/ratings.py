@@ -7,13 +7,14 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import RatingsSpec
 from jaxrec.data import features
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
 
 EVALUATORS: tuple[str, ...] = ()
+BESIDE = None
 _SPLITS = {"train": TRAIN, "test": TEST}
 
 
@@ -50,28 +51,20 @@ def load(resources: Resources, name: str) -> Dataset:
     return Dataset({column: np.asarray(values) for column, values in columns.items()}, _spec(chosen))
 
 
-def _spec(events: Interactions) -> Spec:
-    low, high = float(events.feedback.min()), float(events.feedback.max())
-    return Spec(
-        events.num_users,
-        events.num_items,
-        max_turn=1,
-        reward_range=(low, high),
-        return_range=(low, high),
-        features=(
-            features.indicators(events.user_features, events.num_users),
-            features.indicators(events.item_features, events.num_items),
-        ),
-    )
+def _spec(events: Interactions) -> RatingsSpec:
+    users = features.indicators(events.user_features, events.num_users)
+    items = features.indicators(events.item_features, events.num_items)
+    bounds = (float(events.feedback.min()), float(events.feedback.max()))
+    return RatingsSpec(events.num_users, events.num_items, bounds, features=(users, items), item_ids=events.item_ids)
 
 
-def spec(resources: Resources, name: str) -> Spec:
+def spec(resources: Resources, name: str) -> RatingsSpec:
     return resources.dataset(name).spec
 
 
 def content(resources: Resources, name: str) -> Content:
     data, facts = resources.dataset(name)
-    learned = fingerprint(data, facts.num_users, facts.num_items, facts.features, resources.log.item_ids)
+    learned = fingerprint(data, facts.num_users, facts.num_items, facts.features, facts.item_ids)
     return Content(learned, learned)
 
 

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, VALIDATION, Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.data import filters, sessions, splits
 from jaxrec.data.long_tail import tail_items
 from jaxrec.data.next_item import next_item
@@ -21,6 +21,7 @@ from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
 
 EVALUATORS = ("rankings",)
+BESIDE = None
 _CHOICES = {
     "split": ("user", "last_session"),
     "held_out": ("test", "validation"),
@@ -129,11 +130,11 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
     )
     return Dataset(
         data,
-        Spec(
+        SequencesSpec(
             events.num_users,
             events.num_items,
-            config.length + 1,
-            reward_range=(float(events.feedback.min()), float(events.feedback.max())),
+            config.length,
+            feedback_range=(float(events.feedback.min()), float(events.feedback.max())),
             tail=tail_items(data.popularity, config.head),
             counts=sessions.counts(events, session),
             item_ids=events.item_ids,
@@ -162,7 +163,7 @@ def _split(config: ConfigDict, events: Interactions, session: np.ndarray, seed: 
     return splits.last_session(events, session, validation=config.validation > 0), session
 
 
-def spec(resources: Resources, name: str) -> Spec:
+def spec(resources: Resources, name: str) -> SequencesSpec:
     return resources.dataset(name).spec
 
 
@@ -170,7 +171,7 @@ def content(resources: Resources, name: str) -> Content:
     """Learned from are the training rows; what is held out changes nothing there."""
     data, facts = resources.dataset(name)
     learned = fingerprint(
-        data.train, data.popularity, facts.num_items, facts.max_turn, facts.reward_range, facts.tail, facts.item_ids
+        data.train, data.popularity, facts.num_items, facts.length, facts.feedback_range, facts.tail, facts.item_ids
     )
     return Content(learned, fingerprint(learned, data))
 

@@ -9,15 +9,16 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TextSpec
 from jaxrec.data.documents import item_documents, read_documents
-from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.kinds import Beside, Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
 from jaxrec.models.language import tokenizer as tokenizers
 from jaxrec.models.language.tokenizer import Tokenizer
 
 EVALUATORS = ("perplexity",)
+BESIDE = Beside(value=lambda spec: spec, drawn=True)  # for a language loss
 
 
 def options(
@@ -51,7 +52,7 @@ def load(resources: Resources, name: str) -> Dataset:
         found = tokenizers.load(root / config.tokenizer)
     resources.tokenizers[name] = found
     data = Text(found.stream(train), found.stream(validation))
-    return Dataset(data, Spec(num_users=1, num_items=0, max_turn=1, vocabulary=found.vocabulary))
+    return Dataset(data, TextSpec(found.vocabulary))
 
 
 def documents(resources: Resources, config: ConfigDict, root: Path) -> tuple[list[str], list[str]]:
@@ -70,7 +71,7 @@ def tokenizer_of(resources: Resources, name: str) -> Tokenizer:
     return resources.tokenizers[name]
 
 
-def spec(resources: Resources, name: str) -> Spec:
+def spec(resources: Resources, name: str) -> TextSpec:
     return resources.dataset(name).spec
 
 

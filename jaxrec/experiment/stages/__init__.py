@@ -11,7 +11,7 @@ A kind is a module with
     contents(resources, name)       what it reads -> fingerprint of that
     run(resources, name, progress)  makes the artifact in its folder; returns facts for the report
 
-and, where it leaves a model, `algorithm_inputs(resources, name, spec_of)` -> (options, spec) of the algorithm and
+and, where it leaves a model, `algorithm_inputs(resources, name, spec_of) -> AlgorithmInputs` and
 `read(resources, name) -> Fitted`.
 """
 

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import rollout
 from jaxrec.experiment import graph
 from jaxrec.experiment.kinds import trajectories as logs
@@ -56,7 +56,7 @@ def check(resources: Resources, name: str) -> None:
     episode_kinds(stage.mixture, stage.num_episodes)
 
 
-def with_random_steps(policy: Policy, epsilon: np.ndarray, spec: Spec) -> Policy:
+def with_random_steps(policy: Policy, epsilon: np.ndarray, spec: EnvironmentSpec) -> Policy:
     """The policy, but user b's step is uniformly random with probability epsilon[b] (items, or actions in [-1, 1])."""
 
     def act(params: Params, carry: Any, observation: Observation, key: Array) -> tuple[Any, Array]:

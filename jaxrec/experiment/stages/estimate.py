@@ -15,7 +15,7 @@ from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph
 from jaxrec.experiment.kinds import environment
-from jaxrec.experiment.resources import Fitted, Resources, make_algorithm
+from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
 from jaxrec.experiment.store import fingerprint, save_arrays
 from jaxrec.reporting.progress import Progress
 
@@ -44,9 +44,9 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
     return found
 
 
-def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> tuple[ConfigDict, Any]:
+def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> AlgorithmInputs:
     stage = resources.config.stages[name]
-    return stage.algorithm, spec_of(stage.data)
+    return AlgorithmInputs(stage.algorithm, spec_of(stage.data))
 
 
 def check(resources: Resources, name: str) -> None:
@@ -64,7 +64,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     """Counts the parameters of stage `name` and leaves them in its folder."""
     del progress
     began, stage = time.monotonic(), resources.config.stages[name]
-    algorithm = make_algorithm(stage.algorithm, resources.dataset(stage.data).spec)
+    algorithm = AlgorithmInputs(stage.algorithm, resources.dataset(stage.data).spec).make()
     log = resources.log if resources.config.data.name else None
     params = algorithm.estimate(log, **environment.item_facts(resources, stage.data))
     save_arrays(resources.folder(name).path / _FILE, {"/": flatten_dict(params, sep="/")})
@@ -78,4 +78,4 @@ def read(resources: Resources, name: str) -> Fitted:
     stored = files.read_npz(folder / _FILE, f"delete {folder}, and the stage is run again")
     flat = {path[len("['/']['") : -len("']")]: leaf[None] for path, leaf in stored.items()}
     params = jax.tree.map(np.asarray, unflatten_dict(flat, sep="/"))
-    return Fitted(make_algorithm(stage.algorithm, spec), params, spec)
+    return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)

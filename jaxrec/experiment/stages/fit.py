@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,9 +15,9 @@ from ml_collections import ConfigDict
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment import graph, starts, watching
+from jaxrec.experiment import graph, kinds, starts, watching
 from jaxrec.experiment.kinds import text
-from jaxrec.experiment.resources import Fitted, Resources, make_algorithm
+from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
 from jaxrec.experiment.store import fingerprint
 from jaxrec.reporting.progress import Progress
 from jaxrec.reporting.writer import MetricsWriter
@@ -84,44 +83,41 @@ def _folder_print(folder: Path, end: int = 1 << 20) -> str:
     return fingerprint(parts)
 
 
-def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> tuple[ConfigDict, Any]:
-    """The options and the spec that the algorithm is made of.
+def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> AlgorithmInputs:
+    """What the stage's algorithm is made of.
 
     Args:
       spec_of: dataset -> its spec, as it stands or as far as it is known before any stage has run.
+
+    Raises:
+      JaxrecError: a dataset that cannot stand beside another.
     """
     config, stage = resources.config, resources.config.stages[name]
-    spec = spec_of(stage.data)
-    for role, given in stage.beside.items():
-        spec = _with_beside(spec, role, spec_of(given))
-    backbone = backbone_stage(config, name)
-    if not backbone:
-        return stage.algorithm, spec
-    options = stage.algorithm.copy_and_resolve_references()
-    folder = params_folder(resources, backbone) / EXPORT
-    # Before the language model is trained, what does not depend on it can be checked.
-    options.backbone = str(folder) if (folder / "config.json").exists() else ""
-    return options, spec
+    beside = {role: _role(config, given).value(spec_of(given)) for role, given in stage.beside.items()}
+    options, backbone = stage.algorithm, backbone_stage(config, name)
+    if backbone:
+        options = stage.algorithm.copy_and_resolve_references()
+        folder = starts.params_folder(resources, backbone) / EXPORT
+        # Before the language model is trained, what does not depend on it can be checked.
+        options.backbone = str(folder) if (folder / "config.json").exists() else ""
+    return AlgorithmInputs(options, spec_of(stage.data), beside)
 
 
-def _with_beside(spec: Any, role: str, given: Any) -> Any:
-    if role == "text":
-        return dataclasses.replace(spec, vocabulary=given.vocabulary)
-    return dataclasses.replace(spec, **{role: next(iter(given.values()))})
+def _role(config: ConfigDict, name: str) -> kinds.Beside:
+    """How the dataset `name` stands beside the data of a stage."""
+    kind = graph.kind_of(config, name)
+    beside = kinds.load(kind).BESIDE
+    if beside is None:
+        raise JaxrecError(f"{name!r} is a dataset of kind {kind!r}, which cannot stand beside the data of a stage")
+    return beside
 
 
 def data_of(resources: Resources, name: str) -> Any:
     """What the source draws from: the stage's data, or a dict by role where datasets beside it are drawn from too."""
     stage = resources.config.stages[name]
     data = resources.dataset(stage.data).data
-    drawn = {role: resources.dataset(given).data for role, given in stage.beside.items() if role == "text"}
-    return {"log": data, **drawn} if drawn else data
-
-
-def params_folder(resources: Resources, name: str) -> Path:
-    """The folder of the fit stage whose parameters a fit stage's are: its own, where it does not share another's."""
-    stage = resources.config.stages[name]
-    return params_folder(resources, stage.start_from) if starts.shares_params(stage) else resources.workdir / name
+    drawn = {role: given for role, given in stage.beside.items() if _role(resources.config, given).drawn}
+    return {"log": data} | {role: resources.dataset(given).data for role, given in drawn.items()} if drawn else data
 
 
 def check(resources: Resources, name: str) -> None:
@@ -152,8 +148,8 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     """Trains stage `name` from where it stands and leaves its parameters in its folder."""
     stage, folder = resources.config.stages[name], resources.folder(name).path
     began = time.monotonic()
-    options, spec = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
-    algorithm = make_algorithm(options, spec)
+    inputs_ = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
+    algorithm, spec = inputs_.make(), inputs_.spec
     num_seeds = resources.num_seeds(name)
     facts = {"num_seeds": num_seeds, "catalogue": starts.catalogue(spec), "spec": starts.in_record(spec)}
     if starts.shares_params(stage):
@@ -220,10 +216,10 @@ def export(resources: Resources, name: str, algorithm: Algorithm, params: Params
 
 def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the parameters that the stage left."""
-    options, spec = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
-    algorithm = make_algorithm(options, spec)
+    inputs_ = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
+    algorithm, spec = inputs_.make(), inputs_.spec
     keys = jax.random.split(jax.random.key(0), resources.num_seeds(name))
     template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
     placed = sharding.shardings(template, resources.mesh, resources.config.sharding, leading=1)
     template = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), template, placed)
-    return Fitted(algorithm, starts.read_params(params_folder(resources, name), template), spec)
+    return Fitted(algorithm, starts.read_params(starts.params_folder(resources, name), template), spec)

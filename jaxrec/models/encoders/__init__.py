@@ -1,6 +1,7 @@
 """State encoders, one per file: what turns a window of (item, feedback) pairs into the state of a user.
 
-Every file defines one class `Encoder`, a `SequenceEncoder`; see there for its three methods.
+Every file defines one class `Encoder`, a `SequenceEncoder`; see there for its three methods. They are UserTrans of
+T 4.2, the sequence model G of T 5.6 and L Eq. 4, and the state tracker of M 4.1.
 """
 
 from __future__ import annotations

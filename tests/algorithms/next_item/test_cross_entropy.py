@@ -10,7 +10,7 @@ import pytest
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import NextItem, Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.losses import catalogue
 from jaxrec.models.history import History, at_positions
@@ -35,7 +35,7 @@ def made(**overrides):
     config = cross_entropy.defaults()
     config.update({"width": 16, "batch_size": 24, "encoder": "gru", **overrides})
     config.optimizer.learning_rate = 0.02
-    return cross_entropy.make(config, Spec(24, ITEMS, LENGTH))
+    return cross_entropy.make(config, SequencesSpec(24, ITEMS, LENGTH - 1))
 
 
 def measured(algorithm, params):
@@ -113,7 +113,7 @@ def test_bad_settings_are_named():
     with pytest.raises(JaxrecError, match="state encoder 'lstm' does not exist"):
         made(encoder="lstm")
     with pytest.raises(JaxrecError, match="sequences of 1 items hold nothing to predict"):
-        cross_entropy.make(cross_entropy.defaults(), Spec(24, ITEMS, 1))
+        cross_entropy.make(cross_entropy.defaults(), SequencesSpec(24, ITEMS, 0))
 
 
 @pytest.mark.parametrize(

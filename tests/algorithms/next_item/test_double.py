@@ -11,7 +11,7 @@ from jaxrec import algorithms
 from jaxrec.algorithms.next_item import double, supervised, value_terms
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import NextItem, Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.models.history import at_positions
 from jaxrec.training import loop, optimizers
@@ -38,20 +38,21 @@ def chain(left: int = 0) -> NextItem:
     )
 
 
-def made(name: str, spec: Spec | None = None, **overrides):
-    module = algorithms.load("next_item", name)
+def made(name: str, spec: SequencesSpec | None = None, vectors=None, **overrides):
+    module = algorithms.load(f"next_item.{name}")
     config = module.defaults()
     small = {"width": 16, "batch_size": 24, "encoder": "average", "num_negatives": NEGATIVES}
     config.update({leaf: value for leaf, value in small.items() if leaf in config} | overrides)
     config.optimizer.learning_rate = 0.02
-    return module.make(config, spec or Spec(24, ITEMS, LENGTH, tail=TAIL, vectors=VECTORS))
+    beside = {"vectors": VECTORS if vectors is None else vectors} if name in ("smorl", "smonac") else {}
+    return module.make(config, spec or SequencesSpec(24, ITEMS, LENGTH - 1, tail=TAIL), **beside)
 
 
 def network(seed: int, heads: int):
     """(model, one network's parameters)."""
     config = supervised.defaults()
     config.update({"width": 16, "encoder": "average"})
-    model = supervised.softmax_model(config, Spec(24, ITEMS, LENGTH))
+    model = supervised.softmax_model(config, SequencesSpec(24, ITEMS, LENGTH - 1))
     keys = jax.random.split(jax.random.key(seed), 3)
     head = {
         "table": jax.random.normal(keys[1], (ITEMS, heads, 16)),
@@ -84,8 +85,8 @@ def test_the_learning_network_chooses_and_the_other_evaluates_the_choice():
 
 @pytest.mark.parametrize(("name", "heads"), [("snqn", 1), ("smonac", 3)])
 def test_values_start_as_small_as_glorot_s_bound_says_whatever_the_heads(name, heads):
-    spec = Spec(24, 500, LENGTH, tail=np.arange(500) >= 250, vectors=np.ones((500, 3), np.float32))
-    params = made(name, spec).learner.init(jax.random.key(0)).params
+    spec = SequencesSpec(24, 500, LENGTH - 1, tail=np.arange(500) >= 250)
+    params = made(name, spec, np.ones((500, 3), np.float32)).learner.init(jax.random.key(0)).params
     for each in double.NETWORKS:
         table, bound = params[each]["values"]["table"], np.sqrt(6 / (500 + 16))
         assert table.shape == (500, heads, 16)
@@ -215,8 +216,8 @@ def test_no_gradient_reaches_the_other_network():
 @pytest.fixture(scope="module")
 def fitted():
     """SMONAC where each item is rewarded with 1 by two heads and 0 by the third, and no session ends."""
-    spec = Spec(24, ITEMS, LENGTH, tail=np.zeros(ITEMS, bool), vectors=np.eye(ITEMS, dtype=np.float32))
-    algorithm = made("smonac", spec, encoder="gru")
+    spec = SequencesSpec(24, ITEMS, LENGTH - 1, tail=np.zeros(ITEMS, bool))
+    algorithm = made("smonac", spec, np.eye(ITEMS, dtype=np.float32), encoder="gru")
     state = loop.fit(algorithm.learner, algorithm.source, chain(left=9), num_steps=400, steps_per_call=200)
     return algorithm, jax.tree.map(lambda x: jnp.asarray(np.asarray(x[0])), state.params)
 
@@ -241,7 +242,7 @@ def test_values_come_to_their_fixed_point(fitted):
 
 def test_no_array_of_rows_by_items_is_made():
     items, rows = 20_000, 512
-    algorithm = made("sa2c", Spec(rows, items, 10), width=4)
+    algorithm = made("sa2c", SequencesSpec(rows, items, 9), width=4)
     shape = lambda kind: jax.ShapeDtypeStruct((rows, 10), kind)  # noqa: E731
     batch = Sequences(shape(jnp.int32), shape(jnp.float32), shape(bool), jax.ShapeDtypeStruct((rows,), jnp.int32))
     state = jax.eval_shape(algorithm.learner.init, jax.random.key(0))
@@ -250,12 +251,13 @@ def test_no_array_of_rows_by_items_is_made():
 
 
 def test_what_cannot_be_told_is_refused_in_one_line():
-    bare = Spec(24, ITEMS, LENGTH)
+    bare = SequencesSpec(24, ITEMS, LENGTH - 1)
     for name in ("smorl", "smonac"):
+        module = algorithms.load(f"next_item.{name}")
         with pytest.raises(JaxrecError, match="needs item vectors.*`vectors`"):
-            made(name, bare)
+            module.make(module.defaults(), bare)
         with pytest.raises(JaxrecError, match="which items few know"):
-            made(name, Spec(24, ITEMS, LENGTH, vectors=VECTORS))
+            made(name, bare)
         with pytest.raises(JaxrecError, match=r"weights \(1.0, 1.0\)"):
             made(name, weights=(1.0, 1.0))
     for name, setting, message in (

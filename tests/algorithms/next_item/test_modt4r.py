@@ -11,7 +11,7 @@ from jaxrec.algorithms.next_item import modt4r, objective_returns
 from jaxrec.algorithms.next_item.motrans import MoTrans
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.models.history import History
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import loop
@@ -27,11 +27,11 @@ VARIANTS = {
 }
 
 
-def made(spec=None, **overrides):
+def made(spec=None, vectors=VECTORS, **overrides):
     config = modt4r.defaults()
     config.update({"width": 16, "batch_size": 24, "num_layers": 1, "dropout": 0.0, **overrides})
     config.optimizer.learning_rate = 0.01
-    return modt4r.make(config, spec or Spec(24, ITEMS, LENGTH, tail=TAIL, vectors=VECTORS))
+    return modt4r.make(config, spec or SequencesSpec(24, ITEMS, LENGTH - 1, tail=TAIL), vectors=vectors)
 
 
 def one_seed(state):
@@ -148,8 +148,7 @@ def test_an_implicit_state_knows_its_position_alone():
 def test_it_reports_how_often_the_novelty_asked_for_is_met():
     """Actions 2, 1, 0, 2 with the tail {0, 2}; asked of them after shares 0, 1, 1/2, 2/3: only the second and the first
     are not what was asked for."""
-    spec = Spec(1, 3, 5, tail=np.array([True, False, True]), vectors=np.eye(3, dtype=np.float32))
-    algorithm = made(spec)
+    algorithm = made(SequencesSpec(1, 3, 4, tail=np.array([True, False, True])), np.eye(3, dtype=np.float32))
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     row = Sequences(jnp.array([[0, 2, 1, 0, 2]]), jnp.ones((1, 5)), jnp.ones((1, 5), bool), jnp.zeros(1, jnp.int32))
     for mask, met in (([1, 1, 1, 1, 1], 0.5), ([1, 1, 1, 1, 0], 1 / 3)):
@@ -165,8 +164,9 @@ def test_it_reports_how_often_the_novelty_asked_for_is_met():
 )
 def test_the_loss_of_two_steps_by_hand(scaled, squares):
     """Everything at zero but the biases: logits are b, predicted returns c; items 0, 1, 2, of which 1 is popular."""
-    spec = Spec(1, 3, 3, tail=np.array([True, False, True]), vectors=np.array([[1, 0], [0, 1], [1, 0]], np.float32))
-    algorithm = made(spec, return_weight=0.5, scaled_returns=scaled)
+    vectors = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
+    spec = SequencesSpec(1, 3, 2, tail=np.array([True, False, True]))
+    algorithm = made(spec, vectors, return_weight=0.5, scaled_returns=scaled)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, state.params) | {k: state.params[k] for k in ("given", "inference")}
     params["action"]["bias"] = jnp.log(jnp.array([1.0, 2.0, 3.0]))
@@ -193,15 +193,15 @@ def test_what_is_asked_for_can_change_without_training(fitted):
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(JaxrecError, match="item vectors; set the stage's vectors"):
-        made(Spec(24, ITEMS, LENGTH, tail=TAIL))
+    with pytest.raises(JaxrecError, match="needs item vectors: name a next-item model's beside the data"):
+        made(vectors=None)
     with pytest.raises(JaxrecError, match="which items are popular"):
-        made(Spec(24, ITEMS, LENGTH, vectors=VECTORS))
+        made(SequencesSpec(24, ITEMS, LENGTH - 1))
     with pytest.raises(JaxrecError, match="objectives .*: take some of acc, nov, div"):
         made(objectives=("acc", "serendipity"))
     with pytest.raises(JaxrecError, match="states 'none' is unknown"):
         made(states="none")
-    made(Spec(24, ITEMS, LENGTH), objectives=("acc",))
+    made(SequencesSpec(24, ITEMS, LENGTH - 1), None, objectives=("acc",))
     assert objective_returns.OBJECTIVES == ("acc", "nov", "div")
 
 
