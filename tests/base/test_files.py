@@ -58,3 +58,8 @@ def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "x.npz", a=np.array([{}], object))
     with pytest.raises(JaxrecError, match="not a readable"):
         files.read_npz(tmp_path / "x.npz", "download it again")
+
+
+def test_a_digest_follows_content_and_not_order():
+    assert files.digest({"a": 1, "b": (2, 3)}) == files.digest({"b": [2, 3], "a": 1})
+    assert files.digest({"a": 1}) != files.digest({"a": 2})

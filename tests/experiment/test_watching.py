@@ -48,7 +48,7 @@ def test_the_best_of_each_seed_is_kept(tmp_path):
         ({"on": "sequences"}, "'sequences' is what stage 'evaluation' measures on"),
         ({"every": 0}, "watch.every is 0"),
         ({"patience": -1}, "watch.patience is -1"),
-        ({"on": "model"}, "leaves no dataset"),
+        ({"on": "model"}, "needs 'model', which does not run before it"),
     ],
 )
 def test_a_watch_that_cannot_be_is_refused(tmp_path, watch, message):
