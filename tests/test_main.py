@@ -33,6 +33,10 @@ SMOKE = "--config=configs/mdt4rec.py:smoke"
         ([SMOKE, "--config.num_seeds=three"], "--config.num_seeds=three"),
         ([SMOKE, "--config.data.name=movielens_100m"], "there is no dataset 'movielens_100m', did you mean"),
         (["--config=configs/mdt4rec.py:coat", "--config.data.root=nowhere"], "nowhere"),
+        (
+            ["--config=configs/next_item.py:csv"],
+            "needs the file to read: name it by path, or --config.data.options.path",
+        ),
         ([SMOKE, "--config.stages.dt.algorithm.context_length=500"], "no episode is longer than 20 turns"),
         ([SMOKE, "--config.stages.a2c.algorithm.window=21"], "algorithm.window is 21 but no episode is longer than 20"),
         ([SMOKE, "--config.stages.evaluation.modes=('NX_1000',)"], "asks for 1000 different items"),
