@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,19 @@ def swept(title: str, option: str, table_value: float | None, points: sweeps.Swe
 def draw(stored: Mapping[str, Any]) -> dict[str, Figure]:
     """Draws every figure under its name, and every sweep twice: as NAME, metrics against the option's value, and as
     NAME_trade_off, metrics against each other; a figure whose metrics were not measured is left out."""
-    drawn = {name: _across(data) for name, data in stored.get("figures", {}).items()}
+    return {name: make() for name, make in sorted(_makers(stored).items())}
+
+
+def _makers(stored: Mapping[str, Any]) -> dict[str, Callable[[], Figure]]:
+    """Name -> what draws that figure, so that a page can name its pictures without drawing them."""
+    makers = {name: partial(_across, data) for name, data in stored.get("figures", {}).items()}
     for name, data in stored.get("sweeps", {}).items():
         option, points, value = data["option"], data["points"], data["table_value"]
-        drawn[name] = sweeps.against(option, points, value)
-        drawn[f"{name}_trade_off"] = sweeps.figure(option, points, data["others"], value)
-    return {name: figure for name, figure in sorted(drawn.items()) if figure}
+        if sweeps.accuracy_and_coverage(points):
+            makers[name] = partial(sweeps.against, option, points, value)
+        if sweeps.trade_offs(points):
+            makers[f"{name}_trade_off"] = partial(sweeps.figure, option, points, data["others"], value)
+    return makers
 
 
 def _across(data: Mapping[str, Any]) -> Figure:
@@ -74,10 +82,10 @@ def save(stored: Mapping[str, Any], folder: Path) -> None:
 
 def markdown(stored: Mapping[str, Any], folder: str) -> dict[str, list[str]]:
     """Writes name -> the lines that show a figure's pictures, which lie in `folder`, and a sweep's table below them."""
-    drawn, lines = draw(stored), {}
+    names, lines = _makers(stored), {}
     for kind in ("figures", "sweeps"):
         for name, data in stored.get(kind, {}).items():
-            pictures = [picture for picture in (name, f"{name}_trade_off") if picture in drawn]
+            pictures = [picture for picture in (name, f"{name}_trade_off") if picture in names]
             paths = [f"{folder}/{picture}.png" if folder else f"{picture}.png" for picture in pictures]
             lines[name] = [f"![{data['title']}]({path})\n" for path in paths]
             if kind == "sweeps" and pictures:

@@ -20,29 +20,29 @@ def headline(
     learned_from: Mapping[str, str] | None = None,
     **design: Any,
 ) -> str:
-    """The best row against the next one and against the best trivial baseline (or, where the best row is one,
-    against the best trained row).
+    """Compares the best method with the next one and with the best trivial baseline (or, where the best method is one,
+    with the best trained method).
 
     Args:
-      results: row -> [S] in one metric of one mode.
-      baselines: the trivial rows: fixed rules, counts, untrained models.
-      learned_from: row -> what it learned from, in words ("trained online in `train`").
+      results: method -> [S] in one metric of one mode.
+      baselines: the trivial methods: fixed rules, counts, untrained models.
+      learned_from: method -> what it learned from, in words ("trained online in `train`").
       design: what `leads.lead` must know of pairs.
 
     Returns:
       One sentence in markdown; it says "level" where zero lies in the interval of the difference.
     """
-    rows, words = leads.order(results, metric), quantity(metric)
-    best = rows[0]
-    origin = {row: "a trivial baseline" for row in baselines} | dict(learned_from or {})
+    methods, words = leads.order(results, metric), quantity(metric)
+    best = methods[0]
+    origin = {method: "a trivial baseline" for method in baselines} | dict(learned_from or {})
     superlative = "lowest" if words.better < 0 else "highest"
     opening = f"{where(mode)}, {_named(best, origin)} has the {superlative} {words.name}, {tables.cell(results[best])}"
-    if len(rows) == 1:
-        return f"{opening}; no other row was measured beside it."
-    compared = {rows[1]: ["the next row"]}
-    rivals = [row for row in rows[1:] if (row in baselines) != (best in baselines)]
+    if len(methods) == 1:
+        return f"{opening}; no other method was measured beside it."
+    compared = {methods[1]: ["the next method"]}
+    rivals = [method for method in methods[1:] if (method in baselines) != (best in baselines)]
     if rivals and baselines:
-        role = "the best trained row" if best in baselines else "the best trivial baseline"
+        role = "the best trained method" if best in baselines else "the best trivial baseline"
         compared.setdefault(rivals[0], []).append(role)
     clauses = [
         _clause(leads.lead(results, metric, best, other, **design), " and ".join(roles))
@@ -51,12 +51,12 @@ def headline(
     return f"{opening}: it is {', and '.join(clauses)}."
 
 
-def _named(row: str, origin: Mapping[str, str]) -> str:
-    return f"`{row}` ({origin[row]})" if row in origin else f"`{row}`"
+def _named(method: str, origin: Mapping[str, str]) -> str:
+    return f"`{method}` ({origin[method]})" if method in origin else f"`{method}`"
 
 
 def _clause(lead: Lead, role: str) -> str:
-    """'ahead of `dt`, the next row, by 3.20 (95 % interval 1.00 to 5.40)' or 'level with ...'."""
+    """'ahead of `dt`, the next method, by 3.20 (95 % interval 1.00 to 5.40)' or 'level with ...'."""
     level, gap, evidence = lead.is_level(), tables.number(lead.ahead), _evidence(lead)
     if level is None:
         return f"ahead of `{lead.other}`, {role}, by {gap} ({evidence})"

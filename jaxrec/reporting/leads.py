@@ -1,7 +1,7 @@
-"""How far one row of a table is ahead of another, with the uncertainty that the experiment's design allows.
+"""How far one method of a table is ahead of another, with the uncertainty that the experiment's design allows.
 
-Where all rows meet the same users, seed by seed (episodes), the difference is taken seed by seed: a paired t interval
-and test, from three seeds on. Where rows ranked the same sessions, the test is over sessions. Everywhere else the
+Where seed s of every method met the same users (episodes), the difference is taken seed by seed: a paired t interval
+and test, from three seeds on. Where methods ranked the same sessions, the test is over sessions. Everywhere else the
 interval is Welch's over seeds, and there is no p value.
 """
 
@@ -37,7 +37,7 @@ class Lead(NamedTuple):
     pairs: str
 
     def is_level(self) -> bool | None:
-        """True where zero lies in the interval, or of one seed where p is 0.05 or more; None where neither is known."""
+        """Tells whether zero lies in the interval or, of one seed, p is 0.05 or more; None where neither is known."""
         if math.isfinite(self.low):
             return self.low <= 0 <= self.high
         if math.isfinite(self.p):
@@ -46,13 +46,13 @@ class Lead(NamedTuple):
 
 
 def order(results: Mapping[str, Any], metric: str) -> list[str]:
-    """The rows from best to worst in a metric; rows that are equal keep their order.
+    """Orders the methods from best to worst in a metric; equal ones keep their order.
 
     Args:
-      results: row -> [S].
+      results: method -> [S].
     """
     sign = quantity(metric).better or 1
-    return sorted(results, key=lambda row: -sign * float(np.mean(results[row])))
+    return sorted(results, key=lambda method: -sign * float(np.mean(results[method])))
 
 
 def lead(
@@ -64,15 +64,15 @@ def lead(
     paired_seeds: bool = False,
     sessions: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> Lead:
-    """How far `leader` is ahead of `other`.
+    """Computes how far `leader` is ahead of `other`.
 
     Args:
-      results: row -> [S] in that metric.
-      paired_seeds: seed s of every row met the same users.
-      sessions: row -> metric -> [N], see `significance.read`; empty where rows were not measured session by session.
+      results: method -> [S] in that metric.
+      paired_seeds: seed s of every method met the same users.
+      sessions: method -> metric -> [N], see `significance.read`; empty where nothing was measured by session.
     """
     sign = quantity(metric).better or 1
-    ours, theirs = (sign * np.asarray(results[row], np.float64).reshape(-1) for row in (leader, other))
+    ours, theirs = (sign * np.asarray(results[method], np.float64).reshape(-1) for method in (leader, other))
     p, pairs = math.nan, ""
     if paired_seeds and len(ours) == len(theirs) >= FEWEST_PAIRS:
         low, high = significance.paired_difference(ours, theirs)
@@ -86,6 +86,6 @@ def lead(
 
 
 def over_all(results: Mapping[str, Any], metric: str, **design: Any) -> list[Lead]:
-    """The best row's lead over every other, the nearest first; see `lead` for the arguments."""
-    rows: Sequence[str] = order(results, metric)
-    return [lead(results, metric, rows[0], other, **design) for other in rows[1:]]
+    """Computes the best method's lead over every other, the nearest first; see `lead` for the arguments."""
+    methods: Sequence[str] = order(results, metric)
+    return [lead(results, metric, methods[0], other, **design) for other in methods[1:]]

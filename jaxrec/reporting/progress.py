@@ -1,4 +1,5 @@
-"""What a run says while it works: a header per stage, and one bar (or, where nobody watches, one line now and then)."""
+"""What a run prints while it works: a header per stage, then a progress bar on a terminal, or a line every few seconds
+in a log file."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 
 def short(number: float) -> str:
-    """12, 3.14, 1.2k, 4.5M: at most four characters and a unit."""
+    """Writes a number in at most five characters and a unit: 12, 3.14, 6,400, 12.3k, 4.5M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= limit:
             scaled = number / (1e3 if unit == "k" else limit)
@@ -21,7 +22,7 @@ def short(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """4.2 s, 3 min 20 s, 2 h 5 min."""
+    """Writes seconds in words: 4.2 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -29,7 +30,15 @@ def duration(seconds: float) -> str:
 
 
 class Bar:
-    """One countable piece of work; speed counts from where it began, not from zero."""
+    """Counts one piece of work and measures its speed, from the step at which this run began and not from step 0.
+
+    Args:
+      name: of the work.
+      total: units in all. initial: units done before this run.
+      unit: what is counted, in the singular.
+      samples_per_step: training samples in a unit, over all seeds; 1 or less is not shown.
+      clock: gives seconds.
+    """
 
     def __init__(
         self, name: str, total: int, *, initial: int, unit: str, samples_per_step: int, clock: Callable[[], float]
@@ -41,25 +50,25 @@ class Bar:
         self._measured_from = initial
 
     def done(self, step: int, values: Mapping[str, float] | None = None) -> None:
-        """Tells that `step` units are done in all, and what to show beside the speed."""
+        """Records that `step` units are done in all; `values` are shown beside the speed."""
         if self._measured_from == self.initial < step:
-            # The first call compiles: it is in the elapsed time, not in the speed.
+            # The first call compiles, so the speed is measured from its end on.
             self._measured, self._measured_from = self._clock(), step
         self.step = step
         self.show(values or {})
 
     def show(self, values: Mapping[str, float]) -> None:
-        """Overridden: nothing is shown where nobody asked."""
+        """Shows progress; a plain Bar shows nothing."""
 
     def close(self) -> None:
-        """Overridden: the last words."""
+        """Ends the display; a plain Bar has none."""
 
     def elapsed(self) -> float:
-        """Seconds since the work began, compile time included."""
+        """Measures the seconds since this run began, compile time included."""
         return self._clock() - self._started
 
     def rate(self) -> float:
-        """Steps per second without the first call; all of it while there is only one."""
+        """Measures steps per second without the first call; with it while there has been only one."""
         steps, since = self.step - self._measured_from, self._measured
         if self._compiling():
             steps, since = self.step - self.initial, self._started
@@ -69,14 +78,14 @@ class Bar:
         return self.step <= self._measured_from
 
     def speed(self) -> str:
-        """The rate in words."""
+        """Writes the rate in words."""
         rate = self.rate()
         samples = f", {short(rate * self._samples)} samples/s" if self._samples > 1 else ""
         return f"{short(rate)} {self.units}/s{samples}{' with compile' * self._compiling()}"
 
 
 class _Drawn(Bar):
-    """A tqdm bar, for a terminal."""
+    """Draws a tqdm bar, for a terminal."""
 
     def __init__(self, *args, stream: TextIO, **kwargs):
         super().__init__(*args, **kwargs)
@@ -99,17 +108,17 @@ class _Drawn(Bar):
 
 
 class _Lines(Bar):
-    """One line every few seconds, for a log file; the first and the last step always get theirs."""
+    """Prints a line every few seconds, for a log file; always one for the first and one for the last step."""
 
     def __init__(self, *args, stream: TextIO, seconds: float, **kwargs):
         super().__init__(*args, **kwargs)
-        self._stream, self._seconds, self._said_at = stream, seconds, None
+        self._stream, self._seconds, self._printed_at = stream, seconds, None
 
     def show(self, values: Mapping[str, float]) -> None:
         now = self._clock()
-        if self._said_at is not None and now - self._said_at < self._seconds and self.step < self.total:
+        if self._printed_at is not None and now - self._printed_at < self._seconds and self.step < self.total:
             return
-        self._said_at = now
+        self._printed_at = now
         count = f"{self.step:,}/{self.total:,} {self.units}"
         left = duration((self.total - self.step) / max(self.rate(), 1e-9))
         rest = f"{left} left" if self.step < self.total else f"done in {duration(self.elapsed())}"
@@ -122,12 +131,13 @@ def _words(values: Mapping[str, float]) -> list[str]:
 
 
 class Progress:
-    """The voice of a run.
+    """Prints what a run does.
 
     Args:
-      stream: where to speak; bars are drawn only on a terminal.
-      seconds: between two lines of the same bar where the stream is no terminal.
-      enabled: False silences it (every process of a distributed run but the first).
+      stream: where to print, standard error by default; bars are drawn only on a terminal.
+      seconds: between two lines of the same bar where the stream is not a terminal.
+      enabled: False prints nothing, as in every process of a distributed run but the first.
+      clock: gives seconds.
     """
 
     def __init__(
@@ -141,20 +151,20 @@ class Progress:
         self._stream, self._seconds, self._enabled, self._clock = stream or sys.stderr, seconds, enabled, clock
 
     def say(self, text: str) -> None:
-        """One line above any bar."""
+        """Prints a line above any bar."""
         if self._enabled:
             tqdm.write(text, file=self._stream)
             self._stream.flush()
 
     def stage(self, number: int, of: int, name: str, what: str) -> None:
-        """The header of a stage: `[2/7] mdt4rec: fit decision_transformer.mdt4rec, 2,000 steps, 5 seeds`."""
+        """Prints the header of a stage: `[2/7] mdt4rec: fit decision_transformer.mdt4rec, 2,000 steps, 5 seeds`."""
         self.say(f"[{number}/{of}] {name}: {what}")
 
     @contextmanager
     def bar(
         self, name: str, total: int, *, initial: int = 0, unit: str = "step", samples_per_step: int = 1
     ) -> Iterator[Bar]:
-        """A Bar over `total` units of which `initial` are done; `samples_per_step` counts all seeds' batches."""
+        """Opens a Bar for the body of a `with` statement; see `Bar` for the arguments."""
         options = dict(initial=initial, unit=unit, samples_per_step=samples_per_step, clock=self._clock)
         if not self._enabled:
             bar = Bar(name, total, **options)

@@ -48,7 +48,7 @@ QUANTITIES = {
     "perplexity": Quantity("perplexity", "tokens", "exponential of the mean negative log-likelihood of a token", -1),
     "bits_per_token": Quantity("bits per token", "bits", "mean negative log-likelihood of a token, base 2", -1),
 }  # fmt: skip
-LEADING = ("R_cumu", "HR", "perplexity")  # what rows are first compared in, where the experiment names nothing else
+LEADING = ("R_cumu", "HR", "perplexity")  # what methods are first compared in, where the experiment names nothing else
 LEADING_CUT = "10"  # k of HR@k
 
 
@@ -62,7 +62,7 @@ def quantity(metric: str) -> Quantity:
 
 
 def leading(metrics: Iterable[str]) -> str | None:
-    """Chooses the metric that rows are compared in: the first of `LEADING` that was measured; None where none was.
+    """Chooses the metric that methods are compared in: the first of `LEADING` that was measured; None where none was.
 
     Of HR@k it takes HR@10, or the largest k where 10 was not measured.
     """

@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 __all__ = ["Report", "coverage_figure", "log_means", "machine", "returns_and_coverages", "tables", "write"]
 
 _PLOT = re.compile(r"^!\[[^\]]+\]\((\w+\.png)\)$", re.M)
-Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # row -> (steps [P], values [S, P])
+Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # method -> (steps [P], values [S, P])
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Everything a report shows; what is empty has no section. A row is one line of the tables: a policy or a model.
+    """Everything a report shows; what is empty has no section. A method is a line of the tables: a policy or a model.
 
     Attributes:
       title: the experiment's name and data.
-      results: row -> 'mode/metric' -> [S].
-      reference: row -> 'mode/metric' -> the number as published.
-      logged: name of a behaviour log -> 'mode/metric' -> the mean over its episodes, for comparison with the rows.
-      baselines: the trivial rows: fixed rules, counts, untrained models.
-      learned_from: row -> what it learned from, in words ("trained online in `train`", "trained on the log `log`").
-      lead: 'mode/metric' that the first sentence compares the rows in; '' takes the first mode and the first of
+      results: method -> 'mode/metric' -> [S].
+      reference: method -> 'mode/metric' -> the number as published.
+      logged: name of a behaviour log -> 'mode/metric' -> the mean over its episodes, for comparison with the methods.
+      baselines: the trivial methods: fixed rules, counts, untrained models.
+      learned_from: method -> what it learned from, in words ("trained online in `train`", "trained on the log `log`").
+      lead: 'mode/metric' that the first sentence compares the methods in; '' takes the first mode and the first of
         `quantities.LEADING` that was measured there.
-      paired_seeds: whether seed s of every row met the same users, as in episodes.
-      sessions: row -> metric -> [N], from rankings of the same sessions; see `significance.read`.
+      paired_seeds: whether seed s of every method met the same users, as in episodes.
+      sessions: method -> metric -> [N], from rankings of the same sessions; see `significance.read`.
       num_episodes: behind each number, per seed; 0 where nothing was played.
-      curves: objective with its unit -> row -> (steps [P], values [S, P]).
-      lengths: row -> [L + 1] decisions per history length, of the rows that choose how far they look back.
+      curves: objective with its unit -> method -> (steps [P], values [S, P]).
+      lengths: method -> [L + 1] decisions per history length, of the methods that choose how far they look back.
       sweeps: title -> (option, the value that the tables were measured with or None, policy -> [(value,
         'mode/metric' -> [S])]).
       training, test: settings of the two environments under the same names.
@@ -81,7 +81,7 @@ def write(folder: Path, report: Report) -> Path:
         f"# {report.title}\n",
         *_headline(report),
         *(f"{note}\n" for note in report.notes),
-        *sections.compared_rows(_origins(report)),
+        *sections.compared_methods(_origins(report)),
         *_results(report),
         *_sweeps(report),
         *_plots(folder, report),
@@ -122,15 +122,15 @@ def _headline(report: Report) -> list[str]:
 
 
 def _origins(report: Report) -> Mapping[str, str]:
-    """What each row learned from; empty where all learned from the same."""
+    """What each method learned from; empty where all learned from the same."""
     return report.learned_from if len(set(report.learned_from.values())) > 1 else {}
 
 
 def _leading(report: Report) -> dict[str, str]:
-    """Mode -> the metric that its rows are compared in, first the one that the experiment names."""
+    """Mode -> the metric that its methods are compared in, first the one that the experiment names."""
     metrics = {
-        mode: leading(dict.fromkeys(metric for values in rows.values() for metric in values))
-        for mode, rows in by_mode(report.results).items()
+        mode: leading(dict.fromkeys(metric for values in methods.values() for metric in values))
+        for mode, methods in by_mode(report.results).items()
     }
     mode, _, metric = report.lead.rpartition("/")
     first = {mode: metric} if metric and _measured(report, mode, metric) else {}
@@ -138,9 +138,9 @@ def _leading(report: Report) -> dict[str, str]:
 
 
 def _measured(report: Report, mode: str, metric: str) -> dict[str, Any]:
-    """Row -> [S] of the rows that have that metric in that mode."""
-    rows = by_mode(report.results).get(mode, {})
-    return {row: values[metric] for row, values in rows.items() if metric in values}
+    """Method -> [S] of the methods that have that metric in that mode."""
+    methods = by_mode(report.results).get(mode, {})
+    return {method: values[metric] for method, values in methods.items() if metric in values}
 
 
 def _design(report: Report) -> dict[str, Any]:
@@ -149,7 +149,9 @@ def _design(report: Report) -> dict[str, Any]:
 
 def _results(report: Report) -> list[str]:
     seeds = max((np.size(v) for values in report.results.values() for v in values.values()), default=0)
-    metrics = [metric for rows in by_mode(report.results).values() for values in rows.values() for metric in values]
+    metrics = [
+        metric for methods in by_mode(report.results).values() for values in methods.values() for metric in values
+    ]
     lines = ["## Results\n", sections.uncertainty(seeds, report.num_episodes), *sections.meanings(metrics)]
     compared = _leading(report)
     for mode, table in tables(report).items():
@@ -192,7 +194,7 @@ def _figures(report: Report) -> dict[str, Figure]:
     if report.curves:
         figures["Learning curves"] = plots.learning_curves(report.curves, methods=list(report.results))
     for title, (option, value, sweep) in report.sweeps.items():
-        others = {row: values for row, values in report.results.items() if row not in sweep}
+        others = {method: values for method, values in report.results.items() if method not in sweep}
         figures[title] = sweeps.against(option, sweep, value)
         figures[f"{title}, trade-off"] = sweeps.figure(option, sweep, others, value)
     if report.lengths:
@@ -206,7 +208,7 @@ def coverage_figure(
     """Draws return against coverage in some modes.
 
     Args:
-      points: mode -> row -> (returns [S], coverages [S]).
+      points: mode -> method -> (returns [S], coverages [S]).
       logged: mode -> name of a behaviour log -> metric -> the mean over its episodes.
     """
     from jaxrec.reporting import plots
@@ -217,7 +219,7 @@ def coverage_figure(
         for mode, logs in logged.items()
         if mode in titles
     }
-    return plots.return_against_coverage({titles[mode]: rows for mode, rows in points.items()}, logged=lines)
+    return plots.return_against_coverage({titles[mode]: methods for mode, methods in points.items()}, logged=lines)
 
 
 def log_means(kinds: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -234,9 +236,11 @@ def log_means(kinds: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def returns_and_coverages(results: Results) -> dict[str, dict[str, tuple[Any, Any]]]:
-    """Mode -> row -> (returns [S], coverages [S]), where both were measured."""
+    """Mode -> method -> (returns [S], coverages [S]), where both were measured."""
     pairs = {
-        mode: {row: (v["R_cumu"], v["coverage"]) for row, v in rows.items() if {"R_cumu", "coverage"} <= v.keys()}
-        for mode, rows in by_mode(results).items()
+        mode: {
+            method: (v["R_cumu"], v["coverage"]) for method, v in methods.items() if {"R_cumu", "coverage"} <= v.keys()
+        }
+        for mode, methods in by_mode(results).items()
     }
     return {mode: points for mode, points in pairs.items() if points}

@@ -36,9 +36,9 @@ def machine() -> dict[str, str]:
     }
 
 
-def compared_rows(learned_from: Mapping[str, str]) -> list[str]:
-    """Lists what each row of the tables learned from."""
-    return [*(f"* `{row}`: {origin}" for row, origin in learned_from.items()), *[""] * bool(learned_from)]
+def compared_methods(learned_from: Mapping[str, str]) -> list[str]:
+    """Lists what each method learned from."""
+    return [*(f"* `{method}`: {origin}" for method, origin in learned_from.items()), *[""] * bool(learned_from)]
 
 
 def uncertainty(num_seeds: int, num_episodes: int) -> str:
@@ -57,7 +57,7 @@ def meanings(metrics: Iterable[str]) -> list[str]:
 
 
 def results(mode: str, table: Table, leads: Sequence[Lead], metric: str | None) -> list[str]:
-    """Shows one evaluation mode: what happens in it, its table, and how far the best row is ahead of each other row."""
+    """Shows one evaluation mode: what happens in it, its table, and and the best method's lead over the others."""
     words = mode_words(mode)
     lines = [f"### {mode}\n"] if mode else []
     lines += [f"{words[0].upper()}{words[1:]}.\n"] if words else []
@@ -69,18 +69,18 @@ def results(mode: str, table: Table, leads: Sequence[Lead], metric: str | None) 
 def _leads(leads: Sequence[Lead], metric: str) -> list[str]:
     pairs = next((lead.pairs for lead in leads if lead.pairs), "")
     design = {
-        "seeds": "paired by seed, as seed s of every row met the same users: t interval and two-tailed paired t-test",
+        "seeds": "paired by seed, for seed s of all methods met the same users: t interval, two-tailed paired t-test",
         "sessions": "Welch's 95 % interval over seeds; p of the two-tailed paired t-test over the test sessions",
         "": "Welch's 95 % interval over seeds",
     }[pairs]
-    caution = "; p is not corrected for the number of rows" if pairs and len(leads) > 1 else ""
+    caution = "; p is not corrected for the number of methods" if pairs and len(leads) > 1 else ""
     rows = tuple(
         (f"`{lead.other}`", *map(tables.number, (lead.ahead, lead.low, lead.high)),
          *[tables.probability(lead.p)] * bool(pairs), _verdict(lead))
         for lead in leads
     )  # fmt: skip
     columns = ("ahead of", f"by ({metric})", "from", "to", *["p"] * bool(pairs), "verdict")
-    title = f"How far `{leads[0].leader}`, the best row in {metric}, is ahead ({design}{caution})"
+    title = f"How far `{leads[0].leader}`, the best method in {metric}, is ahead ({design}{caution})"
     return _folded(title, markdown(Table(columns, rows)))
 
 

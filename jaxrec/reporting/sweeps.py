@@ -35,13 +35,19 @@ def against(option: str, sweep: Sweep, table_value: float | None) -> Figure | No
     Args:
       table_value: the value that the results table was measured with; its points are ringed.
     """
+    panels = accuracy_and_coverage(sweep)
+    return sweep_plots.metrics_against_value(panels, xlabel=option, ringed=table_value) if panels else None
+
+
+def accuracy_and_coverage(sweep: Sweep) -> dict[str, dict[str, list[tuple[float, Any]]]]:
+    """Regroups a sweep: metric -> policy -> [(value, [S])]; empty where neither accuracy nor coverage was measured."""
     panels: dict[str, dict[str, list[tuple[float, Any]]]] = {}
     for policy, points in sweep.items():
         for value, metrics in points:
             for name, seeds in longest(metrics).items():
                 if name.partition("@")[0] in (ACCURACY, *COVERAGE):
                     panels.setdefault(name, {}).setdefault(policy, []).append((value, seeds))
-    return sweep_plots.metrics_against_value(panels, xlabel=option, ringed=table_value) if panels else None
+    return panels
 
 
 def figure(
@@ -53,21 +59,27 @@ def figure(
       others: method -> 'mode/metric' -> [S], drawn as points.
       table_value: the value that the results table was measured with; its points are ringed.
     """
-    curves, points = {}, {}
-    for policy, measured in sweep.items():
-        for kind in COVERAGE:
-            coordinates = [(value, *_point(metrics, kind)) for value, metrics in measured]
-            curves[f"{policy}, {kind}"] = [(value, x, y) for value, x, y in coordinates if x is not None]
+    curves, points = trade_offs(sweep), {}
     for policy, metrics in others.items():
         x, y = _point(metrics, COVERAGE[0])
         if x is not None:
             points[policy] = (x, y)
-    curves = {name: values for name, values in curves.items() if values}
     if not curves:
         return None
     ylabel = next(name for points in sweep.values() for name in longest(points[0][1]))
     title = f"{option} from value to value"
     return sweep_plots.trade_off(curves, points, ringed=table_value, ylabel=ylabel, title=title)
+
+
+def trade_offs(sweep: Sweep) -> dict[str, list[tuple[float, float, float]]]:
+    """Regroups a sweep: 'policy, kind of coverage' -> [(value, coverage, accuracy)], means over seeds; without those
+    of which either was not measured."""
+    curves = {}
+    for policy, measured in sweep.items():
+        for kind in COVERAGE:
+            coordinates = [(value, *_point(metrics, kind)) for value, metrics in measured]
+            curves[f"{policy}, {kind}"] = [(value, x, y) for value, x, y in coordinates if x is not None]
+    return {name: values for name, values in curves.items() if values}
 
 
 def _point(metrics: Mapping[str, Any], kind: str) -> tuple[float, float] | tuple[None, None]:

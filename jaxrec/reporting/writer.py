@@ -1,10 +1,10 @@
-"""Metrics on disk: one JSON object per line, and TensorBoard event files beside them."""
+"""Metrics on disk: `metrics.jsonl`, one JSON object per line, and TensorBoard event files beside it."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,21 @@ from jaxrec.base.errors import JaxrecError
 
 
 def _number(value: Any) -> float | None:
-    """The shortest decimal that gives the float32 back; None where JSON has no word for it."""
+    """Shortens to the fewest decimals that give the float32 back; None for NaN and infinity, which JSON lacks."""
     return float(str(np.float32(value))) if math.isfinite(value) else None
 
 
 class MetricsWriter:
-    """Appends a stage's metrics to `workdir/metrics.jsonl`; a resumed run leaves the file an unbroken one would.
+    """Appends a stage's metrics to `workdir/metrics.jsonl`; a resumed run leaves the same file as an unbroken run.
 
         {"stage": "dt", "step": 200, "mean": {"loss/total": 0.41}, "seeds": {"loss/total": [0.4, 0.42]}}
 
     Args:
-      first_step: what the stage (re)starts from; its later lines are of a run that was cut off, and go.
-      enabled: False writes nothing (every process of a distributed run but the first).
+      workdir: created where it is missing.
+      stage: its name, in every line.
+      first_step: the step from which the stage starts or resumes. Lines of later steps, which a run that was cut off
+        left behind, are deleted.
+      enabled: False writes nothing, as in every process of a distributed run but the first.
     """
 
     def __init__(self, workdir: Path, stage: str, *, first_step: int = 0, enabled: bool = True):
@@ -36,7 +39,7 @@ class MetricsWriter:
         workdir.mkdir(parents=True, exist_ok=True)
         path = workdir / "metrics.jsonl"
         if path.exists():
-            _keep(path, lambda row: row["stage"] != stage or row["step"] <= first_step)
+            _rewrite(path, lambda line: line["stage"] != stage or line["step"] <= first_step)
         self._file = path.open("a", encoding="utf-8")
         from tensorboardX import SummaryWriter
 
@@ -46,21 +49,22 @@ class MetricsWriter:
         """Writes one line and returns the means over seeds.
 
         Args:
-          step: the number of steps done.
-          metrics: name -> [S], or [S, n] where the n steps before `step` are averaged.
+          step: the number of steps done so far.
+          metrics: name -> [S], or [S, n] to be averaged over the n steps before `step`.
         """
         seeds = {name: _per_seed(values) for name, values in sorted(metrics.items())}
         means = {name: float(values.mean()) for name, values in seeds.items()}
         if self._file is not None:
-            row = {"stage": self._stage, "step": int(step), "mean": {k: _number(v) for k, v in means.items()}}
-            row["seeds"] = {name: [_number(v) for v in values] for name, values in seeds.items()}
+            line = {"stage": self._stage, "step": int(step), "mean": {k: _number(v) for k, v in means.items()}}
+            line["seeds"] = {name: [_number(v) for v in values] for name, values in seeds.items()}
             for name, value in means.items():
                 self._events.add_scalar(name, value, int(step))
-            self._file.write(json.dumps(row) + "\n")
-            self._file.flush()  # a checkpoint may follow at once, and then this line must survive a kill
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()  # a checkpoint may follow at once; a killed process must not lose the line before it
         return means
 
     def close(self) -> None:
+        """Closes both files; a second call does nothing."""
         if self._file is not None:
             self._file.close()
             self._events.close()
@@ -78,36 +82,42 @@ def _per_seed(values: Any) -> np.ndarray:
     return values.reshape(len(values), -1).mean(axis=1) if values.ndim else values[None]
 
 
-def _keep(path: Path, wanted) -> None:
-    """Rewrites the file with the wanted rows; a last line cut off while it was written goes too."""
-    rows = read_metrics(path)
-    kept = [row for row in rows if wanted(row)]
-    files.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
+def _rewrite(path: Path, is_kept: Callable[[dict[str, Any]], bool]) -> None:
+    """Rewrites the file with the lines that are kept, and without a last line that was cut off while it was written."""
+    lines = [json.dumps(line) + "\n" for line in read_metrics(path) if is_kept(line)]
+    files.write_text(path, "".join(lines))
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl in order, without a last line that was cut off.
+    """Reads the lines of a metrics.jsonl in order, without a last line that was cut off while it was written.
 
     Raises:
-      JaxrecError: another line is no JSON object of ours.
+      JaxrecError: any other line is not a JSON object with stage, step, mean and seeds.
     """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    rows = []
-    for number, line in enumerate(lines, start=1):
+    texts = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = []
+    for number, text in enumerate(texts, start=1):
         try:
-            row = json.loads(line)
-            rows.append({name: row[name] for name in ("stage", "step", "mean", "seeds")})
+            line = json.loads(text)
+            lines.append({name: line[name] for name in ("stage", "step", "mean", "seeds")})
         except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines) and not line.endswith("\n"):
+            if number == len(texts) and not text.endswith("\n"):
                 break
             raise JaxrecError(f"{path} line {number} is not a line of metrics; delete the file or the line") from error
-    return rows
+    return lines
 
 
-def curve(rows: list[dict[str, Any]], stage: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One metric of one stage over training: steps int [P] and values [S, P], NaN where the metric was not finite."""
-    found = [(row["step"], row["seeds"][name]) for row in rows if row["stage"] == stage and name in row["seeds"]]
-    if not found:
+def curve(lines: list[dict[str, Any]], stage: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Extracts one metric of one stage over training.
+
+    Args:
+      lines: what `read_metrics` gives.
+
+    Returns:
+      Steps int [P] and values [S, P], NaN where the metric was not finite; both empty where it was never written.
+    """
+    points = [(line["step"], line["seeds"][name]) for line in lines if line["stage"] == stage and name in line["seeds"]]
+    if not points:
         return np.zeros(0, int), np.zeros((0, 0))
-    steps, values = zip(*found, strict=True)
-    return np.asarray(steps), np.asarray([[math.nan if v is None else v for v in row] for row in values]).T
+    steps, values = zip(*points, strict=True)
+    return np.asarray(steps), np.asarray([[math.nan if v is None else v for v in seeds] for seeds in values]).T

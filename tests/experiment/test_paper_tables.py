@@ -53,5 +53,10 @@ def test_tables_are_written_from_the_stored_results(tmp_path):
     assert table["results"]["a2c"]["FB/R_cumu"] == [5.0, 7.0] and table["seconds"] == {"a2c": 65.0, "random": 65.0}
     assert table["published"]["random"] == {"R_cumu": 10.0, "R_avg": 2.0, "Length": 5.0}
     assert [found["ahead"] for found in table["orderings"]] == [4.75, 4.75]
+    report = (tmp_path / "report.md").read_text()
+    assert "**In mode FB (items may repeat, users may leave), `a2c` (trained online in environment `train`)" in report
+    assert "level with `random`, the next method and the best trivial baseline" in report
+    assert "algorithms changed from their defaults" in report and "* `random`: not trained" in report
+    assert ("log (its episodes)" in report) == any(s.kind == "collect" for s in resources.config.stages.values())
     page = (tmp_path / "tables.md").read_text()
     assert "## Table 1: methods" in page and "| a2c (published)" in page and "1 min 5 s" in page

@@ -65,7 +65,7 @@ def test_everything_is_there(tmp_path):
 
 def test_p_values_stand_where_seeds_are_paired(tmp_path):
     text = report.write(tmp_path, _report()).read_text()
-    assert "two-tailed paired t-test; p is not corrected for the number of rows" in text
+    assert "two-tailed paired t-test; p is not corrected for the number of methods" in text
     # differences 5, 6, 5: mean 16/3, standard error 1/3, t = 16, two degrees of freedom: p = 1 - 16 / sqrt(258)
     assert re.search(r"\| `random` +\| +5\.333 \| +3\.899 \| 6\.768 \| 0\.0039 \| +ahead \|", text)
     unpaired = report.write(tmp_path, _report(paired_seeds=False)).read_text()
@@ -121,7 +121,7 @@ def test_one_row_and_one_seed(tmp_path):
     text = report.write(
         tmp_path, report.Report("GPT-2", {"gpt2": {"validation/perplexity": np.array([20.5])}})
     ).read_text()
-    assert "`gpt2` has the lowest perplexity, 20.50; no other row was measured beside it." in text
+    assert "`gpt2` has the lowest perplexity, 20.50; no other method was measured beside it." in text
     assert "One seed, so there is no interval over seeds." in text and "is ahead" not in text
 
 

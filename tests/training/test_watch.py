@@ -89,11 +89,13 @@ def test_training_ends_once_all_seeds_have_waited_as_long_as_the_patience():
     assert counts(state) == [20.0, 40.0] and np.asarray(state.step).tolist() == [60, 60]
 
 
-def test_a_loss_is_better_where_it_is_lower_and_of_equals_the_first_is_kept():
+@pytest.mark.parametrize("sign", [1, -1], ids=["lower is better", "higher is better"])
+def test_of_equal_scores_the_first_is_kept_whichever_is_better(sign):
+    """Steps 20 and 30 are as far from 25."""
     told = Told()
-    watch = Watch(partial(distance, targets=jnp.array([25.0, 1000.0])), every=10, patience=3, higher_is_better=False)
-    state = fit(watch, told=told, num_steps=70)
-    assert counts(state) == [20.0, 70.0] and told.best == [([20, 70], [25.0, 930.0**2])]
+    measure = lambda params: sign * distance(params, jnp.array([25.0, 1000.0]))  # noqa: E731
+    state = fit(Watch(measure, every=10, patience=3, higher_is_better=sign < 0), told=told, num_steps=70)
+    assert counts(state) == [20.0, 70.0] and told.best == [([20, 70], [sign * 25.0, sign * 930.0**2])]
 
 
 def test_a_seed_knows_nothing_of_the_others():
@@ -149,8 +151,9 @@ def test_a_finished_run_is_found_again_and_reports_nothing_anew(tmp_path, option
 @pytest.mark.parametrize(("first", "then"), [(20, 50), (27, 50), (27, 53), (80, 100)])
 @pytest.mark.parametrize("patience", [0, 2])
 def test_more_steps_than_a_finished_run_had_go_on_from_its_end(tmp_path, first, then, patience):
-    """27 is no multiple of `steps_per_call`; with patience the run of 80 had ended by itself."""
-    watch = Watch(nearness, every=10, patience=patience)
+    """27 is no multiple of `steps_per_call`, and the best there is; a run that goes on past it never measures it. With
+    patience the run of 80 had ended by itself."""
+    watch = Watch(partial(nearness, targets=(27.0, 40.0)), every=10, patience=patience)
     fit(watch, tmp_path, num_steps=first)
     began, told, whole = [], Told(), Told()
     longer = fit(watch, tmp_path, told, num_steps=then, on_start=began.append)

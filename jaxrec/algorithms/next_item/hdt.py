@@ -58,7 +58,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
     _check_settings(config, spec, vectors)
-    network = hdt_network.build(config, spec, vectors)
+    network = hdt_network.make_network(config, spec, vectors)
     learning = learner.from_loss(
         network.init, hdt_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=("given/",)
     )

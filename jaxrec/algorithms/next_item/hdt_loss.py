@@ -18,7 +18,11 @@ from jaxrec.losses.returns_to_go import returns_to_go
 
 def make_loss(config: ConfigDict, network: HDTNetwork) -> Callable[..., tuple[dict[str, Array], dict[str, Array]]]:
     """Makes `loss_fn(params, batch, key) -> (terms, metrics)` for `learner.from_loss`; batches are Sessions
-    [B, C, T]."""
+    [B, C, T].
+
+    The terms are L_S, the cross-entropy of the encoder's states (T 5.17, T 5.18), L_g, L_a and L_R. Returns are
+    computed here, not in advance (T Algorithm 3).
+    """
 
     def loss_fn(params: Params, batch: Sessions, key: Array):
         key_encoder, key_intra = jax.random.split(key)
@@ -51,14 +55,15 @@ def intra_session_losses(
     network: HDTNetwork, params: Params, goal: Goal, states: Array, item: Array, mask: Array, key: Array
 ) -> tuple[Array, Array]:
     """Returns IntraDT's (L_a, L_R): the cross-entropy of the next item (T 5.20) and the mean squared error of the
-    unexpected return (T 5.19), scalars.
+    unexpected return (T 5.19), scalars. IntraDT reads the logged novelty return, the number of less popular items from
+    each step on (T 5.7).
 
     Args:
       goal: of R sessions. states: float32 [R, L, D]. item: int32 [R, T]. mask: bool [R, T]. key: of dropout.
     """
     action, real = item[:, 1:], mask[:, 1:]
     novel = jnp.take(params["given"]["tail"], action) & real
-    novelty_return = returns_to_go(novel.astype(jnp.float32))  # T 5.7
+    novelty_return = returns_to_go(novel.astype(jnp.float32))
     inputs = (goal.goal_return, novelty_return, states, action)
     hidden, predicted = network.intra.apply({"params": params["intra"]}, *inputs, False, rngs={"dropout": key})
     action_loss = softmax_head.cross_entropy(params["action"], hidden, action, real)

@@ -44,8 +44,11 @@ class UserState:
 
 @struct.dataclass
 class Goal:
-    """What a session begins with (T 5.4): goal_return, the output at the return's token, and state, g_c; both float32
-    [B, D]."""
+    """What a session begins with, InterDT's two outputs (T 5.4).
+
+    Attributes:
+      goal_return: float32 [B, D], at the token of the unexpected return. state: float32 [B, D], g_c.
+    """
 
     goal_return: Array
     state: Array
@@ -168,7 +171,7 @@ class HDTNetwork(NamedTuple):
         )
 
 
-def build(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray) -> HDTNetwork:
+def make_network(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray) -> HDTNetwork:
     """Makes the networks that the config names, in the sizes of the data."""
     length, width = spec.length, config.width
     intra = None

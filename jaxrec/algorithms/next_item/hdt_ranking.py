@@ -19,8 +19,7 @@ from jaxrec.batches import user_sessions
 from jaxrec.models import caches
 from jaxrec.models.history import at_positions
 
-# The action that is ranked counts as novel (T 5.3.4: the predicted item is treated as novel during inference).
-_INFERENCE = {"ahead": 0.0, "epsilon": 0.0}
+_INFERENCE = {"ahead": 0.0, "epsilon": 0.0}  # at epsilon 0 the item to be ranked always counts as novel
 
 
 def make_ranker(network: HDTNetwork, num_sessions: int) -> Ranker:
@@ -88,6 +87,8 @@ def _newest_states(
 ) -> tuple[Array]:
     """Returns ([R, 2 D],), the encoder's state and IntraDT's output after the last item of R windows [R, L].
 
+    IntraDT reads a novelty return that counts the item to be ranked as novel (T 5.7, T 5.3.4).
+
     Args:
       goal: float32 [R, 2 D].
     """
@@ -95,7 +96,7 @@ def _newest_states(
     newest, action = jnp.maximum(mask.sum(1) - 1, 0), jnp.roll(item, -1, axis=1)
     encoded = network.encode(params, goal_state, item, feedback, mask, method="states")
     novel = jnp.take(params["given"]["tail"], action)
-    novelty_return = objective_returns.inference_returns(mask, novel, None, _INFERENCE)["nov"]  # T 5.7
+    novelty_return = objective_returns.inference_returns(mask, novel, None, _INFERENCE)["nov"]
     inputs = (goal_return, novelty_return, encoded, action, newest)
     hidden = network.intra.apply({"params": params["intra"]}, *inputs, method="action_output_at")
     return (jnp.concatenate([at_positions(encoded, newest[:, None])[:, 0], hidden], -1),)

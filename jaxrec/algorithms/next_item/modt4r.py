@@ -63,7 +63,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
       JaxrecError: settings that cannot be, or data without what an objective's return needs.
     """
     _check_settings(config, spec, vectors)
-    network = modt4r_network.build(config, spec, vectors)
+    network = modt4r_network.make_network(config, spec, vectors)
     frozen = ("inference/", "given/") if network.given else ("inference/",)
     learning = learner.from_loss(
         network.init, modt4r_loss.make_loss(config, network), optimizers.make(config.optimizer), frozen=frozen

@@ -16,7 +16,10 @@ from jaxrec.losses import sequence
 
 
 def make_loss(config: ConfigDict, network: MODT4RNetwork) -> Callable[..., tuple[dict[str, Array], dict[str, Array]]]:
-    """Makes `loss_fn(params, batch, key) -> (terms, metrics)` for `learner.from_loss`; batches are Sequences [B, T]."""
+    """Makes `loss_fn(params, batch, key) -> (terms, metrics)` for `learner.from_loss`; batches are Sequences [B, T].
+
+    The terms are L_a, the cross-entropy of MoTrans (T 4.16), L_S, that of UserTrans (T 4.14), and L_R (T 4.15).
+    """
 
     def loss_fn(params: Params, batch: Sequences, key: Array):
         item, action, mask = batch.item[:, :-1], batch.item[:, 1:], batch.mask[:, 1:]
@@ -28,9 +31,9 @@ def make_loss(config: ConfigDict, network: MODT4RNetwork) -> Callable[..., tuple
         hidden, predicted = network.motrans.apply(
             {"params": params["motrans"]}, *inputs, False, rngs={"dropout": key_motrans}
         )
-        terms = {"action": softmax_head.cross_entropy(params["action"], hidden, action, mask)}  # L_a (T 4.16)
+        terms = {"action": softmax_head.cross_entropy(params["action"], hidden, action, mask)}
         if network.has_state_head:
-            state_loss = softmax_head.cross_entropy(params["output"], state, action, mask)  # L_S (T 4.14)
+            state_loss = softmax_head.cross_entropy(params["output"], state, action, mask)
             terms["state"] = config.state_weight * state_loss
         if predicted is not None and config.return_weight:
             terms["returns"] = config.return_weight * return_loss(predicted, returns, mask)

@@ -88,7 +88,7 @@ class MODT4RNetwork(NamedTuple):
         return jnp.stack([returns[name] / self.return_scale[name] for name in self.objectives], -1)
 
 
-def build(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> MODT4RNetwork:
+def make_network(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> MODT4RNetwork:
     """Makes the networks that the config names, in the sizes of the data."""
     length, width = spec.length, config.width
     objectives = tuple(name for name in objective_returns.OBJECTIVES if name in config.objectives)

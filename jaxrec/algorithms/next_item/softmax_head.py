@@ -19,12 +19,12 @@ def init(key: Array, num_items: int, width: int) -> dict[str, Array]:
 
 
 def logits(head: Head, states: Array) -> Array:
-    """Scores every item for states [R, D]: [R, A]."""
+    """Scores every item for states [R, D]: [R, A] (T 4.13; L Eq. 7)."""
     return states @ head["table"].T + head["bias"][None]
 
 
 def cross_entropy(head: Head, states: Array, label: Array, weight: Array, scale: Array | None = None) -> Array:
-    """Returns the weighted mean of -log softmax(logits)[label] over the whole catalogue, a scalar.
+    """Returns the weighted mean of -log softmax(logits)[label] over the whole catalogue, a scalar (T 4.14; L Eq. 8).
 
     Args:
       states: float32 [..., D]. label: int32 [...], the item that came next. weight: [...], bool or float32, 0 on

@@ -31,7 +31,7 @@ class SequenceEncoder(nn.Module):
     feedback_scale: float = 1.0
 
     def setup(self):
-        # The name under which flax filed the table before it stood here; `interactions.item_vectors` reads it too.
+        # Named, because `interactions.item_vectors` looks the table up by this name.
         self.embedding = InteractionEmbedding(
             self.num_items, self.width, self.feedback_scale, name=interactions.PARAMETERS
         )

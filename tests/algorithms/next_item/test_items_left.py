@@ -41,5 +41,5 @@ def test_it_learns(targets):
     for n in range(350):
         state, metrics = step(state, rows(), jax.random.key(n))
         found.append((metrics["loss/items_left"], metrics["loss/next_item"]))
-    left, item = np.mean(found[-50:], 0)  # of many steps, for one of them draws a place that may have been rare
+    left, item = np.mean(found[-50:], 0)  # of many steps, for one of them draws a position that may have been rare
     assert left < 0.02 and item < 0.2
