@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.timing import measure, report
 from jaxrec import algorithms
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import exit_rules, feedback_matrix, rewards
 from jaxrec.training.loop import make_block, seed_keys
 
@@ -49,10 +49,10 @@ def environment() -> tuple[feedback_matrix.FeedbackMatrix, feedback_matrix.EnvPa
 
 
 def train(name: str, ratio: str, env, env_params) -> None:
-    module = algorithms.load("actor_critic", name)
+    module = algorithms.load(f"actor_critic.{name}")
     config = module.defaults()
     config.update({"num_envs": NUM_ENVS, "num_steps": 1, "num_updates": UPDATES[ratio], "batch_size": 64})
-    spec = Spec(NUM_USERS, NUM_ITEMS, MAX_TURN, reward_range=(0.0, 5.0), environment=env)
+    spec = EnvironmentSpec(NUM_USERS, NUM_ITEMS, MAX_TURN, reward_range=(0.0, 5.0), environment=env)
     algorithm = module.make(config, spec)
     keys = seed_keys(0, 1)
 

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.timing import measure, report
 from jaxrec.algorithms.actor_critic import a2c
 from jaxrec.base.records import Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import feedback_matrix
 from jaxrec.training.loop import make_block, seed_keys
 
@@ -45,7 +45,7 @@ def interactions() -> Interactions:
 
 def collect(encoder: str, num_steps: int = 60) -> None:
     env, env_params = feedback_matrix.make(feedback_matrix.defaults(), interactions=interactions())
-    spec = Spec(NUM_USERS, NUM_ITEMS, 30, reward_range=(1.0, 5.0), environment=env)
+    spec = EnvironmentSpec(NUM_USERS, NUM_ITEMS, 30, reward_range=(1.0, 5.0), environment=env)
     config = a2c.defaults()
     config.encoder, config.num_envs, config.num_steps = encoder, NUM_ENVS, num_steps
     algorithm = a2c.make(config, spec)
@@ -64,7 +64,7 @@ def collect(encoder: str, num_steps: int = 60) -> None:
     )
 
 
-def _with_updates(config, spec: Spec, env_params, num_updates: int = 8) -> float:
+def _with_updates(config, spec: EnvironmentSpec, env_params, num_updates: int = 8) -> float:
     config.num_steps = 15
     algorithm = a2c.make(config, spec)
     keys = seed_keys(0, 1)

@@ -22,9 +22,11 @@ import jax
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.decision_transformer import build, dt
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 
-SPEC = Spec(num_users=1, num_items=0, max_turn=100, observation_size=91, action_size=27, return_range=(0.0, 100.0))
+SPEC = TrajectoriesSpec(
+    num_users=1, num_items=0, max_turn=100, observation_size=91, action_size=27, return_range=(0.0, 100.0)
+)
 STEPS = 10  # per round
 
 

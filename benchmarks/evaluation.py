@@ -28,7 +28,7 @@ def main() -> None:
     catalogue = episodes.Catalogue(
         jnp.asarray(np.bincount(interactions.item)), jnp.asarray(interactions.item_features["category"], jnp.float32)
     )
-    evaluate = episodes.make(env, policy, selection="sample")
+    evaluate = episodes.player(env, policy, selection="sample")
     figures = measure(evaluate, None, env_params, catalogue, jax.random.key(1), repeats=30)
     results = evaluate(None, env_params, catalogue, jax.random.key(1))
     steps = 100 * sum(float(results[f"{mode}/Length"]) for mode in ("FB", "NX_0", "NX_10"))

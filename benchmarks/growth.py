@@ -19,9 +19,8 @@ import numpy as np
 
 from benchmarks.timing import report
 from jaxrec.algorithms.next_item import cross_entropy
-from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
+from jaxrec.base.records import NextItem, Sequences
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.training.loop import make_block, seed_keys
 
 LENGTH = 10
@@ -40,7 +39,7 @@ def log(events: int, num_items: int) -> NextItem:
 def step_seconds(events: int, num_items: int, rounds: int) -> dict[str, float]:
     """Median seconds of a step, and of compiling it."""
     data, config = log(events, num_items), cross_entropy.defaults()
-    made = cross_entropy.make(config, Spec(1, num_items, LENGTH + 1))
+    made = cross_entropy.make(config, SequencesSpec(1, num_items, LENGTH))
     keys, block = seed_keys(0, 1), make_block(made.learner, made.source)
     carry = (jax.jit(jax.vmap(made.learner.init))(keys), ())
     times = []

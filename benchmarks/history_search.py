@@ -22,9 +22,9 @@ from jaxrec.algorithms.decision_transformer import dt, mdt4rec, window
 from jaxrec.algorithms.decision_transformer.policy import draw_return
 from jaxrec.algorithms.decision_transformer.search import candidate_lengths, observe, search_loop
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 
-SPEC = Spec(num_users=1, num_items=300, max_turn=30, reward_range=(1.0, 5.0), return_range=(0.0, 150.0))
+SPEC = TrajectoriesSpec(num_users=1, num_items=300, max_turn=30, reward_range=(1.0, 5.0), return_range=(0.0, 150.0))
 FULL = 20  # by this turn every window is full
 TURNS = 5  # of one timed call
 

@@ -2,12 +2,12 @@
 
 A generated log: users with 60 random items each; 3,000 items, length 50, width 64, 2 layers, batch 256, no dropout,
 Adam, cross-entropy over all items. `train`: one loss per sequence, as RecBole has it, from its own loader there and
-from ours here; beside it the step with a loss at every place of each sequence, which is what jaxrec does by default.
+from ours here; beside it the step with a loss at every position of each sequence, which is what jaxrec does by default.
 `evaluate`: every user's last item ranked among all, hit rate and NDCG at 5, 10 and 20; beside it the ranking of every
-place of every user, for which RecBole runs its encoder once per place: its time for one, times 50 (not run). The two
-packages take turns. `gflop_per_s` is what the ranking of last places computes, `matmul_gflop_per_s` what a product of
-two large matrices reaches in the same run: their quotient is what a better program could still win with the same
-arithmetic.
+position of every user, for which RecBole runs its encoder once per position: its time for one, times 50 (not run).
+The two packages take turns. `gflop_per_s` is what the ranking of last positions computes, `matmul_gflop_per_s` what a
+product of two large matrices reaches in the same run: their quotient is what a better program could still win with the
+same arithmetic.
 
     python -m benchmarks.next_item [--peer-python PYTHON] [--rounds 7] [--out FILE]
 
@@ -31,9 +31,8 @@ import numpy as np
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.next_item import cross_entropy
-from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
+from jaxrec.base.records import NextItem, Sequences
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.evaluation import rankings
 from jaxrec.training.loop import make_block, seed_keys
 
@@ -56,7 +55,7 @@ def algorithm(targets: str):
     config = cross_entropy.defaults()
     config.update(width=SIZES["width"], batch_size=SIZES["batch_size"], targets=targets)
     config.encoder_options.num_layers = SIZES["num_layers"]
-    return cross_entropy.make(config, Spec(SIZES["users"], SIZES["num_items"], SIZES["length"] + 1))
+    return cross_entropy.make(config, SequencesSpec(SIZES["users"], SIZES["num_items"], SIZES["length"]))
 
 
 def training(targets: str, log: NextItem):
@@ -77,7 +76,7 @@ def training(targets: str, log: NextItem):
 
 def ranking_all(last: bool, log: NextItem):
     made = algorithm("all")
-    count = rankings.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
+    count = rankings.counter(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
     params = jax.jit(made.learner.init)(jax.random.key(0)).params
 
     def run() -> float:
@@ -90,9 +89,9 @@ def ranking_all(last: bool, log: NextItem):
 
 
 def ranking_flops(log: NextItem) -> float:
-    """Floating-point operations of ranking every user's last place, counted by the compiler in one batch of all."""
+    """Floating-point operations of ranking every user's last position, counted by the compiler in one batch of all."""
     made = algorithm("all")
-    count = rankings.make(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
+    count = rankings.counter(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
     params = jax.jit(made.learner.init)(jax.random.key(0)).params
     return count.lower(params, log.test[0], jnp.asarray(log.past[0])).cost_analysis()["flops"]
 

@@ -21,8 +21,9 @@ import numpy as np
 from benchmarks.timing import report
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.records import TEST, Interactions
-from jaxrec.base.specs import Spec
-from jaxrec.data import sequences, splits
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.data import splits
+from jaxrec.data.next_item import next_item
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.training import loop
 
@@ -62,16 +63,16 @@ def main() -> None:
 
     def prepare():
         split = splits.by_user(made_log, test=HELD_OUT, validation=0.0, seed=0)
-        return sequences.next_item(split, length=LENGTH + 1, test=TEST)
+        return next_item(split, length=LENGTH + 1, test=TEST)
 
     data = timed("prepare", prepare)
-    algorithm = cross_entropy.make(cross_entropy.defaults(), Spec(made_log.num_users, given.items, LENGTH + 1))
+    algorithm = cross_entropy.make(cross_entropy.defaults(), SequencesSpec(made_log.num_users, given.items, LENGTH))
     fit = lambda: loop.fit(  # noqa: E731
         algorithm.learner, algorithm.source, data, num_steps=given.steps, steps_per_call=given.steps
     )
     state = timed("train_block", fit)
     params = jax.tree.map(lambda leaf: leaf[0], state.params)
-    count = rankings.make(*algorithm.ranker, num_items=given.items, ks=(20,))
+    count = rankings.counter(*algorithm.ranker, num_items=given.items, ks=(20,))
     buckets = list(zip(data.test, data.past, strict=True))
     found = timed("rank", lambda: functools.reduce(operator.add, (count(params, *bucket) for bucket in buckets)))
     targets = int(found.targets.sum())

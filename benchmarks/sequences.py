@@ -2,7 +2,7 @@
 
     python -m benchmarks.sequences [--out FILE]
 
-What is timed is `experiment.problem.load_sequences`: filters, split, padded rows in buckets, and what users met before.
+What is timed is `experiment.kinds.sequences.of_log`: filters, split, padded rows in buckets, and what users met before.
 Both logs are generated, their rows in the order of time, so that sessions lie interleaved. `by_user`: sessions of the
 mean length of RC15 over 26,702 items, and T 4.5.1's steps: items and sessions with three rows, 100,000 sampled
 sessions, 80/10/10 by session. `by_gaps`: a week of users with sessions as many and as long as those of Album (T, table
@@ -21,12 +21,9 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import measure, report
-from jaxrec import defaults
 from jaxrec.base.records import Interactions
-from jaxrec.base.specs import Spec
 from jaxrec.data import datasets
-from jaxrec.data.sequences import NextItem
-from jaxrec.experiment.problem import load_sequences
+from jaxrec.experiment.kinds import Dataset, sequences
 
 EVENTS, DAY = 1_000_000, 86_400
 BY_USER = {"min_item": 3, "num_users": 100_000}
@@ -72,11 +69,11 @@ def listening(num_items: int, mean_length: float = 9.1, mean_sessions: float = 8
     return record(user[session], items(rng, num_items), start[session] + passed - passed[first], num_items)
 
 
-def prepared(options: dict, interactions: Interactions) -> tuple[NextItem, Spec]:
-    return load_sequences(defaults.get_config(), defaults.sequences(**options), interactions)
+def prepared(options: dict, interactions: Interactions) -> Dataset:
+    return sequences.of_log(sequences.options(**options), lambda: interactions)
 
 
-def from_file(path: Path) -> tuple[NextItem, Spec]:
+def from_file(path: Path) -> Dataset:
     return prepared(BY_GAPS, datasets.load("csv", path=path, rating=None, duplicates="keep"))
 
 
@@ -98,8 +95,8 @@ def main() -> None:
         }
         steps |= {f"from_{kind}": functools.partial(from_file, p) for kind, p in written(week, Path(folder)).items()}
         for name, step in steps.items():
-            kept = step()[1].counts["events"] / EVENTS
-            figures = measure(lambda step=step: step()[0], repeats=3)
+            kept = step().spec.counts["events"] / EVENTS
+            figures = measure(lambda step=step: step().data, repeats=3)
             rate = EVENTS / figures["median_s"]
             report(f"sequences_{name}", **figures, events=EVENTS, events_per_s=rate, kept=kept)
 

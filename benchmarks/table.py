@@ -4,8 +4,9 @@
     python -m benchmarks.table --write              # brings the tables up to date
     python -m benchmarks.table --record NAME WORKDIR --command "..." --seconds 150    # keeps a finished job's results
 
-A table stands between `<!-- table:KIND -->` and `<!-- /table -->`. KIND is `benchmarks`, `job:NAME` or
-`lead:NAME:ROW/OTHER:...`: how far rows of that job are ahead of others. A job with a paper's tables (its workdir has
+A table stands between `<!-- table:KIND -->` and `<!-- /table -->`. KIND is `benchmarks` (one table for each question of
+benchmarks/questions.py), `job:NAME` (a table for each mode), `job:NAME:MODE` (that mode alone)
+or `lead:NAME:ROW/OTHER:...`: how far rows of that job are ahead of others. A job with a paper's tables (its workdir has
 tables.json) is kept as results/NAME.json, and results/NAME.md is made from that.
 """
 
@@ -22,8 +23,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks import questions
 from jaxrec.reporting import axes, comparison, figures, report, significance
-from jaxrec.reporting.progress import duration, short
+from jaxrec.reporting.progress import duration
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -35,7 +37,6 @@ PAGES = (REPOSITORY / "README.md", REPOSITORY / "benchmarks" / "README.md")
 
 _BLOCK = re.compile(r"(<!-- table:([\w:./-]+) -->\n).*?(<!-- /table -->)", re.S)
 _MACHINE = ("device", "platform", "num_devices", "cpu_count", "load_1m", "jax", "python")
-_TIMES = ("median_s", "min_s", "max_s", "compile_s")
 
 
 def lines(results: Path = RESULTS) -> list[dict[str, Any]]:
@@ -61,37 +62,56 @@ def _options(row: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in row.items() if k not in ("name", *_MACHINE) and not isinstance(v, float)}
 
 
-def _figures(row: dict[str, Any]) -> str:
-    measured = {k: v for k, v in row.items() if isinstance(v, float) and k not in (*_TIMES, *_MACHINE)}
-    return ", ".join(f"{k.removesuffix('_per_s')} {short(v)}{'/s' * k.endswith('_per_s')}" for k, v in measured.items())
-
-
-def _seconds(value: float | None) -> str:
-    """Seconds with a unit that suits them."""
-    if value is None:
-        return "-"
-    for limit, scale, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if value < limit:
-            return f"{value * scale:.3g} {unit}"
-    return duration(value)
-
-
 def benchmarks(rows: Iterable[dict[str, Any]]) -> str:
-    """One table per device: options, median of the repeats and their range, what follows from them, compile time."""
-    devices: dict[str, list[tuple[str, ...]]] = {}
-    for row in sorted(rows, key=lambda row: (_device(row), row["name"])):
-        options = ", ".join(f"{k} {v:,}" if type(v) is int else f"{k} {v}" for k, v in _options(row).items())
-        span = f"{_seconds(row.get('min_s'))} to {_seconds(row.get('max_s'))}"
-        versions = f"jax {row['jax']}, Python {row['python']}, load {row['load_1m']}"
-        times = (_seconds(row.get("median_s")), span, _seconds(row.get("compile_s")))
-        devices.setdefault(_device(row), []).append((row["name"], options, _figures(row), *times, versions))
-    columns = ("benchmark", "options", "figures", "median", "range", "compile", "with")
-    made = {device: markdown(Table(columns, tuple(rows)), numbers=False) for device, rows in devices.items()}
-    return "\n".join(f"**{device}**\n\n{text}" for device, text in made.items()) or "Not measured yet.\n"
+    """Per device one table for each question: jaxrec, the peer, their ratio, and how steady the figures are."""
+    by_device: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_device.setdefault(_device(row), []).append(row)
+    parts = [_device_tables(device, by_device[device]) for device in sorted(by_device)]
+    return "\n".join(parts) or "Not measured yet.\n"
 
 
-def job(path: Path) -> str:
-    """One table per evaluation mode of a recorded job, under the command and the machine."""
+def _device_tables(device: str, rows: list[dict[str, Any]]) -> str:
+    """Every question that was measured on the device, in the order of `questions.QUESTIONS`."""
+    unasked = sorted({row["name"] for row in rows if not any(q.matches(row) for q in questions.QUESTIONS)})
+    if unasked:
+        raise ValueError(f"benchmarks {unasked} answer no question; add one to benchmarks/questions.py")
+    parts = [f"**{device}**\n"]
+    for question in questions.QUESTIONS:
+        lines = [row for row in rows if question.matches(row)]
+        answered = [(answer, row) for row in lines if (answer := question.answer(row))]
+        if answered:
+            parts.append(_question(question, answered))
+    return "\n".join(parts)
+
+
+def _question(question: questions.Question, answered: list[tuple[questions.Answer, dict[str, Any]]]) -> str:
+    """Title, explanation and table; without the columns that no line fills."""
+    columns = ("case", "jaxrec", "peer", "ratio", "range", "compile")
+    cells = [(*answer, _range(row), _compile(row)) for answer, row in answered]
+    kept = [n for n in range(len(columns)) if any(row[n] != "-" for row in cells)]
+    shown = Table(tuple(columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in cells))
+    made_with = sorted({f"jax {row['jax']}, Python {row['python']}" for _, row in answered})
+    loads = sorted(row["load_1m"] for _, row in answered)
+    load = f"load {loads[0]}" if len(set(loads)) == 1 else f"load {loads[0]} to {loads[-1]}"
+    about = f"{question.about} ({'; '.join(made_with)}; {load}.)"
+    return f"### {question.title}\n\n{about}\n\n{markdown(shown, numbers=False)}"
+
+
+def _range(row: dict[str, Any]) -> str:
+    """From the fastest to the slowest repeat."""
+    if "min_s" not in row:
+        return "-"
+    return f"{questions.seconds(row['min_s'])} to {questions.seconds(row['max_s'])}"
+
+
+def _compile(row: dict[str, Any]) -> str:
+    """The time that compiling took; what runs on the host compiles nothing."""
+    return questions.seconds(row["compile_s"]) if row.get("compile_s", 0.0) > 1e-3 else "-"
+
+
+def job(path: Path, only: str = "") -> str:
+    """One table per evaluation mode of a recorded job, or of that mode only, under the command and the machine."""
     if not path.exists():
         return "Not measured yet.\n"
     stored = json.loads(path.read_text())
@@ -107,6 +127,8 @@ def job(path: Path) -> str:
         mode: markdown(results_table(rows, reference=published.get(mode), logged=logged.get(mode)))
         for mode, rows in by_mode(stored["results"]).items()
     }
+    if only:
+        return f"{head}\n{tables[only]}"
     return "\n".join([head, *(f"*{mode}*\n\n{table}" for mode, table in tables.items())])
 
 
@@ -144,7 +166,8 @@ def filled(page: str, results: Path = RESULTS) -> str:
         if kind == "benchmarks":
             return f"{block[1]}{benchmarks(lines(results))}{block[3]}"
         if kind == "job":
-            return f"{block[1]}{job(results / 'jobs' / f'{name}.json')}{block[3]}"
+            job_name, _, mode = name.partition(":")
+            return f"{block[1]}{job(results / 'jobs' / f'{job_name}.json', mode)}{block[3]}"
         if kind == "lead":
             job_name, *pairs = name.split(":")
             return f"{block[1]}{lead(results / 'jobs' / f'{job_name}.json', pairs)}{block[3]}"
@@ -206,9 +229,15 @@ def compared_page(path: Path) -> str:
 
 def pages(results: Path = RESULTS, compared: Path = COMPARED) -> dict[Path, str]:
     """Every page with tables, as it must be."""
-    made = {path.with_suffix(".md"): compared_page(path) for path in sorted(compared.glob("*.json"))}
-    written = [page for page in (*PAGES, *sorted(compared.glob("*.md"))) if page not in made]
-    return {page: filled(page.read_text(), results) for page in written} | made
+    written, made = paths(compared)
+    filled_in = {page: filled(page.read_text(), results) for page in written}
+    return filled_in | {page: compared_page(page.with_suffix(".json")) for page in made}
+
+
+def paths(compared: Path = COMPARED) -> tuple[list[Path], list[Path]]:
+    """The pages that are written and hold tables between markers, and those that are made from a JSON file whole."""
+    made = [path.with_suffix(".md") for path in sorted(compared.glob("*.json"))]
+    return [page for page in (*PAGES, *sorted(compared.glob("*.md"))) if page not in made], made
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,7 +3,7 @@
     python -m benchmarks.value_learning [--targets one] [--peer-python PYTHON] [--out FILE]
 
 GRU encoder of width 64, rows of 11 items, batch 256, 10 negatives per state, over 2,933 and 26,702 items (Yoochoose's
-sample and RC15). `all` learns from every place of a row, 2,560 transitions a step; `one` from one, 256. The step is
+sample and RC15). `all` learns from every position of a row, 2,560 transitions a step; `one` from one, 256. The step is
 that of the loop (source, losses, optimizer; one seed); the draws are also run alone. The peer is
 `benchmarks/peers/torch_sa2c.py`, in an interpreter with torch, on as many threads; ours and its steps are run in turn.
 """
@@ -24,10 +24,9 @@ from ml_collections import ConfigDict
 
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
-from jaxrec.algorithms.next_item import sa2c, supervised, value_terms
-from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
+from jaxrec.algorithms.next_item import sa2c, target_positions, value_terms
+from jaxrec.base.records import NextItem, Sequences
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.training import loop
 
 LENGTH, BATCH, NEGATIVES, WIDTH, ROWS = 10, 256, 10, 64, 20_000
@@ -35,7 +34,7 @@ LENGTH, BATCH, NEGATIVES, WIDTH, ROWS = 10, 256, 10, 64, 20_000
 
 def data(num_items: int) -> NextItem:
     """Full rows of items drawn at random."""
-    item = np.random.default_rng(0).integers(0, num_items, (ROWS, LENGTH + 1)).astype(np.int32)
+    item = np.random.default_rng(0).integers(0, num_items, (ROWS, LENGTH)).astype(np.int32)
     ones = np.ones(item.shape, np.float32)
     rows = Sequences(item, ones, ones > 0, np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32))
     return jax.tree.map(jnp.asarray, NextItem(rows, (), (), np.bincount(item.ravel(), minlength=num_items)))
@@ -66,15 +65,16 @@ def training(algorithm, logged: NextItem, steps: int) -> Callable[[], float]:
 
 
 def drawing(algorithm, logged: NextItem, steps: int, config: ConfigDict, num_items: int) -> Callable[[], float]:
-    """Seconds of the draws of so many steps alone: rows, places, negatives, and the states gathered from the rows."""
-    one_place = config.targets == "one"
+    """Seconds of the draws of so many steps alone: rows, positions, negatives, and the states taken from the rows."""
+    one_position = config.targets == "one"
 
     def one(total, key):
-        key_rows, key_places, key_negatives = jax.random.split(key, 3)
+        key_rows, key_position, key_negatives = jax.random.split(key, 3)
         _, batch = algorithm.source.next(logged, (), None, key_rows)
-        places = [supervised.targets(config, batch.mask[:, 1:], key_places)] * one_place
-        negatives = value_terms.sample(key_negatives, BATCH * (1 if one_place else LENGTH), NEGATIVES, num_items)
-        used = [x.astype(jnp.float32).sum() for x in (*jax.tree.leaves(batch), *places, negatives)]
+        positions = [target_positions.draw(config, batch.mask[:, 1:], key_position)] * one_position
+        rows = BATCH * (1 if one_position else LENGTH)
+        negatives = value_terms.sample_negatives(key_negatives, rows, NEGATIVES, num_items)
+        used = [x.astype(jnp.float32).sum() for x in (*jax.tree.leaves(batch), *positions, negatives)]
         return total + sum(used), None
 
     draw = jax.jit(lambda keys: jax.lax.scan(one, 0.0, keys)[0])
@@ -90,7 +90,7 @@ def drawing(algorithm, logged: NextItem, steps: int, config: ConfigDict, num_ite
 
 def case(num_items: int, asked: argparse.Namespace) -> None:
     config, logged = options(asked.targets), data(num_items)
-    algorithm = sa2c.make(config, Spec(ROWS, num_items, LENGTH + 1))
+    algorithm = sa2c.make(config, SequencesSpec(ROWS, num_items, LENGTH))
     runs = {"jaxrec": training(algorithm, logged, asked.steps)}
     compile_s = runs["jaxrec"]()
     runs["sampling"] = drawing(algorithm, logged, asked.steps, config, num_items)

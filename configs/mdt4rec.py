@@ -11,7 +11,7 @@ test environment.
 
 from ml_collections import ConfigDict
 
-from jaxrec import defaults
+from jaxrec.config import declare, experiment, published
 
 # kind -> (share, chance of a random step)
 EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}
@@ -28,27 +28,27 @@ SMALL = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
-    config = defaults.get_config()
+    config = experiment.defaults()
     config.name = "mdt4rec"
     config.paper = (
         "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior, table 1."
     )
-    make = defaults.variant(variant, embedded, smoke, coat, coat_leak, movielens_100k, virtual_taobao)
+    make = experiment.variant(variant, embedded, smoke, coat, coat_leak, movielens_100k, virtual_taobao)
     make(config)
     return config
 
 
 def stages(config: ConfigDict, *, a2c: dict, transformer: dict, num_steps: int, episodes: int, static: dict) -> None:
     """Behaviour, log, DT and MDT4Rec on the same log with the same budget, and the evaluation in environment `test`."""
-    config.stages.a2c = defaults.fit("actor_critic.a2c", "train", **a2c)
-    config.stages.log = defaults.collect("a2c", "train", num_episodes=episodes, mixture=EPISODES)
+    config.stages.a2c = declare.fit("actor_critic.a2c", "train", **a2c)
+    config.stages.log = declare.collect("a2c", "train", num_episodes=episodes, mixture=EPISODES)
     for name in ("dt", "mdt4rec"):
-        config.stages[name] = defaults.fit(
+        config.stages[name] = declare.fit(
             f"decision_transformer.{name}", "log", num_steps=num_steps, steps_per_call=50, **transformer
         )
     for name in static:
-        config.stages[name] = defaults.fit(f"static.{name}", "train", num_steps=1, **static[name])
-    config.stages.evaluation = defaults.evaluate(("mdt4rec", "dt", "a2c", *static), "test")
+        config.stages[name] = declare.estimate(f"static.{name}", "train", **static[name])
+    config.stages.evaluation = declare.evaluate(("mdt4rec", "dt", "a2c", *static), "test", by="episodes")
     config.order = (*config.order, "a2c", "log", "dt", "mdt4rec", *static, "evaluation")
 
 
@@ -56,7 +56,7 @@ def embedded(config: ConfigDict) -> None:
     """Train and test environment are one world; the test users were never logged or trained on."""
     config.data.options = {"world": {}, "text": False, "images": False}
     for users in ("train", "test"):
-        config.environments[users] = defaults.environment("embedded", users=users)
+        config.datasets[users] = declare.dataset("environment", "embedded", users=users)
     stages(
         config,
         a2c={"num_steps": 1200, "optimizer__learning_rate": 0.002},
@@ -76,23 +76,32 @@ def smoke(config: ConfigDict) -> None:
     for name in ("dt", "mdt4rec"):
         config.stages[name].algorithm.update(num_layers=1, context_length=4, width=16)
     config.stages.log.num_episodes = 40
-    config.stages.evaluation.update(num_envs=20, num_episodes=20)
+    config.stages.evaluation.evaluator.update(num_envs=20, num_episodes=20)
 
 
 def feedback_matrix(config: ConfigDict, *, models: dict[str, dict], leak: bool = False, **rules) -> None:
-    """Two user models, two environments: the training one from train rows alone, the test one from test rows alone."""
+    """Two user models, two environments: the training one from train events alone, the test one from test events."""
     for split in ("train", "test"):
-        model = f"ratings_{split}"
-        config.stages[model] = defaults.fit(
-            "user_models.matrix_factorization", "interactions", rows=split, num_seeds=1, **models[split]
+        model, factors = f"user_model_{split}", f"factors_{split}"
+        config.datasets[f"ratings_{split}"] = declare.dataset("ratings", split)
+        config.stages[model] = declare.fit(
+            "user_models.matrix_factorization", f"ratings_{split}", num_seeds=1, **models[split]
         )
-        config.environments[split] = defaults.environment("feedback_matrix", split=split, user_model=model, **rules)
+        config.stages[factors] = declare.transform(model, "user_factors", "item_factors")
+        config.datasets[split] = declare.dataset(
+            "environment", "feedback_matrix", split=split, user_model=factors, **rules
+        )
     if leak:
-        both = {"train": "ratings_train", "test": "ratings_test"}
-        config.environments.train = defaults.environment(
-            "feedback_matrix", split="train", user_model=both, exit_distance_source="test", **rules
+        both = {"train": "factors_train", "test": "factors_test"}
+        config.datasets.train = declare.dataset(
+            "environment",
+            "feedback_matrix",
+            split="train",
+            user_model=both,
+            exit_distance_source="test",
+            **rules,
         )
-    config.order = ("ratings_train", "ratings_test")
+    config.order = ("user_model_train", "user_model_test", "factors_train", "factors_test")
 
 
 def coat(config: ConfigDict, *, leak: bool = False) -> None:
@@ -111,11 +120,8 @@ def coat(config: ConfigDict, *, leak: bool = False) -> None:
         episodes=2000,
         static={"static_cycle": {"window": 7, "threshold": 6.0}, "popular": {}, "random": {}},
     )
-    config.reference = {  # table 1 of paper M; a2c as EasyRL4Rec reports it
-        "mdt4rec": (88.7680, 2.9095, 30.51),
-        "dt": (83.4891, 2.7830, 30.02),
-        "a2c": (81.80, 2.73, 29.92),
-    }
+    paper, a2c = published.load("mdt4rec_table_1").rows["coat"], published.load("easyrl4rec_coat").rows["coat"]
+    config.reference = {"mdt4rec": paper["mdt4rec_no_lm"], "dt": paper["dt"], **a2c}
 
 
 def coat_leak(config: ConfigDict) -> None:
@@ -149,7 +155,7 @@ def virtual_taobao(config: ConfigDict) -> None:
     """The released simulator: actions are vectors, so there is no popularity and no cycle; leaving is out of reach."""
     config.data.name = ""
     for name in ("train", "test"):
-        config.environments[name] = defaults.environment("virtual_taobao")
+        config.datasets[name] = declare.dataset("environment", "virtual_taobao")
     stages(
         config,
         a2c={"num_steps": 1500, "optimizer__learning_rate": 0.002},
@@ -158,5 +164,6 @@ def virtual_taobao(config: ConfigDict) -> None:
         episodes=2000,
         static={"random": {}},
     )
-    config.stages.evaluation.modes = ("FB",)
-    config.reference = {"mdt4rec": (81.7891, 5.9831, 13.67), "dt": (78.8762, 5.9753, 13.20)}
+    config.stages.evaluation.evaluator.modes = ("FB",)
+    paper = published.load("mdt4rec_table_1").rows["virtual_taobao"]
+    config.reference = {name: paper[name] for name in ("mdt4rec", "dt")}

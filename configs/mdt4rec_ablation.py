@@ -12,7 +12,7 @@ changed; `no_max` has neither expectile nor search (the paper's -Max).
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec import defaults
+from jaxrec.config import declare, experiment
 
 LOGS = {
     "mixed": mdt4rec.EPISODES,
@@ -33,6 +33,10 @@ PARTS = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The main job's world and A2C, three logs, and a fit stage per row."""
+    # Those of mdt4rec that this one has.
+    experiment.variant(
+        variant, mdt4rec.embedded, mdt4rec.smoke, mdt4rec.coat, mdt4rec.coat_leak, mdt4rec.movielens_100k
+    )
     config = mdt4rec.get_config(variant)
     config.name = "mdt4rec_ablation"
     config.paper = "Paper M, table 1 (MDT4Rec-Max), table 4 and figure 2, on logs of three qualities."
@@ -41,14 +45,14 @@ def get_config(variant: str | None = None) -> ConfigDict:
     episodes = kept.log.num_episodes
     made = {name: kept[name] for name in before}
     for log, mixture in LOGS.items():
-        made[f"log_{log}"] = defaults.collect("a2c", "train", num_episodes=episodes, mixture=mixture)
+        made[f"log_{log}"] = declare.collect("a2c", "train", num_episodes=episodes, mixture=mixture)
         for method in ("dt", "mdt4rec"):
             made[f"{method}_{log}"] = row(kept[method], log, {})
         made[f"no_max_{log}"] = row(kept.mdt4rec, log, {"use_max": False})
     for name, (method, changes) in PARTS.items():
         made[name] = row(kept[method], "mixed", changes, longer=3 if name.endswith("long") else 1)
-    rows = tuple(name for name, stage in made.items() if stage.kind == "fit" and not name.startswith("ratings"))
-    made["evaluation"] = defaults.evaluate(rows, "test", num_episodes=20 if variant == "smoke" else 500)
+    rows = tuple(name for name, stage in made.items() if stage.kind == "fit" and not name.startswith("user_model"))
+    made["evaluation"] = declare.evaluate(rows, "test", by="episodes", num_episodes=20 if variant == "smoke" else 500)
     config.stages, config.order, config.reference = ConfigDict(made), tuple(made), {}
     return config
 

@@ -6,13 +6,13 @@
 Variants: smoke. A small GPT-2 learns from the text of the world's items (as configs/pretrain_lm.py); MDT4Rec stands on
 it with LoRA, frozen and in full, and on a random model of the same shape in full. A downloaded model instead (GPT-2,
 Llama 3.2, Qwen 2.5, DeepSeek-R1-distill-Qwen, Mistral): `--config.stages.lora.algorithm.backbone=FOLDER` and the same
-folder as `--config.texts.text.tokenizer`, as absolute paths. Not measured.
+folder as `--config.datasets.text.tokenizer`, as absolute paths. Not measured.
 """
 
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec import defaults
+from jaxrec.config import declare, experiment
 
 # name -> how the prior is used
 ROWS = {
@@ -25,14 +25,13 @@ ROWS = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The default job's world, log and policies, with the rows above beside them."""
-    if variant not in (None, "smoke"):
-        raise ValueError(f"configs/mdt4rec_prior.py has no variant {variant!r}; choose one of ['smoke']")
+    experiment.variant(variant, mdt4rec.embedded, mdt4rec.smoke)  # those of mdt4rec that this one has
     config = mdt4rec.get_config(variant)
     config.name = "mdt4rec_prior"
     config.data.options.text = True
-    config.texts.text = defaults.text(vocabulary=400)
+    config.datasets.text = declare.dataset("text", vocabulary=400)
     own = config.stages.mdt4rec
-    config.stages.gpt2 = defaults.fit(
+    config.stages.gpt2 = declare.fit(
         "language.causal_lm",
         "text",
         num_steps=20 if variant else 600,
@@ -46,11 +45,11 @@ def get_config(variant: str | None = None) -> ConfigDict:
     )
     for name, changes in ROWS.items():
         stage = own.copy_and_resolve_references()
-        stage.text = "text"
+        stage.beside = {"text": "text"}
         stage.algorithm.update({"backbone": "gpt2", "language_length": 32, **changes})
         config.stages[name] = stage
     config.stages.evaluation.policies = ("mdt4rec", *ROWS, "dt", "static_cycle", "popular", "random_policy")
-    config.stages.random_policy = defaults.fit("static.random", "train", num_steps=1)
+    config.stages.random_policy = declare.estimate("static.random", "train")
     config.order = (
         "a2c",
         "log",

@@ -14,8 +14,7 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 from ml_collections import ConfigDict
 
 from configs.next_item import COUNTS, GENERATED
-from jaxrec import defaults
-from jaxrec.config import outputs
+from jaxrec.config import declare, experiment, outputs, published
 
 # What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
 VARIANTS = {
@@ -43,70 +42,17 @@ WARM_RATE = 1e-3  # SA2C's after its warm-up, as published, where the other rows
 TWO_NETWORKS = ("sqn", "snqn", "sa2c", "smorl", "smonac")
 VALUES = ("items_left", *TWO_NETWORKS)
 WITH_VECTORS = ("smorl", "smonac")
+VECTORS = {"vectors": "item_vectors"}  # what likeness of items is measured by: SASRec's
 
-METRICS = ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@5", "CV_div@10", "CV_div@20", "CV_nov@5", "CV_nov@10",
-           "CV_nov@20", "R@5", "R@10", "R@20")  # fmt: skip
-# T, table 4.3, on the data the thesis has.
-PUBLISHED = {
-    "yoochoose": {
-        "sasrec": (0.4257, 0.2599, 0.5053, 0.2801, 0.5208, 0.6046, 0.6792, 0.4679, 0.5607, 0.6436, 10.62, 23.24, 49.28),
-        "sqn": (0.4288, 0.2630, 0.5073, 0.2829, 0.4527, 0.5194, 0.5755, 0.3922, 0.4660, 0.5283, 10.94, 23.85, 50.79),
-        "smonac": (0.4302, 0.2635, 0.5063, 0.2821, 0.5875, 0.6628, 0.7274, 0.5357, 0.6393, 0.7263, 10.32, 22.31, 46.23),
-        "smorl": (0.4315, 0.2651, 0.5104, 0.2851, 0.5755, 0.6508, 0.7158, 0.5285, 0.6120, 0.6842, 10.38, 22.79, 48.48),
-        "mrdt": (0.4386, 0.2687, 0.5168, 0.2885, 0.5827, 0.6642, 0.7314, 0.5678, 0.6632, 0.7418, 10.57, 23.28, 49.44),
-        "modt4r": (0.4417, 0.2715, 0.5201, 0.2914, 0.6445, 0.7243, 0.7706, 0.6325, 0.7205, 0.7876, 10.30, 22.69, 43.37),
-    },
-    "retailrocket": {
-        "sasrec": (0.3085, 0.2107, 0.3572, 0.2227, 0.5305, 0.6300, 0.7149, 0.4806, 0.5899, 0.6838, 15.67, 32.27, 66.07),
-        "sqn": (0.3302, 0.2279, 0.3803, 0.2406, 0.4617, 0.5490, 0.6254, 0.4040, 0.5001, 0.5847, 15.60, 32.20, 66.10),
-        "smonac": (0.3473, 0.2472, 0.3922, 0.2523, 0.5775, 0.6765, 0.7612, 0.5329, 0.6398, 0.7387, 12.32, 26.01, 55.86),
-        "smorl": (0.3521, 0.2477, 0.4028, 0.2605, 0.5724, 0.6672, 0.7476, 0.5261, 0.6311, 0.7202, 12.58, 26.69, 56.14),
-        "mrdt": (0.3496, 0.2398, 0.4043, 0.2537, 0.5798, 0.6795, 0.7635, 0.5345, 0.6446, 0.7377, 13.16, 27.45, 56.83),
-        "modt4r": (0.3565, 0.2478, 0.4083, 0.2608, 0.6545, 0.7633, 0.7961, 0.6021, 0.7244, 0.7961, 12.16, 25.54, 53.11),
-    },
-    "lfm_1b": {
-        "sasrec": (0.2857, 0.2394, 0.3080, 0.2450, 0.5637, 0.6621, 0.7504, 0.5275, 0.6330, 0.7286,
-            161.85, 336.59, 691.47),
-        "sqn": (0.2905, 0.2407, 0.3128, 0.2464, 0.5542, 0.6451, 0.7251, 0.5163, 0.6141, 0.7008,
-            178.19, 374.69, 774.70),
-        "smonac": (0.2874, 0.2399, 0.3102, 0.2448, 0.5273, 0.6242, 0.7162, 0.5028, 0.6023, 0.6837,
-            169.43, 348.53, 723.19),
-        "smorl": (0.2911, 0.2405, 0.3152, 0.2465, 0.5167, 0.6046, 0.7184, 0.4934, 0.6045, 0.6958,
-            178.34, 375.64, 776.98),
-        "mrdt": (0.2935, 0.2407, 0.3186, 0.2471, 0.6677, 0.7667, 0.8443, 0.6397, 0.7468, 0.8308,
-            173.90, 366.28, 761.72),
-        "modt4r": (0.2955, 0.2451, 0.3192, 0.2508, 0.7124, 0.8148, 0.8748, 0.6903, 0.7999, 0.8644,
-            159.69, 332.97, 684.70),
-    },
-}  # fmt: skip
-# T, table 4.4, whose last row is that of table 4.3.
-STATE_METRICS = ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@5", "CV_div@10", "CV_nov@5", "CV_nov@10", "R@5",
-                 "R@10")  # fmt: skip
-PUBLISHED_STATES = {
-    "yoochoose": {
-        "modt4r_imp": (0.4063, 0.2430, 0.4856, 0.2631, 0.6275, 0.7082, 0.6203, 0.7164, 10.75, 23.47),
-        "modt4r_i": (0.4163, 0.2521, 0.4953, 0.2722, 0.5709, 0.6606, 0.5540, 0.6590, 11.52, 24.94),
-        "modt4r": (0.4417, 0.2715, 0.5201, 0.2914, 0.6445, 0.7243, 0.6325, 0.7205, 10.30, 22.69),
-    },
-    "retailrocket": {
-        "modt4r_imp": (0.3129, 0.2180, 0.3623, 0.2305, 0.6365, 0.7453, 0.5975, 0.7175, 11.84, 24.61),
-        "modt4r_i": (0.3223, 0.2255, 0.3711, 0.2379, 0.6051, 0.7168, 0.5627, 0.6860, 12.74, 26.53),
-        "modt4r": (0.3565, 0.2478, 0.4083, 0.2608, 0.6545, 0.7633, 0.6021, 0.7244, 12.16, 25.54),
-    },
-    "lfm_1b": {
-        "modt4r_imp": (0.2898, 0.2374, 0.3140, 0.2435, 0.7092, 0.8055, 0.6869, 0.7897, 177.02, 368.06),
-        "modt4r_i": (0.2839, 0.2278, 0.3119, 0.2349, 0.6068, 0.7198, 0.5767, 0.6973, 189.76, 397.47),
-        "modt4r": (0.2955, 0.2451, 0.3192, 0.2508, 0.7124, 0.8148, 0.6903, 0.7999, 159.69, 332.97),
-    },
-}
+TABLE_4_3, TABLE_4_4 = published.load("thesis_table_4_3"), published.load("thesis_table_4_4")
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
-    config = defaults.get_config()
+    config = experiment.defaults()
     config.name = "modt4r"
     config.paper = "Thesis T, chapter 4: Multi-objective Decision Transformer for Reward-driven Recommendation."
-    make = defaults.variant(
+    make = experiment.variant(
         variant,
         embedded,
         amazon_industrial,
@@ -127,32 +73,33 @@ def get_config(variant: str | None = None) -> ConfigDict:
 def reference(variant: str | None) -> dict[str, dict[str, float]]:
     """Every number that the thesis has of a row on the variant's data."""
     found = {}
-    for columns, published in ((STATE_METRICS, PUBLISHED_STATES), (METRICS, PUBLISHED)):
-        for row, values in published.get(variant, {}).items():
-            found[row] = {f"ranking/{metric}": value for metric, value in zip(columns, values, strict=True)}
+    for table in (TABLE_4_4, TABLE_4_3):
+        for row, values in table.rows.get(variant, {}).items():
+            found[row] = {f"ranking/{metric}": value for metric, value in zip(table.columns, values, strict=True)}
     return found
 
 
 def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
-    """Tables 4.3 and 4.4, and the subsets of the objectives as a table."""
+    """T tables 4.3 and 4.4, and the subsets of the objectives as a table."""
     played = config.stages.evaluation.policies
     rows = {
-        "table_4_3": ("Table 4.3: methods", ("sasrec", *VALUES, "mrdt", "modt4r"), METRICS, PUBLISHED),
-        "table_4_4": ("Table 4.4: user states", ("modt4r_imp", "modt4r_i", "modt4r"), STATE_METRICS, PUBLISHED_STATES),
-        "table_weights": ("Losses and objectives", (*WEIGHTS, *SUBSETS, "modt4r"), METRICS, {}),
+        "table_4_3": ("Table 4.3: methods", ("sasrec", *VALUES, "mrdt", "modt4r"), TABLE_4_3),
+        "table_4_4": ("Table 4.4: user states", ("modt4r_imp", "modt4r_i", "modt4r"), TABLE_4_4),
+        "table_weights": ("Losses and objectives", (*WEIGHTS, *SUBSETS, "modt4r"), TABLE_4_3._replace(rows={})),
     }
     return {
         name: outputs.table(
-            title, "modt4r", [row for row in names if row in played], published.get(variant, {}),
-            columns=columns, mode="ranking", lead=("HR@10", "NDCG@10", "CV_div@10", "CV_nov@10"), shown=METRICS,
+            title, "modt4r", [row for row in names if row in played], table.rows.get(variant, {}),
+            columns=table.columns, mode="ranking", lead=("HR@10", "NDCG@10", "CV_div@10", "CV_nov@10"),
+            shown=TABLE_4_3.columns,
         )
-        for name, (title, names, columns, published) in rows.items()
+        for name, (title, names, table) in rows.items()
         if set(names) & set(played) > {"modt4r"}
     }  # fmt: skip
 
 
 def figures(config: ConfigDict) -> dict[str, ConfigDict]:
-    """Figures 4.6 and 4.7; 4.4 and 4.5 are sweeps of one model."""
+    """T figures 4.6 and 4.7; T figures 4.4 and 4.5 are sweeps of one model."""
     own, three = config.stages.modt4r.algorithm.return_weight, ("NDCG@20", "CV_div@20", "CV_nov@20")
     beta = ({"beta_0": "0"} if own else {}) | {"modt4r": f"{own:g}", "beta_1": "1"}
     shown = {
@@ -208,10 +155,10 @@ def stages(
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
-    config.stages.sasrec = defaults.fit("next_item.cross_entropy", "sequences", **budget, **alike)
+    config.stages.sasrec = declare.fit("next_item.cross_entropy", "sequences", **budget, **alike)
     for name in values:
-        vectors = "sasrec" if name in WITH_VECTORS else ""
-        row = defaults.fit(f"next_item.{name}", "sequences", vectors=vectors, **budget, **alike)
+        beside = VECTORS if name in WITH_VECTORS else {}
+        row = declare.fit(f"next_item.{name}", "sequences", beside=beside, **budget, **alike)
         row.num_steps *= 2 if name in TWO_NETWORKS else 1
         if "warmup_steps" in row.algorithm:
             row.algorithm.update(warmup_steps=row.num_steps // 2, warm_factor=min(WARM_RATE / learning_rate, 1.0))
@@ -219,7 +166,7 @@ def stages(
             row.algorithm.reward = "one" if name == "sqn" else reward
         config.stages[name] = row
     for name in names:
-        row = defaults.fit("next_item.modt4r", "sequences", vectors="sasrec", **budget, **options)
+        row = declare.fit("next_item.modt4r", "sequences", beside=VECTORS, **budget, **options)
         row.algorithm.update(VARIANTS[name])
         config.stages[name] = row
     config.inference = config.stages.modt4r.algorithm.inference.to_dict()
@@ -235,15 +182,16 @@ def stages(
         ),
     }
     rows = ("sasrec", *values, *names)
-    config.stages.evaluation = defaults.evaluate(rows, "sequences", modes=(), num_episodes=0)
-    config.order = (*rows, "evaluation")
+    config.stages.evaluation = declare.evaluate(rows, "sequences", by="rankings")
+    config.stages.item_vectors = declare.transform("sasrec", "item_vectors")
+    config.order = ("sasrec", "item_vectors", *rows[1:], "evaluation")
 
 
 def small_file(config: ConfigDict, dataset: str, names=tuple(VARIANTS), *, alpha: float, **options) -> None:
     """Short trainings of three seeds; alpha was the most accurate in modt4r_validation.py."""
     config.num_seeds = 3
     config.data.name, config.data.options = dataset, options
-    config.sequences.sequences = defaults.sequences()
+    config.datasets.sequences = declare.dataset("sequences")
     stages(config, names, num_steps=500, learning_rate=1e-3, num_layers=1)
     config.inference.alpha = alpha
 
@@ -251,7 +199,7 @@ def small_file(config: ConfigDict, dataset: str, names=tuple(VARIANTS), *, alpha
 def embedded(config: ConfigDict) -> None:
     """A generated world's log, a session a sequence. Alpha: more changes nothing in results/modt4r_validation.md."""
     config.data.options = GENERATED
-    config.sequences.sequences = defaults.sequences(session_minutes=60.0)
+    config.datasets.sequences = declare.dataset("sequences", session_minutes=60.0)
     stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1, inference__alpha=4.0)
 
 
@@ -259,7 +207,7 @@ def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
-    config.sequences.sequences = defaults.sequences(length=6, test=0.25, validation=0.0)
+    config.datasets.sequences = declare.dataset("sequences", length=6, test=0.25, validation=0.0)
     stages(
         config,
         ("modt4r", "mrdt"),
@@ -277,7 +225,7 @@ def yoochoose(config: ConfigDict) -> None:
     """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
     config.data.options = {"buys": True, "check": True}
-    config.sequences.sequences = defaults.sequences(num_users=200_000, published=COUNTS["yoochoose"])
+    config.datasets.sequences = declare.dataset("sequences", num_users=200_000, published=COUNTS["yoochoose"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback")
 
 
@@ -290,7 +238,7 @@ def retailrocket(config: ConfigDict) -> None:
     """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
     config.data.options = {"check": True}
-    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["retailrocket"])
+    config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["retailrocket"])
     stages(config, num_steps=20_000, learning_rate=1e-3, reward="feedback", return_weight=0.8)
 
 
@@ -301,7 +249,7 @@ def lfm_1b(config: ConfigDict) -> None:
     """
     config.data.name = "lfm_1b"
     config.data.options = {"item": "track"}
-    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["lfm_1b"])
+    config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["lfm_1b"])
     names = tuple(name for name in VARIANTS if name != "beta_0")
     stages(config, names, num_steps=20_000, learning_rate=1e-3, batch_size=512, return_weight=0.0)
 

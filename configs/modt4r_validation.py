@@ -14,8 +14,7 @@ Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoocho
 from ml_collections import ConfigDict
 
 from configs import modt4r
-from jaxrec import defaults
-from jaxrec.config import outputs
+from jaxrec.config import declare, outputs
 
 # What a row's name ends in -> (times the steps, what it changes of MODT4R).
 CHANGES = {
@@ -45,7 +44,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config.paper = "Thesis T, chapter 4: settings of MODT4R, chosen on validation sessions."
     config.num_seeds, config.reference = 2, {}  # what is published are results on test sessions
     if variant == "smoke":
-        config.sequences.sequences.validation = 0.25
+        config.datasets.sequences.validation = 0.25
     tried = {"embedded": tuple(CHANGES), "smoke": ("", "_beta_0", "_twice")}
     rows(config, tried.get(variant or "embedded", ("",)))
     return config
@@ -53,16 +52,18 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 def rows(config: ConfigDict, changes: tuple[str, ...]) -> None:
     """SASRec, MODT4R with each change, and SASRec with twice the steps where MODT4R has them."""
-    config.sequences.sequences.held_out = "validation"
+    config.datasets.sequences.held_out = "validation"
     sasrec, own = config.stages.sasrec, config.stages.modt4r
     own.algorithm.inference.alpha = 1.0  # the thesis', not the one that was chosen by this experiment
     config.inference = own.algorithm.inference.to_dict()
     stages = {"sasrec": sasrec} | ({"sasrec_twice": changed(sasrec, 2)} if "_twice" in changes else {})
     stages |= {f"modt4r{suffix}": changed(own, *CHANGES[suffix]) for suffix in changes}
     ranked = tuple(stages)
+    vectors = config.stages.item_vectors
     config.stages = ConfigDict(stages)
-    config.stages.evaluation = defaults.evaluate(ranked, "sequences", modes=(), num_episodes=0)
-    config.order = (*ranked, "evaluation")
+    config.stages.item_vectors = vectors
+    config.stages.evaluation = declare.evaluate(ranked, "sequences", by="rankings")
+    config.order = ("sasrec", "item_vectors", *ranked[1:], "evaluation")
     config.figures = {}
     config.sweeps = {name: outputs.sweep(name, ("modt4r",), at, f"MODT4R's {name}") for name, at in SWEPT.items()}
     config.tables = {"modt4r": outputs.table("MODT4R", "sasrec", ranked, mode="ranking", lead=SHOWN, shown=SHOWN)}

@@ -11,8 +11,7 @@ world: results/next_item_embedded.md.
 
 from ml_collections import ConfigDict
 
-from jaxrec import defaults
-from jaxrec.config import outputs
+from jaxrec.config import declare, experiment, outputs, published
 
 # A generated log with something in it to learn: its recommender looks at more items than the main job's, knows its
 # users and follows their mood, where that one shows little but popularity.
@@ -22,23 +21,16 @@ GENERATED = {
     "world": {"num_users": 4000, "num_test_users": 0, "num_items": 600},
     "logging": {"candidates": 40, "opinion": 1.0, "follow": 1.5, "noise": 0.3},
 }
-# T, table 4.2. SQN's paper has the same sessions and items, but 1,110,965 clicks and 43,946 purchases in RC15, together
-# the 1,154,911 that the thesis gives RetailRocket, and in RetailRocket 1,233,949 events, about what it gives RC15.
-EXCHANGED = "T table 4.2 (whose events of RC15 and RetailRocket seem exchanged)"
-COUNTS = {
-    "yoochoose": {"source": EXCHANGED, "sessions": 200_000, "items": 26_702, "events": 1_234_309},
-    "retailrocket": {"source": EXCHANGED, "sessions": 195_523, "items": 70_852, "events": 1_154_911},
-    "lfm_1b": {"source": "T table 4.2", "sessions": 66_293, "items": 352_602, "events": 4_864_064},
-}
+COUNTS = {data: published.counts("thesis_table_4_2", data) for data in ("yoochoose", "retailrocket", "lfm_1b")}
 ENCODERS = {"gru4rec": "gru", "caser": "caser", "nextitnet": "nextitnet", "sasrec": "sasrec"}
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
-    config = defaults.get_config()
+    config = experiment.defaults()
     config.name = "next_item"
     config.paper = "The sequence models that thesis T, chapters 4 and 5, starts from; trained by cross-entropy alone."
-    make = defaults.variant(
+    make = experiment.variant(
         variant, embedded, amazon_industrial, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample
     )
     make(config)
@@ -48,7 +40,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
 def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_per_call: int = 100, **options) -> None:
     """Each encoder on the same sequences, then one full ranking of all."""
     for name in names:
-        config.stages[name] = defaults.fit(
+        config.stages[name] = declare.fit(
             "next_item.cross_entropy",
             "sequences",
             num_steps=num_steps,
@@ -56,7 +48,7 @@ def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_p
             encoder=ENCODERS[name],
             **options,
         )
-    config.stages.evaluation = defaults.evaluate(names, "sequences", modes=(), num_episodes=0)
+    config.stages.evaluation = declare.evaluate(names, "sequences", by="rankings")
     config.order = (*names, "evaluation")
     if "sasrec" in names:
         lead, shown = ("HR@10", "NDCG@10"), ("HR@10", "NDCG@10", "HR@20", "NDCG@20", "CV_div@10", "CV_nov@10", "R@10")
@@ -68,7 +60,7 @@ def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_p
 def embedded(config: ConfigDict) -> None:
     """A generated world's log, a session a sequence."""
     config.data.options = GENERATED
-    config.sequences.sequences = defaults.sequences(session_minutes=60.0)
+    config.datasets.sequences = declare.dataset("sequences", session_minutes=60.0)
     stages(config, num_steps=600)
 
 
@@ -76,7 +68,7 @@ def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
-    config.sequences.sequences = defaults.sequences(length=10, test=0.25, validation=0.0)
+    config.datasets.sequences = declare.dataset("sequences", length=10, test=0.25, validation=0.0)
     stages(config, ("gru4rec", "sasrec"), num_steps=4, steps_per_call=2, width=8, batch_size=8)
 
 
@@ -84,7 +76,7 @@ def yoochoose(config: ConfigDict) -> None:
     """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
     config.data.options = {"buys": True, "check": True}
-    config.sequences.sequences = defaults.sequences(num_users=200_000, published=COUNTS["yoochoose"])
+    config.datasets.sequences = declare.dataset("sequences", num_users=200_000, published=COUNTS["yoochoose"])
     stages(config, num_steps=20_000)
 
 
@@ -92,7 +84,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
     """A part of RC15's clicks that need not have the official counts."""
     config.data.name = "yoochoose"
     config.data.options = {"check": False}
-    config.sequences.sequences = defaults.sequences()
+    config.datasets.sequences = declare.dataset("sequences")
     stages(config, num_steps=3000)
 
 
@@ -100,7 +92,7 @@ def retailrocket(config: ConfigDict) -> None:
     """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
     config.data.options = {"check": True}
-    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["retailrocket"])
+    config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["retailrocket"])
     stages(config, num_steps=20_000)
 
 
@@ -108,7 +100,7 @@ def lfm_1b(config: ConfigDict) -> None:
     """A week of listening to tracks, of three plays or more as users have (T 4.5.1), the official file in data.root."""
     config.data.name = "lfm_1b"
     config.data.options = {"item": "track"}
-    config.sequences.sequences = defaults.sequences(min_item=3, published=COUNTS["lfm_1b"])
+    config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["lfm_1b"])
     stages(config, num_steps=20_000, batch_size=512)
 
 
@@ -116,5 +108,5 @@ def amazon_industrial(config: ConfigDict) -> None:
     """Reviews of Industrial and Scientific as sequences (L 4.1), any part of the official files."""
     config.data.name = "amazon_industrial"
     config.data.options = {"check": False}
-    config.sequences.sequences = defaults.sequences()
+    config.datasets.sequences = declare.dataset("sequences")
     stages(config, num_steps=3000)

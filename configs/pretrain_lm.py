@@ -7,12 +7,12 @@
 Variants: smoke, wikitext, wikitext_held_out. It ends with the validation perplexity beside the untrained model's and
 leaves `WORKDIR/gpt2/export`, a Hugging Face folder: name it as `backbone` of `mdt4rec` (configs/mdt4rec_prior.py).
 Measured: results/pretrain_lm.md. Your own text, below --config.data.root:
-`--config.texts.text.train='("a.txt",)' --config.texts.text.validation='("b.txt",)'`.
+`--config.datasets.text.train='("a.txt",)' --config.datasets.text.validation='("b.txt",)'`.
 """
 
 from ml_collections import ConfigDict
 
-from jaxrec import defaults
+from jaxrec.config import declare, experiment
 
 WIKITEXT = {
     "train": ("wikitext-2/wiki.train.tokens",),
@@ -23,13 +23,13 @@ WIKITEXT = {
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The experiment, one of the variants named in the module docstring."""
-    config = defaults.get_config()
+    config = experiment.defaults()
     config.name = "pretrain_lm"
     config.paper = (
         "GPT-2 (Radford et al., 2019) at a size for a CPU; a prior as paper M takes it, not a published table."
     )
     config.num_seeds = 1
-    make = defaults.variant(variant, embedded, smoke, wikitext, wikitext_held_out)
+    make = experiment.variant(variant, embedded, smoke, wikitext, wikitext_held_out)
     make(config)
     return config
 
@@ -37,38 +37,38 @@ def get_config(variant: str | None = None) -> ConfigDict:
 def stages(config: ConfigDict, *, num_steps: int, steps_per_call: int = 50, **model) -> None:
     """Untrained and trained on the same text, measured on what was held out."""
     for name, steps in {"untrained": 0, "gpt2": num_steps}.items():
-        config.stages[name] = defaults.fit(
+        config.stages[name] = declare.fit(
             "language.causal_lm", "text", num_steps=steps, steps_per_call=steps_per_call, **model
         )
-    config.stages.evaluation = defaults.evaluate(("gpt2", "untrained"), "text", modes=(), num_episodes=0)
+    config.stages.evaluation = declare.evaluate(("gpt2", "untrained"), "text", by="perplexity")
     config.order = ("untrained", "gpt2", "evaluation")
 
 
 def embedded(config: ConfigDict) -> None:
     """What is said of 4,000 items, of which 400 are held out."""
     config.data.options = {"world": {"num_items": 4000}, "images": False}
-    config.texts.text = defaults.text(vocabulary=512)
+    config.datasets.text = declare.dataset("text", vocabulary=512)
     stages(config, num_steps=600, width=64, num_layers=2, num_heads=2, context_length=64, batch_size=16, dropout=0.0)
 
 
 def smoke(config: ConfigDict) -> None:
     """Seconds: proves that it runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
-    config.texts.text = defaults.text(vocabulary=300)
+    config.datasets.text = declare.dataset("text", vocabulary=300)
     stages(config, num_steps=20, steps_per_call=10, width=16, num_layers=1, num_heads=2, context_length=16)
 
 
 def wikitext(config: ConfigDict) -> None:
     """WikiText-2 with GPT-2's tokenizer, whose table makes most of the model: files below data.root."""
     config.data.name = ""
-    config.texts.text = defaults.text(**WIKITEXT)
+    config.datasets.text = declare.dataset("text", **WIKITEXT)
     stages(config, num_steps=2000, width=128, num_layers=4, num_heads=4, context_length=64, batch_size=8)
 
 
 def wikitext_held_out(config: ConfigDict) -> None:
     """Where the train file of WikiText-2 is missing: learned from its validation file, measured on its test file."""
     wikitext(config)
-    config.texts.text = defaults.text(
-        train=WIKITEXT["validation"], validation=("wikitext-2/wiki.test.tokens",), tokenizer="gpt2_tokenizer"
+    config.datasets.text = declare.dataset(
+        "text", train=WIKITEXT["validation"], validation=("wikitext-2/wiki.test.tokens",), tokenizer="gpt2_tokenizer"
     )
     config.stages.gpt2.num_steps = 600

@@ -16,37 +16,10 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec import defaults
-from jaxrec.config import outputs
+from jaxrec.config import declare, outputs, published
 
-# Paper M, table 1 (VirtualTB: table 2 for GPT-2): row -> (R_cumu, R_avg, Length).
-PUBLISHED = {
-    "coat": {
-        "ddpg": (15.2764, 2.1186, 7.21),
-        "sac": (80.9823, 2.9008, 27.89),
-        "td3": (16.0280, 2.2832, 7.02),
-        "dt": (83.4891, 2.7830, 30.02),
-        "dt4rec": (82.1823, 2.6156, 31.42),
-        "cdt4rec": (87.8712, 2.9010, 30.29),
-        "edt4rec": (88.1922, 2.8972, 30.42),
-        "mdt4rec": (89.8742, 2.9275, 30.70),
-        "mdt4rec_no_lm": (88.7680, 2.9095, 30.51),
-        "mdt4rec_no_max": (87.9283, 2.9029, 30.29),
-    },
-    "virtual_taobao": {
-        "ddpg": (74.6534, 5.6474, 13.22),
-        "sac": (73.4271, 5.5125, 13.32),
-        "td3": (75.2452, 6.0442, 12.45),
-        "dt": (78.8762, 5.9753, 13.20),
-        "dt4rec": (76.7871, 5.4420, 14.11),
-        "cdt4rec": (79.2101, 5.6498, 14.02),
-        "edt4rec": (79.6651, 5.6741, 14.04),
-        "mdt4rec": (81.7891, 5.9831, 13.67),
-    },
-}
-# Tables 3 and 4, on VirtualTB.
-ADAPTED = {"mdt4rec": (81.7891, 5.9831, 13.67), "frozen": (80.1210, 5.9305, 13.51), "full": (77.8939, 5.8435, 13.33)}
-EMBEDDED = {"mdt4rec": (81.7891, 5.9831, 13.67), "linear": (76.4639, 5.8728, 13.02)}
+# Of paper M: table 1 (VirtualTB: table 2 for GPT-2), and tables 3 and 4, which it made on VirtualTB.
+TABLE_1, TABLE_3, TABLE_4 = (published.load(f"mdt4rec_table_{number}").rows for number in (1, 3, 4))
 
 ONLINE = ("ddpg", "sac", "td3", "ppo", "dqn")
 OFFLINE = ("dt4rec", "cdt4rec", "edt4rec")
@@ -59,25 +32,25 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config.name = "tables"
     config.paper = "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior."
     smoke, vectors = variant == "smoke", variant == "virtual_taobao"
-    ratings = [name for name in config.order if name.startswith("ratings")]
+    models = [name for name in config.order if name.startswith(("user_model", "factors"))]
     static = [name for name in ("static_cycle", "popular", "random") if name in config.stages]
     own = config.stages.mdt4rec
 
     online = {name: online_row(name, config.stages.a2c) for name in ONLINE if not (vectors and name == "dqn")}
     if vectors:
         config.stages.log.policy = "ddpg"  # M 4.2
-    config.texts.text = text(variant)
+    config.datasets.text = text(variant)
     if variant in (None, "smoke"):
         config.data.options.text = True
     prior = {"gpt2": language_model(own, smoke)}
     rows = {name: offline_row(own, name) for name in OFFLINE} | mdt4rec_rows(own)
     prompted = {name: (rows | {"dt": config.stages.dt})[name] for name in ("dt", *OFFLINE)}
-    rows |= {f"{name}_best": defaults.same_params(row, name, target_quantile=1.0) for name, row in prompted.items()}
+    rows |= {f"{name}_best": declare.same_params(row, name, target_quantile=1.0) for name, row in prompted.items()}
     for name, folder in backbones().items():
-        config.texts[f"text_{name}"] = text(variant, tokenizer=str(folder))
+        config.datasets[f"text_{name}"] = text(variant, tokenizer=str(folder))
         rows[f"on_{name}"] = with_changes(own, {"backbone": str(folder)}, text=f"text_{name}")
     config.stages.update(ConfigDict({**online, **prior, **rows}))
-    config.order = (*ratings, *online, "a2c", "log", "dt", *prior, *rows, *static, "evaluation")
+    config.order = (*models, *online, "a2c", "log", "dt", *prior, *rows, *static, "evaluation")
     config.stages.evaluation.policies = (*online, "a2c", "dt", *rows, *static)
 
     first = ("mdt4rec", "mdt4rec_no_lm", "mdt4rec_no_max")
@@ -94,9 +67,9 @@ def online_row(name: str, a2c: ConfigDict) -> ConfigDict:
     """As many turns as A2C: for PPO in as many rounds, for the methods with a replay buffer in 2,000 rounds of more
     users at once and 8 updates each."""
     if name == "ppo":
-        return defaults.fit("actor_critic.ppo", "train", num_steps=a2c.num_steps, steps_per_call=a2c.num_steps // 10)
+        return declare.fit("actor_critic.ppo", "train", num_steps=a2c.num_steps, steps_per_call=a2c.num_steps // 10)
     rounds = min(2000, a2c.num_steps * 2)
-    row = defaults.fit(f"actor_critic.{name}", "train", num_steps=rounds, steps_per_call=rounds // 10)
+    row = declare.fit(f"actor_critic.{name}", "train", num_steps=rounds, steps_per_call=rounds // 10)
     row.algorithm.num_envs = turns(a2c) // rounds
     return row
 
@@ -109,14 +82,14 @@ def turns(online: ConfigDict) -> int:
 def offline_row(own: ConfigDict, name: str) -> ConfigDict:
     """Another decision transformer on MDT4Rec's log, of its size and with its budget."""
     alike = {leaf: own.algorithm[leaf] for leaf in SHARED}
-    return defaults.fit(
+    return declare.fit(
         f"decision_transformer.{name}", own.data, num_steps=own.num_steps, steps_per_call=own.steps_per_call,
         optimizer__learning_rate=own.algorithm.optimizer.learning_rate, **alike,
     )  # fmt: skip
 
 
 def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
-    """MDT4Rec on its prior, and each thing that tables 1, 3, 4 and figure 2 change of it."""
+    """MDT4Rec on its prior, and each thing that tables 1, 3, 4 and figure 2 of paper M change of it."""
     whole = own.algorithm.context_length
     rows = {
         "mdt4rec": {},
@@ -129,7 +102,7 @@ def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
     rows |= {f"T_{length}": {"context_length": length} for length in (5, 10, 15, 20) if length != whole}
     made = {name: with_changes(own, {"backbone": "gpt2", **changes}) for name, changes in rows.items()}
     searched = {
-        f"delta_{step}": defaults.same_params(made["mdt4rec"], "mdt4rec", delta=step)
+        f"delta_{step}": declare.same_params(made["mdt4rec"], "mdt4rec", delta=step)
         for step in (4, 6, 8)
         if step < whole
     }
@@ -139,7 +112,7 @@ def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
 def with_changes(own: ConfigDict, changes: dict, text: str = "text") -> ConfigDict:
     """MDT4Rec on a language model, by LoRA unless the changes say otherwise."""
     stage = own.copy_and_resolve_references()
-    stage.text = text
+    stage.beside = {"text": text}
     stage.algorithm.update({"adapt": "lora", "language_length": 32, **changes})
     return stage
 
@@ -147,16 +120,16 @@ def with_changes(own: ConfigDict, changes: dict, text: str = "text") -> ConfigDi
 def text(variant: str | None, **tokenizer: str) -> ConfigDict:
     """What is said of the world's items; on real data the part of WikiText-2 that needs the least room."""
     if variant in (None, "smoke"):
-        return defaults.text(vocabulary=400, **tokenizer)
+        return declare.dataset("text", vocabulary=400, **tokenizer)
     files = [f"wikitext-2/wiki.{part}.tokens" for part in ("valid", "test")]
-    return defaults.text(train=files[:1], validation=files[1:], vocabulary=512, **tokenizer)
+    return declare.dataset("text", train=files[:1], validation=files[1:], vocabulary=512, **tokenizer)
 
 
 def language_model(own: ConfigDict, smoke: bool) -> ConfigDict:
     """A GPT-2 of the transformer's own size."""
     size = {leaf: own.algorithm[leaf] for leaf in ("width", "num_layers", "num_heads")}
     steps = 10 if smoke else 600
-    return defaults.fit(
+    return declare.fit(
         "language.causal_lm", "text", num_steps=steps, steps_per_call=steps // 10, num_seeds=1, context_length=64,
         dropout=0.0, **size,
     )  # fmt: skip
@@ -170,15 +143,14 @@ def backbones() -> dict[str, Path]:
 
 
 def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
-    """Tables 1 to 4 and figure 2 over the rows there are."""
-    vectors = data == "virtual_taobao"  # where the paper made tables 3 and 4
+    """M tables 1 to 4 and M figure 2 over the rows there are."""
     best = [name for name in rows if name.endswith("_best")]
     best = [*(name.removesuffix("_best") for name in best), *best]
     beside = {
-        "table_1": ("Table 1: methods", table_1, PUBLISHED.get(data, {})),
+        "table_1": ("Table 1: methods", table_1, TABLE_1.get(data, {})),
         "table_2": ("Table 2: language models", [name for name in rows if name.startswith("on_")], {}),
-        "table_3": ("Table 3: LoRA (mdt4rec), frozen, full", ("frozen", "full"), ADAPTED if vectors else {}),
-        "table_4": ("Table 4: MLP (mdt4rec) or linear embeddings", ("linear",), EMBEDDED if vectors else {}),
+        "table_3": ("Table 3: LoRA (mdt4rec), frozen, full", ("frozen", "full"), TABLE_3.get(data, {})),
+        "table_4": ("Table 4: MLP (mdt4rec) or linear embeddings", ("linear",), TABLE_4.get(data, {})),
         "targets": ("Asking for the best logged return", best, {}),
         "figure_2a": ("Figure 2a: history length T", [name for name in rows if name.startswith("T_")], {}),
         "figure_2b": ("Figure 2b: step size delta", [name for name in rows if name.startswith("delta_")], {}),
@@ -187,15 +159,15 @@ def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
     return ConfigDict(
         {
             name: outputs.table(title, "mdt4rec", dict.fromkeys(("mdt4rec", *others) if name != "table_1" else others),
-                                 published)
-            for name, (title, others, published) in beside.items()
+                                 paper)
+            for name, (title, others, paper) in beside.items()
             if others
         }
     )  # fmt: skip
 
 
 def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
-    """Figure 2 drawn, under the tables of the same names."""
+    """M figure 2 drawn, under the tables of the same names."""
     own, metrics = config.stages.mdt4rec.algorithm, ("FB/R_cumu", "FB/R_avg")
 
     def varied(title: str, prefix: str, leaf: str) -> ConfigDict:

@@ -1,4 +1,4 @@
-"""`python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec`: flags only."""
+"""`python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec`: flags only; `--help` explains them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,37 @@ from pathlib import Path
 from absl import flags, logging
 from ml_collections import config_flags
 
+from jaxrec.base import compilation_cache
 from jaxrec.base.errors import JaxrecError
+from jaxrec.config import config_files, usage
 
 FLAGS = flags.FLAGS
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "A file under configs/, a variant after a colon.", lock_config=True
+    "config", None, "The experiment: a file under configs/, a variant after a colon.", lock_config=True
 )
-_WORKDIR = flags.DEFINE_string("workdir", "", "Where everything is written; runs/<config> if empty.")
+_WORKDIR = flags.DEFINE_string("workdir", "", "Where everything is written; runs/<name of the config> if empty.")
+_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Where compiled programs are kept, so that a second start compiles nothing (at most "
+    f"{compilation_cache.MAX_BYTES / 2**30:g} GiB). By default the folder that {compilation_cache.VARIABLE} names, "
+    "else jaxrec/compiled in your cache folder. An empty value keeps none. Runs over several processes keep none "
+    "unless a folder that all of them share is named.",
+)
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a mistake.")
-flags.DEFINE_string("coordinator", "", "host:port of process 0, for runs over several processes.")
-flags.DEFINE_integer("num_processes", 1, "Processes of the run.")
-flags.DEFINE_integer("process_id", 0, "Which of them this is.")
+flags.DEFINE_string("coordinator", "", "Address of process 0, for runs over several processes.")
+flags.DEFINE_integer("num_processes", 1, "Number of processes of the run.")
+flags.DEFINE_integer("process_id", 0, "Which of them this one is, from 0.")
+_SYNTAX = {  # flag -> how it is written on the help page
+    "config": "--config=FILE[:VARIANT]",
+    "workdir": "--workdir=FOLDER",
+    "compilation_cache": "--compilation_cache=[FOLDER]",
+    "debug": "--debug",
+    "coordinator": "--coordinator=HOST:PORT",
+    "num_processes": "--num_processes=N",
+    "process_id": "--process_id=I",
+}
+_HELP = ("--help", "-help", "-h", "-?")
 
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -46,7 +66,10 @@ def main(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    _join(argv)
+    if len(argv) < 2 or set(argv[1:]) & set(_HELP):
+        print(_help(argv))
+        return 0
+    _start(argv)
     _parse(argv)
     from jaxrec import experiment
     from jaxrec.training.loop import Stopped
@@ -64,20 +87,64 @@ def _run(argv: list[str]) -> int:
     return 0
 
 
-def _join(argv: list[str]) -> None:
-    """Joins the run's other processes. Before the config is read: it imports gymnax, which starts JAX's devices."""
+def _help(argv: list[str]) -> str:
+    """The help page, or that of the config named beside --help."""
+    early = _early(argv)
+    if early and early.config:
+        path = _config_file(early.config)
+        return usage.of_config(config_files.read(path) or config_files.ConfigFile(path, "", {}))
+    described = {syntax: FLAGS[name].help for name, syntax in _SYNTAX.items()}
+    option = {
+        "--config.NAME.NAME=VALUE": "Changes an option that the config has; config.json of a workdir has them all."
+    }
+    return usage.overview({_SYNTAX["config"]: described.pop(_SYNTAX["config"])} | option | described)
+
+
+def _early(argv: list[str]) -> argparse.Namespace | None:
+    """The flags that matter before a config is run; None where the parser of all flags will name a mistake."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--config", "-config", default="")
+    parser.add_argument("--compilation_cache", "-compilation_cache", default=None)
     parser.add_argument("--coordinator", default="")
     parser.add_argument("--num_processes", type=int, default=1)
     parser.add_argument("--process_id", type=int, default=0)
     try:
-        asked, _ = parser.parse_known_args(argv[1:])
+        return parser.parse_known_args(argv[1:])[0]
     except argparse.ArgumentError:
-        return  # the parser of all flags names the mistake
-    if asked.num_processes > 1:
+        return None
+
+
+def _start(argv: list[str]) -> None:
+    """Joins the run's other processes and finds the compiled programs. Before the config is run: it imports gymnax,
+    which starts JAX's devices."""
+    early = _early(argv)
+    if early is None:
+        return
+    if early.config:
+        _config_file(early.config)
+    if early.num_processes > 1:
         import jax
 
-        jax.distributed.initialize(asked.coordinator, asked.num_processes, asked.process_id)
+        jax.distributed.initialize(early.coordinator, early.num_processes, early.process_id)
+    _keep_programs(early.compilation_cache, several_processes=early.num_processes > 1)
+
+
+def _keep_programs(folder: str | None, *, several_processes: bool) -> None:
+    """Several processes must find the same programs: one that compiles on a GPU waits for the others to do so too."""
+    if folder == "":
+        compilation_cache.keep_nothing()
+    elif folder or not (several_processes or compilation_cache.VARIABLE in os.environ):
+        complaint = compilation_cache.keep_programs(Path(folder).expanduser() if folder else None)
+        if complaint:
+            print(complaint, file=sys.stderr)
+
+
+def _config_file(asked: str) -> Path:
+    """The file named by --config, which may have a variant after a colon."""
+    path = Path(asked.rpartition(":")[0] if ".py:" in asked else asked)
+    if not path.is_file():
+        raise JaxrecError(f"there is no config file {path}; {config_files.nearest(path)}")
+    return path
 
 
 def _parse(argv: list[str]) -> None:
@@ -88,11 +155,8 @@ def _parse(argv: list[str]) -> None:
         raise JaxrecError(_one_line(str(error), argv)) from error
     if len(rest) > 1:
         raise JaxrecError(f"unexpected argument {rest[1]!r}; flags start with --")
-    if _CONFIG.value is None:
-        raise JaxrecError("no --config given; try --config=configs/mdt4rec.py:smoke")
-    file = config_flags.get_config_filename(FLAGS["config"]).split(":")[0]
-    if not Path(file).is_file():
-        raise JaxrecError(f"there is no config file {file}; the experiments are under configs/")
+    if _CONFIG.value is None or not config_flags.get_config_filename(FLAGS["config"]):
+        raise JaxrecError("no --config given; try --config=configs/mdt4rec.py:smoke, or --help for what there is")
 
 
 def _one_line(message: str, argv: list[str]) -> str:

@@ -1,81 +1,252 @@
-"""The contracts between parts: NamedTuples of pure functions, so that any part can be jitted, vmapped and swapped."""
+"""The contracts between parts: NamedTuples of pure functions, so that any part can be jitted, vmapped and swapped.
+
+A Protocol below says how one of these functions is called. Arguments are handed over in the order given, so that a
+function may name them as it likes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, Self
 
 import jax
 
 from jaxrec.base.records import Observation, Sequences
 
 Array = jax.Array
+# Pytrees of arrays. Params is a dict keyed by role; Data is what a source reads, Batch what it gives to a learner.
 Params = Any
 Batch = Any
+Data = Any
+SourceState = Any
+PolicyCarry = Any
+Scalars = Mapping[str, Array]
+
+
+class TrainingState(Protocol):
+    """What the loop reads of a learner's state, a frozen record.
+
+    Attributes:
+      step: int32, updates made. The loop derives the random keys of a step from this count.
+      loop_step: int32, steps of the loop made, each of one batch of the source. Schedules are read at this count.
+      params: Params.
+    """
+
+    step: Array
+    loop_step: Array
+    params: Params
+
+    def replace(self, **fields: Any) -> Self: ...
+
+
+class LossFn(Protocol):
+    """Returns (terms, metrics) of a batch, dicts of scalars; the loss is the sum of the terms.
+
+    `named` holds the step's schedules and random draws, each by its name (see `training.learner.from_loss`).
+    """
+
+    def __call__(self, params: Params, batch: Batch, key: Array, /, **named: Array) -> tuple[Scalars, Scalars]: ...
+
+
+class TargetLossFn(Protocol):
+    """A `LossFn` of a learner with target networks, whose parameters come second."""
+
+    def __call__(
+        self, params: Params, target_params: Params, batch: Batch, key: Array, /, **named: Array
+    ) -> tuple[Scalars, Scalars]: ...
+
+
+class InitParams(Protocol):
+    """Returns new parameters drawn with the key, a dict keyed by role."""
+
+    def __call__(self, key: Array, /) -> Params: ...
+
+
+class InitState(Protocol):
+    """Returns a learner's first state."""
+
+    def __call__(self, key: Array, /) -> TrainingState: ...
+
+
+class Update(Protocol):
+    """Returns (the state after learning from the batch, metrics), metrics a dict of scalars."""
+
+    def __call__(self, state: TrainingState, batch: Batch, key: Array, /) -> tuple[TrainingState, Scalars]: ...
+
+
+class LoadParams(Protocol):
+    """Yields (path, array) for the parameters that come from files, one after the other.
+
+    Args:
+      abstract: path -> shape, dtype and sharding of every parameter. A path is 'role/.../name'.
+    """
+
+    def __call__(self, abstract: Mapping[str, jax.ShapeDtypeStruct], /) -> Iterable[tuple[str, Array]]: ...
 
 
 class Learner(NamedTuple):
-    """`init(key) -> state`; `update(state, batch, key) -> (state, metrics)` with scalar metrics; `load`, where set,
-    fills parameters from files once the state stands: {path: abstract leaf with sharding} of all -> (path, array) of
-    some, one after the other.
+    """How parameters are learned from batches.
 
-    `state` has the fields `step` (int32) and `params`. Networks are sized by the Spec, so no batch is needed to
-    start: an on-policy source could not give one before there are parameters.
+    Networks are sized by the Spec, so no batch is needed to start: an on-policy source could not give one before there
+    are parameters.
+
+    Attributes:
+      init: (key) -> the first state.
+      update: (state, batch, key) -> (state, metrics).
+      load: fills parameters from files once the state stands on its devices; None where all are drawn.
+      frozen: regexes of the paths of parameters that training never changes, matched at the start of the path.
     """
 
-    init: Callable[[Array], Any]
-    update: Callable[[Any, Batch, Array], tuple[Any, Mapping[str, Array]]]
-    load: Callable[[Mapping[str, jax.ShapeDtypeStruct]], Iterable[tuple[str, Array]]] | None = None
+    init: InitState
+    update: Update
+    load: LoadParams | None = None
+    frozen: Sequence[str] = ()
+
+
+class InitSource(Protocol):
+    """Returns a source's first state. `params` are the learner's first ones: a source that acts needs them."""
+
+    def __call__(self, data: Data, params: Params, key: Array, /) -> SourceState: ...
+
+
+class NextBatch(Protocol):
+    """Returns (the source's next state, a batch)."""
+
+    def __call__(self, data: Data, state: SourceState, params: Params, key: Array, /) -> tuple[SourceState, Batch]: ...
+
+
+class Stream(Protocol):
+    """Returns the host data of the `num_steps` steps that start at `first_step`."""
+
+    def __call__(self, first_step: int, num_steps: int, /) -> Data: ...
 
 
 class Source(NamedTuple):
-    """`init(data, params, key) -> source_state`; `next(data, source_state, params, key) -> (source_state, batch)`.
+    """Where batches come from.
 
-    `data` is read-only and handed in as an argument of the jitted block. `stream`, where set, yields the data of the
-    block that starts at a step: `stream(first_step, num_steps) -> data`, read on the host one block ahead.
+    Attributes:
+      init: (data, params, key) -> the first state of the source.
+      next: (data, state, params, key) -> (state, batch). `data` is read-only, an argument of the jitted block.
+      stream: reads the data of a block on the host, one block ahead; None where all data lie on the devices.
     """
 
-    init: Callable[[Any, Params, Array], Any]
-    next: Callable[[Any, Any, Params, Array], tuple[Any, Batch]]
-    stream: Callable[[int, int], Any] | None = None
+    init: InitSource
+    next: NextBatch
+    stream: Stream | None = None
+
+
+class Environment(Protocol):
+    """A gymnax 1.x environment, as far as rollouts use it; one user, without automatic resets.
+
+    `env_params` is a pytree of arrays, an argument of every call. Policies see what `reset_env` and `step_env` return
+    as an Observation.
+    """
+
+    name: str
+    num_actions: int
+
+    def reset_env(self, key: Array, env_params: Data, /) -> tuple[Observation, Any]:
+        """Returns (observation, env_state) of a new episode."""
+        ...
+
+    def step_env(
+        self, key: Array, env_state: Any, action: Array, env_params: Data, /
+    ) -> tuple[Observation, Any, Array, Array, Mapping[str, Array]]:
+        """Returns (observation, env_state, reward, terminated, info) after an action."""
+        ...
+
+    def is_truncated(self, env_state: Any, env_params: Data, /) -> Array:
+        """Returns whether a time limit cuts the episode here."""
+        ...
+
+    def action_space(self, env_params: Data, /) -> Any:
+        """Returns the gymnax space of actions, discrete where they are items."""
+        ...
+
+
+class InitCarry(Protocol):
+    """Returns what a policy remembers of B = `num_users` users before their first observation."""
+
+    def __call__(self, params: Params, num_users: int, /) -> PolicyCarry: ...
+
+
+class Act(Protocol):
+    """Returns (carry, action logits [B, A]), or (carry, action [B, D_a]) where actions are continuous.
+
+    `observation` is an Observation [B]. The carry must restart a row whose observation has `turn == 0`.
+    """
+
+    def __call__(
+        self, params: Params, carry: PolicyCarry, observation: Observation, key: Array, /
+    ) -> tuple[PolicyCarry, Array]: ...
+
+
+class Diagnostics(Protocol):
+    """Returns name -> int32 [B] in [0, max_turn], what a report counts at each step (the chosen history length)."""
+
+    def __call__(self, carry: PolicyCarry, /) -> Mapping[str, Array]: ...
 
 
 class Policy(NamedTuple):
-    """`init(params, num_users) -> carry`; `act(params, carry, observation, key) -> (carry, action_logits)`.
+    """How parameters act in an environment.
 
-    `observation` is a batched Observation [B]; logits are [B, A], or the action itself [B, D_a] where actions are
-    continuous. The carry must restart a row whose observation has `turn == 0`. `diagnostics(carry) -> {name: int32
-    [B]}`, optional, is what a report may count per step (the chosen history length), each value in [0, max_turn].
+    Attributes:
+      init: (params, num_users) -> carry.
+      act: (params, carry, observation, key) -> (carry, action logits or action).
+      diagnostics: (carry) -> what a report counts at each step; None where there is nothing to count.
     """
 
-    init: Callable[[Params, int], Any]
-    act: Callable[[Params, Any, Observation, Array], tuple[Any, Array]]
-    diagnostics: Callable[[Any], Mapping[str, Array]] | None = None
+    init: InitCarry
+    act: Act
+    diagnostics: Diagnostics | None = None
 
 
 class Ranker(NamedTuple):
-    """How a next-item model ranks: `states(params, item [B, T], feedback, mask) -> [B, T, D]`, each from the items up
-    to it, and `scores(params, states [R, D]) -> [R, A]`. In two parts, so that nobody need hold scores [B, T, A].
-    `states(..., places=int32 [B, P]) -> [B, P, D]` gives some of them, for less where a model can.
+    """Ranks the catalogue by a next-item model, in two parts so that nobody need hold scores [B, T, A].
 
-    `context(params, history, user [B]) -> [B, ...]`, where set, is what a model knows of users from their sessions in
-    `history` (Sequences, by user and time); `states` then takes it after the mask.
+    `states(params, item [B, T], feedback [B, T], mask [B, T][, context]) -> [B, T, D]`: the state after each position,
+    computed from the items at or before it.
+    `states_at(params, item, feedback, mask, positions int32 [B, P][, context]) -> [B, P, D]`: those after some
+    positions, for less work where a model can.
+    `scores(params, states [R, D]) -> [R, A]`.
+    `context(params, history, user int32 [B]) -> [B, ...]`, optional: what the model knows of users from their earlier
+    sessions in `history` (Sequences, by user and time). Where set, both functions of states take it as last argument.
     """
 
     states: Callable[..., Array]
+    states_at: Callable[..., Array]
     scores: Callable[[Params, Array], Array]
     context: Callable[[Params, Sequences, Array], Array] | None = None
 
 
-class Algorithm(NamedTuple):
-    """What `algorithms/<family>/<name>.py: make(config, spec)` returns.
+class Transform(NamedTuple):
+    """What a fitted model says of every row of something, and a `transform` stage keeps.
 
-    A method that is counted rather than trained has no learner and no source but `estimate(interactions, **facts)
-    -> params`: `interactions` is the log or None, `facts` what `environment.item_facts(env_params)` says of the
-    training environment. `evaluator(params, data) -> {"mode/metric": scalar}` measures on data what is not played in
-    an environment; `ranker` is how next-item models rank. `export(params, folder)` writes one seed's parameters as
-    other programs read them.
+    `num_rows(data) -> int`, known before anything is compiled; `annotate(params, data, rows) -> array [R, ...]` of the
+    rows int32 [R], jitted by the stage. `data` is what the model learned from.
+    """
+
+    num_rows: Callable[[Any], int]
+    annotate: Callable[[Params, Any, Array], Array]
+
+
+class Algorithm(NamedTuple):
+    """What `algorithms/<family>/<name>.py: make(config, spec)` returns: all that the engine must know of a method.
+
+    Attributes:
+      learner, source: of a method that is trained; both None of one that is counted.
+      policy: acts in environments.
+      scorer: (params, what it scores for) -> scores [B, A] of all items.
+      estimate: of a method that is counted: (log or None, **facts) -> params, where `facts` is what
+        `environment.item_facts(env_params)` says of the training environment.
+      perplexity: (params, text) -> {"validation/metric": scalar}, of a language model.
+      ranker: how a next-item model ranks.
+      transforms: name -> what the fitted model says of every row of something.
+      ask: (params, {option: number}) -> params in which those of its options that may be asked anew at inference are
+        set; None of a method that has none. The options are those under `inference` in its config.
+      export: (params of one seed, folder) -> None, writes them as other programs read them.
     """
 
     learner: Learner | None
@@ -83,6 +254,29 @@ class Algorithm(NamedTuple):
     policy: Policy | None = None
     scorer: Callable[[Params, Any], Array] | None = None
     estimate: Callable[..., Params] | None = None
-    evaluator: Callable[[Params, Any], Mapping[str, Array]] | None = None
+    perplexity: Callable[[Params, Any], Mapping[str, Array]] | None = None
     export: Callable[[Params, Path], None] | None = None
     ranker: Ranker | None = None
+    transforms: Mapping[str, Transform] = MappingProxyType({})
+    ask: Callable[[Params, Mapping[str, float]], Params] | None = None
+
+
+class Measured(NamedTuple):
+    """What one seed of a model is worth: {"mode/metric": scalar}; of rankings also {metric: [N]}, what sessions add."""
+
+    metrics: Mapping[str, Array]
+    sessions: Mapping[str, Array]
+
+
+class Evaluator(NamedTuple):
+    """What `evaluation/<name>.py: make(config, spec)` returns.
+
+    Attributes:
+      check: (algorithm, its name) -> None; raises JaxrecError where the algorithm lacks what is measured.
+      measure: (algorithm) -> (params of one seed, data, key) -> Measured, to be vmapped over seeds and jitted.
+      draws: whether the result depends on the key, so that a model without seeds is measured once under each.
+    """
+
+    check: Callable[[Algorithm, str], None]
+    measure: Callable[[Algorithm], Callable[[Params, Any, Array], Measured]]
+    draws: bool

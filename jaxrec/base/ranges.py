@@ -1,4 +1,4 @@
-"""What numbers in a config may be, and the one line that is raised where one is not."""
+"""The values that options of a config may have, and the one line that is raised at another value."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from jaxrec.base.errors import JaxrecError
 
 
 class Range(NamedTuple):
-    """`holds(value)` of what is `wanted`, in words that follow "set it to"."""
+    """The values that an option may have.
 
-    wanted: str
+    Attributes:
+      allowed: which values these are, in words that follow "set it to".
+      holds: whether a value is one of them.
+    """
+
+    allowed: str
     holds: Callable[[Any], bool]
 
 
@@ -25,23 +30,23 @@ def _count(value: Any) -> bool:
     return isinstance(value, Integral) and value >= 1
 
 
-def several(one: Range, wanted: str) -> Range:
-    """One or more values that are each in `one`."""
-    return Range(wanted, lambda x: isinstance(x, Sequence) and len(x) > 0 and all(map(one.holds, x)))
+def list_of(one: Range, allowed: str) -> Range:
+    """A list of one or more values, each in the range `one`."""
+    return Range(allowed, lambda x: isinstance(x, Sequence) and len(x) > 0 and all(map(one.holds, x)))
 
 
-def exactly(count: int, one: Range, wanted: str) -> Range:
-    """So many values that are each in `one`."""
-    return Range(wanted, lambda x: isinstance(x, Sequence) and len(x) == count and all(map(one.holds, x)))
+def list_of_length(count: int, one: Range, allowed: str) -> Range:
+    """A list of `count` values, each in the range `one`."""
+    return Range(allowed, lambda x: isinstance(x, Sequence) and len(x) == count and all(map(one.holds, x)))
 
 
-def optional(one: Range) -> Range:
-    """What is in `one`, or None."""
-    return Range(f"{one.wanted} or None", lambda x: x is None or one.holds(x))
+def or_none(one: Range) -> Range:
+    """The values in the range `one`, and None."""
+    return Range(f"{one.allowed} or None", lambda x: x is None or one.holds(x))
 
 
 COUNT = Range("a whole number from 1 upward", _count)
-COUNTS = several(COUNT, "whole numbers from 1 upward")
+COUNTS = list_of(COUNT, "whole numbers from 1 upward")
 WHOLE = Range("a whole number from 0 upward", lambda x: isinstance(x, Integral) and x >= 0)
 FINITE = Range("a finite number", _number)
 NOT_NEGATIVE = Range("a finite number from 0 upward", lambda x: _number(x) and x >= 0)
@@ -51,11 +56,15 @@ BELOW_ONE = Range("0 or more and below 1", lambda x: _number(x) and 0 <= x < 1)
 
 
 def check(prefix: str, options: Mapping[str, Any], ranges: Mapping[str, Range]) -> None:
-    """Raises JaxrecError at the first of `options` that is not in its range; those that it lacks are passed over.
+    """Checks that each option is in its range; an option that `options` lacks is passed over.
 
     Args:
-      prefix: what stands before an option's name, for the user to find it.
+      prefix: what stands before an option's name in the message, for the user to find the option.
+      ranges: option -> the values that it may have.
+
+    Raises:
+      JaxrecError: names the first option that is out of its range, its value, and the values it may have.
     """
-    for option, known in ranges.items():
-        if option in options and not known.holds(options[option]):
-            raise JaxrecError(f"{prefix}{option} is {options[option]!r}: set it to {known.wanted}")
+    for option, range_ in ranges.items():
+        if option in options and not range_.holds(options[option]):
+            raise JaxrecError(f"{prefix}{option} is {options[option]!r}: set it to {range_.allowed}")

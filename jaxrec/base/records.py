@@ -117,6 +117,38 @@ class Sequences:
 
 
 @struct.dataclass
+class NextItem:
+    """What next-item models learn from and are measured on.
+
+    Attributes:
+      train: sequences of one length T to learn from.
+      test: whole sessions that were held out, in buckets of similar length.
+      past: one array per bucket, int32 [N, P]: the distinct items that the user of each held-out session met in
+        earlier sessions, padded with -1.
+      popularity: int32 [A], the events of each item among the training events.
+      before: one record per bucket, sequences of length T: the last items that the user of each held-out session met
+        before it. Empty where every session is learned from by itself.
+      history: the sequences of training and validation sessions, where the held-out sessions come after both; None
+        where `train` is all that came before.
+    """
+
+    train: Sequences
+    test: tuple[Sequences, ...]
+    past: tuple[Array, ...]
+    popularity: Array
+    before: tuple[Sequences, ...] = ()
+    history: Sequences | None = None
+
+
+@struct.dataclass
+class Text:
+    """Token ids, documents one after the other: `train` int32 [M] to learn from, `validation` int32 [K]."""
+
+    train: Array
+    validation: Array
+
+
+@struct.dataclass
 class Steps:
     """What a rollout records, time first: [T, B]. `carry` is the policy's carry after it absorbed the observation."""
 

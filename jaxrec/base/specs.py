@@ -1,4 +1,4 @@
-"""Static facts of data, by which algorithms size their networks."""
+"""Static facts of data, one record per kind of data, by which algorithms size their networks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,39 @@ from typing import Any
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True)
-class Spec:
-    """Static facts an algorithm sizes its networks by.
+def _arrays() -> Any:
+    """A field of arrays: two specs are equal without looking at it, and it is not printed."""
+    return dataclasses.field(default=None, compare=False, repr=False)
 
-    `action_size` 0 means actions are items; `observation_size` 0 means history is all there is. Returns are
-    undiscounted.
+
+@dataclasses.dataclass(frozen=True)
+class RatingsSpec:
+    """Of events one by one, for user models.
+
+    Attributes:
+      feedback_range: the least and the largest feedback there is.
+      features: what is known of users and items beside their feedback, (float32 [N, F_u], float32 [A, F_i]), or None.
+      item_ids: the log's own ids of the items, [A].
+    """
+
+    num_users: int
+    num_items: int
+    feedback_range: tuple[float, float] = (0.0, 1.0)
+    features: tuple[np.ndarray, np.ndarray] | None = _arrays()
+    item_ids: np.ndarray | None = _arrays()
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvironmentSpec:
+    """Of simulated users.
+
+    Attributes:
+      max_turn: turns of an episode at most.
+      observation_size: D_o, numbers of an observation's own vector; 0 where history is all there is.
+      action_size: D_a, numbers of a continuous action; 0 where actions are items.
+      reward_range: of one turn. return_range: of the undiscounted returns-to-go.
+      environment: what on-policy and replay sources step; None for algorithms that only act.
+      item_ids: the log's own ids of the items, [A], where there is a log.
     """
 
     num_users: int
@@ -24,25 +51,51 @@ class Spec:
     action_size: int = 0
     reward_range: tuple[float, float] = (0.0, 1.0)
     return_range: tuple[float, float] = (0.0, 1.0)
-    # Quantiles of the returns of logged episodes, at equal steps from the least to the best; empty without a log.
-    episode_returns: tuple[float, ...] = ()
-    environment: Any = None  # the gymnax environment an on-policy or replay source steps
-    # What is known of users and items beside their feedback: (float32 [N, F_u], float32 [A, F_i]), or None.
-    features: Any = dataclasses.field(default=None, compare=False, repr=False)
-    vocabulary: int = 0  # token ids of the text that comes with the data; 0 = no text
-    tail: Any = dataclasses.field(default=None, compare=False, repr=False)  # bool [A], the items that few know, or None
-    # float32 [A, E], what another model learned of the items and this one takes as given, or None.
-    vectors: Any = dataclasses.field(default=None, compare=False, repr=False)
-    # Of sequences, all splits together: users, sessions, items and events.
-    counts: Mapping[str, int] | None = dataclasses.field(default=None, compare=False, repr=False)
-
-    @property
-    def directions(self) -> np.ndarray:
-        """float32 [A, E], the `vectors` in unit length; zero vectors stay zero."""
-        vectors = np.asarray(self.vectors, np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    environment: Any = None
+    item_ids: np.ndarray | None = _arrays()
 
     @property
     def sees_history(self) -> bool:
         """The window of items is the state, but where the environment has features of its own and no items."""
         return not (self.observation_size and self.action_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrajectoriesSpec(EnvironmentSpec):
+    """Of logged episodes: the facts of the environment that they were played in, with the logged `return_range`.
+
+    Attributes:
+      episode_returns: quantiles of the returns of whole episodes, at equal steps from the least to the best.
+    """
+
+    episode_returns: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class SequencesSpec:
+    """Of items in the order in which users met them.
+
+    Attributes:
+      length: items that a model sees; a training sequence has one more, the last of which is only predicted.
+      feedback_range: the least and the largest feedback there is.
+      tail: bool [A], the less popular items, or None.
+      item_ids: the log's own ids of the items, [A].
+      past_sessions: whether users are measured on a session that comes after others.
+      counts: of all splits together: users, sessions, items and events.
+    """
+
+    num_users: int
+    num_items: int
+    length: int
+    feedback_range: tuple[float, float] = (0.0, 1.0)
+    tail: np.ndarray | None = _arrays()
+    item_ids: np.ndarray | None = _arrays()
+    past_sessions: bool = False
+    counts: Mapping[str, int] | None = _arrays()
+
+
+@dataclasses.dataclass(frozen=True)
+class TextSpec:
+    """Of text as token ids: `vocabulary`, how many ids its tokenizer has."""
+
+    vocabulary: int

@@ -1,1 +1,1 @@
-"""Batches gathered on the device from records: windows of episodes, rows of sequences, stretches of text."""
+"""Batches gathered on the device from records: windows of episodes, sequences, sessions of a user, blocks of text."""

@@ -1,7 +1,4 @@
-"""Batches gathered from logged episodes, wholly on the device.
-
-`view(data, key) -> batch` is what `training.sources.logged` takes.
-"""
+"""Windows of logged episodes, gathered wholly on the device."""
 
 from __future__ import annotations
 
@@ -13,18 +10,21 @@ from flax import struct
 
 from jaxrec.base.contracts import Array
 from jaxrec.base.records import Trajectories
+from jaxrec.losses.returns_to_go import returns_to_go
 
 
 @struct.dataclass
 class Windows:
-    """T consecutive steps of B episodes, padded at the end, with what a state encoder needs at each step.
+    """T consecutive steps of each of B episodes, padded at the end, with what a state encoder needs at each step.
 
     Attributes:
-      item, feedback, history_mask: [B, T, W], the last W (item, feedback) pairs seen at each step, newest last; False
-        before turn 0. The history may reach back before the window begins.
+      item, feedback, history_mask: int32, float32 and bool [B, T, W], the state window: the last W (item, feedback)
+        pairs that the user had seen at each step, newest last. The mask is False before turn 0. The state window may
+        reach back before the first of the T steps.
       vector: float32 [B, T, D_o], the environment's own features.
-      timestep: int32 [B, T], the absolute turn in the episode.
-      action, reward: [B, T, ...] as logged. return_to_go: float32 [B, T], undiscounted, to the episode's end.
+      timestep: int32 [B, T], the turn in the episode, counted from its beginning.
+      action, reward: [B, T, ...] as logged.
+      return_to_go: float32 [B, T], the undiscounted sum of the rewards from this step to the episode's end.
       mask: bool [B, T], True on real steps (a prefix of each row).
     """
 
@@ -39,11 +39,20 @@ class Windows:
     mask: Array
 
 
-def windows(*, batch_size: int, context_length: int, state_window: int) -> Callable[[Trajectories, Array], Windows]:
-    """A view of random windows of `context_length` steps with histories of `state_window` pairs.
+def random_windows(
+    *, batch_size: int, context_length: int, state_window: int
+) -> Callable[[Trajectories, Array], Windows]:
+    """Makes a view for `sources.logged` of B random windows.
 
     The first step is uniform over all logged steps: an episode is drawn in proportion to its length and the start is
-    uniform within it, so windows near the end are shorter (Decision Transformer's sampling).
+    uniform within it, so that windows near the end are shorter (Decision Transformer's sampling).
+
+    Args:
+      context_length: T, the steps of a window.
+      state_window: W, the (item, feedback) pairs of each step's state.
+
+    Returns:
+      `view(data, key) -> Windows` [B, T].
     """
 
     def view(data: Trajectories, key: Array) -> Windows:
@@ -52,13 +61,22 @@ def windows(*, batch_size: int, context_length: int, state_window: int) -> Calla
         step = jax.random.randint(key, (batch_size,), 0, ends[-1])
         episode = jnp.searchsorted(ends, step, side="right")
         start = step - (ends - lengths)[episode]
-        return gather(data, episode, start, context_length=context_length, state_window=state_window)
+        return windows_at(data, episode, start, context_length=context_length, state_window=state_window)
 
     return view
 
 
-def gather(data: Trajectories, episode: Array, start: Array, *, context_length: int, state_window: int) -> Windows:
-    """The windows that begin at column `start` int32 [B] of row `episode` int32 [B]."""
+def windows_at(data: Trajectories, episode: Array, start: Array, *, context_length: int, state_window: int) -> Windows:
+    """Gathers the windows that begin at given steps.
+
+    Args:
+      episode: int32 [B], rows of `data`. start: int32 [B], the first step of each window.
+      context_length: T, the steps of a window.
+      state_window: W, the (item, feedback) pairs of each step's state.
+
+    Returns:
+      Windows [B, T].
+    """
     horizon = data.mask.shape[1]
     column = start[:, None] + jnp.arange(context_length)[None]
     mask = (column < horizon) & _take(data.mask, episode, column)
@@ -83,6 +101,5 @@ def _take(values: Array, episode: Array, column: Array) -> Array:
 
 
 def _returns_to_go(data: Trajectories, episode: Array, column: Array) -> Array:
-    rewards = jnp.where(data.mask[episode], data.reward[episode], 0.0)
-    to_go = jnp.flip(jnp.cumsum(jnp.flip(rewards, 1), axis=1), 1)
+    to_go = returns_to_go(data.reward[episode], data.mask[episode])
     return jnp.take_along_axis(to_go, jnp.clip(column, 0, to_go.shape[1] - 1), axis=1)

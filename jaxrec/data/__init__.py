@@ -1,1 +1,1 @@
-"""Host tables: loaders of official files, downloads, filters and splits. They all return `types.Interactions`."""
+"""Logs on the host: loaders, downloads, filters, splits and sequences, from files to `Interactions` and `NextItem`."""

@@ -16,7 +16,7 @@ from types import ModuleType
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import datasets
-from jaxrec.data.files import archives, transfer
+from jaxrec.data.files import archives, official, transfer
 
 
 def download(
@@ -28,7 +28,7 @@ def download(
     keep: bool = False,
     progress: bool = True,
 ) -> Interactions:
-    """Makes `root/FOLDER` hold the dataset's files, and loads them.
+    """Makes the dataset's folder below `root` hold its files, and loads them.
 
     Args:
       name: a dataset that has an official release.
@@ -36,30 +36,33 @@ def download(
       url: another address of the same archive (a mirror, a local server).
       checksum: `sha256:...` of the archive; by default the published one, where there is one and no other address.
       keep: whether to keep the archive after it is unpacked.
+      progress: whether to draw a bar on stderr.
 
     Raises:
-      JaxrecError: nothing to fetch, transfer or archive at fault, not the official release; no half-made folder stays.
+      JaxrecError: there is nothing to fetch, the transfer or the archive is at fault, or the files are not the official
+        release; no half-made folder stays.
     """
     dataset = datasets.module(name)
-    if not hasattr(dataset, "URL"):
+    release = dataset.RELEASE
+    if release is None:
         raise JaxrecError(f"dataset {name} needs no download")
-    folders = [root / f for f in (dataset.FOLDER, getattr(dataset, "UNPACKED", dataset.FOLDER))]
-    folder = next((f for f in folders if f.exists()), folders[0])
+    folder = official.locate(release, root)
     if folder.exists():
-        if all((folder / f).is_file() for f in dataset.FILES):
-            return dataset.load(root)
-        raise JaxrecError(f"{folder} is there, but not all of {', '.join(dataset.FILES)}; move it away and try again")
-    if url is None and hasattr(dataset, "AGREEMENT"):
+        return _load_present(dataset, root, folder)
+    if url is None and release.agreement:
         raise JaxrecError(
-            f"{dataset.AGREEMENT}: ask at {dataset.URL}, then put {' and '.join(dataset.FILES)} into {folder}, "
-            "or give the address you were sent with --url"
+            f"{release.agreement}: ask at {release.url}, then put {' and '.join(release.files)} into {folder}, or give "
+            "the address of an archive that holds them with --url"
         )
-    checksum = checksum or (None if url else getattr(dataset, "CHECKSUM", None))
-    size = None if url else getattr(dataset, "SIZE", None)
+    if url is None:
+        url, size, checksum = release.url, release.size, checksum or release.checksum
+    else:
+        size = None
     try:
         root.mkdir(parents=True, exist_ok=True)
-        archive = root / f"{name}.{_file_name(url or dataset.URL)}"
-        transfer.fetch(url or dataset.URL, archive, size=size, checksum=checksum, progress=progress)
+        archive = transfer.fetch(
+            url, root / f"{name}.{_file_name(url)}", size=size, checksum=checksum, progress=progress
+        )
         interactions = _install(dataset, archive, root)
     except OSError as error:
         raise JaxrecError(
@@ -70,37 +73,43 @@ def download(
     return interactions
 
 
+def _load_present(dataset: ModuleType, root: Path, folder: Path) -> Interactions:
+    if official.missing_files(dataset.RELEASE, folder):
+        expected = ", ".join(dataset.RELEASE.files)
+        raise JaxrecError(f"{folder} is there, but not all of {expected}; move it away and try again")
+    return dataset.load(root)
+
+
 def _file_name(url: str) -> str:
     return Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "archive"
 
 
 def _install(dataset: ModuleType, archive: Path, root: Path) -> Interactions:
     """Unpacks beside the final place, loads from there, then moves the folder in one step."""
+    release = dataset.RELEASE
     with tempfile.TemporaryDirectory(dir=root, prefix=".unpack-") as scratch:
         unpacked, staged = Path(scratch) / "unpacked", Path(scratch) / "staged"
         unpacked.mkdir()
         staged.mkdir()
         try:
             archives.unpack(archive, unpacked)
-            os.rename(_holder(unpacked, archive, dataset.FILES), staged / dataset.FOLDER)
+            os.rename(_folder_of_files(release, unpacked, archive), staged / release.folder)
             interactions = dataset.load(staged)
         except JaxrecError as error:
             archive.unlink()  # or the next call would trip over it again
             raise JaxrecError(str(error).replace(str(staged), str(root))) from None
-        os.rename(staged / dataset.FOLDER, root / dataset.FOLDER)
+        os.rename(staged / release.folder, root / release.folder)
     return interactions
 
 
-def _holder(unpacked: Path, archive: Path, files) -> Path:
-    """The folder of the archive, at whatever depth, that holds all the files."""
-    first = next(iter(files))
-    for found in sorted(unpacked.rglob(Path(first).name), key=lambda p: len(p.parts)):
-        holder = found
-        for _ in Path(first).parts:
-            holder = holder.parent
-        if all((holder / f).is_file() for f in files):
-            return holder
-    raise JaxrecError(f"{archive} does not hold {', '.join(files)} in one folder; it is not the dataset's archive")
+def _folder_of_files(release: official.Release, unpacked: Path, archive: Path) -> Path:
+    """The folder of the archive, at whatever depth, that holds all the files; the nearest to the top."""
+    folders = sorted((unpacked, *(p for p in unpacked.rglob("*") if p.is_dir())), key=lambda p: len(p.parts))
+    for folder in folders:
+        if not official.missing_files(release, folder):
+            return folder
+    expected = ", ".join(release.files)
+    raise JaxrecError(f"{archive} does not hold {expected} in one folder; it is not the dataset's archive")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,14 +125,17 @@ def main(arguments: list[str] | None = None) -> int:
     checksum = f"sha256:{flags.sha256}" if flags.sha256 else None
     root = flags.root.expanduser()
     try:
-        found = download(flags.name, root, url=flags.url, checksum=checksum, keep=flags.keep, progress=not flags.quiet)
+        interactions = download(
+            flags.name, root, url=flags.url, checksum=checksum, keep=flags.keep, progress=not flags.quiet
+        )
     except JaxrecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    print(f"{found.name}: {found.num_users} users, {found.num_items} items, {len(found)} rows in {root}")
+    sizes = f"{interactions.num_users} users, {interactions.num_items} items, {len(interactions)} rows"
+    print(f"{interactions.name}: {sizes} in {root}")
     return 0
 
 

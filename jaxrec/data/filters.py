@@ -11,9 +11,9 @@ from jaxrec.base.records import Interactions
 
 
 def k_core(interactions: Interactions, *, user: int = 5, item: int = 5) -> Interactions:
-    """The largest part in which every user has at least `user` rows and every item at least `item`.
+    """Keeps the largest part in which every user has at least `user` events and every item at least `item`.
 
-    Rows are counted over all splits, repeated pairs as often as they come.
+    Events are counted over all splits, repeated pairs as often as they come.
 
     Raises:
       JaxrecError: nothing is left.
@@ -22,21 +22,21 @@ def k_core(interactions: Interactions, *, user: int = 5, item: int = 5) -> Inter
     while True:
         kept = _frequent(interactions, rows, user, item)
         if len(kept) == len(rows):
-            return reindex(_some(interactions, kept, f"a {user}/{item}-core"))
+            return reindex(_keep(interactions, kept, f"a {user}/{item}-core"))
         rows = kept
 
 
 def min_counts(interactions: Interactions, *, user: int = 1, item: int = 1) -> Interactions:
-    """One pass: the rows whose user has at least `user` rows and whose item at least `item`, counted before.
+    """Keeps, in one pass, the events whose user has at least `user` events and whose item at least `item`.
 
     Afterwards some may have fewer; `k_core` repeats the pass until none has. Raises: JaxrecError where nothing is left.
     """
     kept = _frequent(interactions, np.arange(len(interactions)), user, item)
-    return reindex(_some(interactions, kept, f"a filter at {user} rows per user and {item} per item"))
+    return reindex(_keep(interactions, kept, f"a filter at {user} rows per user and {item} per item"))
 
 
 def with_split(interactions: Interactions, split: int) -> Interactions:
-    """Only the users and items that have rows in this split, with all rows, of any split, among them.
+    """Keeps the users and items that have events in this split, with all events, of any split, among them.
 
     The fully observed part of KuaiRec, the 5,400 test users of Yahoo! R3. Raises: JaxrecError where there are none.
     """
@@ -44,11 +44,11 @@ def with_split(interactions: Interactions, split: int) -> Interactions:
     user = np.bincount(interactions.user[inside], minlength=interactions.num_users) > 0
     item = np.bincount(interactions.item[inside], minlength=interactions.num_items) > 0
     kept = np.flatnonzero(user[interactions.user] & item[interactions.item])
-    return reindex(_some(interactions, kept, f"a choice of split {split}"))
+    return reindex(_keep(interactions, kept, f"a choice of split {split}"))
 
 
 def reindex(interactions: Interactions) -> Interactions:
-    """The same rows, with only the users and items that occur in them, renumbered without gaps in the same order."""
+    """Drops users and items without events, and renumbers the others without gaps in the same order."""
     user, user_kept = _dense(interactions.user, interactions.num_users)
     item, item_kept = _dense(interactions.item, interactions.num_items)
     return dataclasses.replace(
@@ -63,19 +63,20 @@ def reindex(interactions: Interactions) -> Interactions:
 
 
 def _dense(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values renumbered over those that occur, int32 [E], and the sorted values that do."""
+    """Renumbers values: (int32 [E], counted over the values that occur; the sorted values that do)."""
     occurs = np.zeros(size, bool)
     occurs[values] = True
     return (np.cumsum(occurs, dtype=np.int32) - 1)[values].astype(np.int32), np.flatnonzero(occurs)
 
 
 def _frequent(interactions: Interactions, rows: np.ndarray, user: int, item: int) -> np.ndarray:
+    """Those of the given rows whose user and item have enough of these rows."""
     users, items = interactions.user[rows], interactions.item[rows]
     enough = (np.bincount(users, minlength=interactions.num_users) >= user)[users]
     return rows[enough & (np.bincount(items, minlength=interactions.num_items) >= item)[items]]
 
 
-def _some(interactions: Interactions, rows: np.ndarray, what: str) -> Interactions:
+def _keep(interactions: Interactions, rows: np.ndarray, what: str) -> Interactions:
     if len(rows) == 0:
         raise JaxrecError(f"{what} leaves none of the {len(interactions)} rows of {interactions.name}; ask for less")
     return interactions.where(rows)

@@ -1,4 +1,4 @@
-"""Sessions of users and the filters that published work puts on them, all vectorised (T 4.5.1, 5.4.1)."""
+"""Sessions of users, and the filters that published work puts on them (T 4.5.1, 5.4.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxrec.data import filters
 
 
 def chronological(interactions: Interactions) -> np.ndarray:
-    """The order of the rows, int64 [E], by user, then time, then as in the file."""
+    """Orders events by user, then time, then as in the file: int64 [E], indices of events."""
     user, time = interactions.user, interactions.time
     step = np.diff(user)
     if not ((step < 0) | ((step == 0) & (np.diff(time) < 0))).any():
@@ -18,10 +18,14 @@ def chronological(interactions: Interactions) -> np.ndarray:
     return np.lexsort((time, user))
 
 
-def number(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
-    """The session of each row, int64 [E], counted from 0 over users, then time.
+def session_numbers(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
+    """Numbers the session of each event, counted from 0 over users, then time.
 
-    A session ends with its user, or where more than `gap` seconds pass to the next row; None leaves users whole.
+    Args:
+      gap: seconds; a session ends where more time passes to the user's next event. None makes each user one session.
+
+    Returns:
+      int64 [E].
     """
     order = chronological(interactions)
     starts = np.diff(interactions.user[order], prepend=-1) != 0
@@ -33,14 +37,18 @@ def number(interactions: Interactions, gap: int | None = 3600) -> np.ndarray:
 
 
 def counts(interactions: Interactions, session: np.ndarray) -> dict[str, int]:
-    """Users, sessions, items and events with rows, as papers' tables of data have them."""
+    """Counts users, sessions, items and events, as papers' tables of data have them; what has no event does not count.
+
+    Args:
+      session: int [E], the session of each event.
+    """
     present = {"users": interactions.user, "sessions": session, "items": interactions.item}
-    found = {name: int(np.count_nonzero(np.bincount(values))) for name, values in present.items()}
-    return found | {"events": len(interactions)}
+    occurring = {name: int(np.count_nonzero(np.bincount(values))) for name, values in present.items()}
+    return occurring | {"events": len(interactions)}
 
 
 def without_repeats(interactions: Interactions) -> Interactions:
-    """Of rows of one user that follow each other with the same item, the first only; ordered by user and time."""
+    """Keeps the first of a user's consecutive events with the same item; the result is ordered by user and time."""
     order = chronological(interactions)
     user, item = interactions.user[order], interactions.item[order]
     repeats = (np.diff(user, prepend=-1) == 0) & (np.diff(item, prepend=-1) == 0)
@@ -48,10 +56,16 @@ def without_repeats(interactions: Interactions) -> Interactions:
 
 
 def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> np.ndarray:
-    """Which rows are of `size` users (or sessions, where each is a user) drawn at random without replacement: bool [E].
+    """Draws users (or sessions, where each session is a user) at random without replacement.
+
+    Args:
+      size: how many users. seed: the same seed draws the same users.
+
+    Returns:
+      bool [E], True on the events of the users drawn.
 
     Raises:
-      JaxrecError: there are not as many.
+      JaxrecError: fewer users have events.
     """
     users = np.unique(interactions.user)
     if not 1 <= size <= len(users):
@@ -61,19 +75,26 @@ def sample_users(interactions: Interactions, size: int, *, seed: int = 0) -> np.
     return drawn[interactions.user]
 
 
-def frequent(
+def keep_frequent(
     interactions: Interactions, *, gap: int | None = 3600, item: int = 3, length: int = 3, sessions: int = 5
 ) -> tuple[Interactions, np.ndarray]:
-    """Items with `item` rows, then sessions with `length` rows, then users with `sessions` sessions: one pass each;
-    and of each row left its session, int64 [E], in the order of `number`.
+    """Drops rare items, then short sessions, then users with few sessions, in one pass each (T 4.5.1).
 
-    Sessions are cut once, before (our reading: a gap that a dropped item leaves does not split a session), so they are
-    not to be numbered anew: sessions that were long enough would fall apart.
+    Sessions are cut once, before items are dropped (our reading: the gap that a dropped item leaves does not split a
+    session). They must not be numbered anew afterwards: sessions that were long enough would fall apart.
+
+    Args:
+      gap: seconds between two sessions (see `session_numbers`).
+      item: least number of events of an item. length: least number of events of a session, of the items left.
+      sessions: least number of sessions of a user, of the sessions left.
+
+    Returns:
+      (the events left, users and items renumbered; int64 [E], the session of each event left).
 
     Raises:
       JaxrecError: nothing is left.
     """
-    user, items, session = interactions.user, interactions.item, number(interactions, gap)
+    user, items, session = interactions.user, interactions.item, session_numbers(interactions, gap)
     kept = (np.bincount(items) >= item)[items]
     kept &= (np.bincount(session[kept], minlength=session.max() + 1) >= length)[session]
     owner = np.full(session.max() + 1, -1, np.int64)  # of sessions with rows

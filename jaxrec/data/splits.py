@@ -1,7 +1,7 @@
-"""Train, validation and test by chance, by time or by each user's last rows, for datasets that come unsplit.
+"""Train, validation and test by chance, by time or by each user's last events, for datasets that come unsplit.
 
-Only TRAIN rows are divided: rows that came as VALIDATION or TEST stay so. Fractions are of the TRAIN rows, rounded to
-whole rows; each split returns the same rows in the same order with another `split` column.
+Only TRAIN events are divided: events that came as VALIDATION or TEST stay so. Fractions are of the TRAIN events,
+rounded to whole events; each function returns the same events in the same order with another `split` column.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
 
 
 def random(interactions: Interactions, *, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Interactions:
-    """Rows drawn at random without replacement; the same seed gives the same rows. Raises: JaxrecError."""
+    """Draws the held-out events at random without replacement; the same seed draws the same events.
+
+    Args:
+      test, validation: fractions, together below 1.
+
+    Raises:
+      JaxrecError: fractions out of range, or too few events to leave one to train on.
+    """
     rows = np.flatnonzero(interactions.split == TRAIN)
     return _cut(interactions, np.random.default_rng(seed).permutation(rows), test, validation)
 
 
 def by_time(interactions: Interactions, *, test: float = 0.2, validation: float = 0.0) -> Interactions:
-    """The latest rows of all are TEST, those before them VALIDATION; rows of one second in the order of the file.
+    """Makes the latest events of all TEST and those before them VALIDATION; events of one second in the file's order.
 
     Raises:
       JaxrecError: fractions out of range, or a dataset without times.
@@ -32,10 +39,10 @@ def by_time(interactions: Interactions, *, test: float = 0.2, validation: float 
 
 
 def leave_last(interactions: Interactions, *, test: int = 1, validation: int = 0) -> Interactions:
-    """Of each user the `test` latest rows are TEST and the `validation` rows before them VALIDATION.
+    """Makes each user's `test` latest events TEST and the `validation` events before them VALIDATION.
 
-    Users without at least one row more than that stay TRAIN altogether. Rows of one second, and all rows of a dataset
-    without times, are taken in the order of the file.
+    Users without at least one event more than that stay TRAIN altogether. Events of one second, and all events of a
+    dataset without times, are taken in the order of the file.
 
     Raises:
       JaxrecError: negative numbers, or no user has enough rows.
@@ -55,8 +62,14 @@ def leave_last(interactions: Interactions, *, test: int = 1, validation: int = 0
 
 
 def by_user(interactions: Interactions, *, test: float = 0.1, validation: float = 0.1, seed: int = 0) -> Interactions:
-    """Users (or sessions, where each is a user) drawn at random, each with all its TRAIN rows: the fractions are of
-    those users. Raises: JaxrecError where the fractions leave none to train on."""
+    """Draws users (or sessions, where each session is a user) at random and holds out all their TRAIN events.
+
+    Args:
+      test, validation: fractions of the users, together below 1.
+
+    Raises:
+      JaxrecError: the fractions leave no user to train on.
+    """
     rows = np.flatnonzero(interactions.split == TRAIN)
     users = np.unique(interactions.user[rows])
     order = np.random.default_rng(seed).permutation(users)
@@ -66,19 +79,20 @@ def by_user(interactions: Interactions, *, test: float = 0.1, validation: float 
 
 
 def last_session(interactions: Interactions, session: np.ndarray, *, validation: bool = False) -> Interactions:
-    """Of each user the TRAIN rows of the last session are TEST, and those of the one before VALIDATION if asked for.
+    """Makes the TRAIN events of each user's last session TEST.
 
     Args:
-      session: int [E], `sessions.number(interactions)`.
+      session: int [E], `sessions.session_numbers(interactions)`.
+      validation: whether the events of the session before become VALIDATION.
 
     Users with too few sessions to leave one stay TRAIN altogether. Raises: JaxrecError where that holds for all.
     """
     rows = np.flatnonzero(interactions.split == TRAIN)
-    found, place = np.unique(session[rows], return_inverse=True)
-    owner = np.zeros(len(found), np.int64)
-    owner[place] = interactions.user[rows]
+    numbers, index = np.unique(session[rows], return_inverse=True)
+    owner = np.zeros(len(numbers), np.int64)
+    owner[index] = interactions.user[rows]
     count = np.bincount(owner, minlength=interactions.num_users)
-    from_last = (np.cumsum(count)[owner] - np.arange(len(found)))[place]  # 1 in a user's last session
+    from_last = (np.cumsum(count)[owner] - np.arange(len(numbers)))[index]  # 1 in a user's last session
     held = 1 + validation
     split = np.where(from_last == 1, TEST, np.where(from_last <= held, VALIDATION, TRAIN))
     split = np.where(count[interactions.user[rows]] > held, split, TRAIN)
@@ -88,12 +102,12 @@ def last_session(interactions: Interactions, session: np.ndarray, *, validation:
 
 
 def _cut(interactions: Interactions, order: np.ndarray, test: float, validation: float) -> Interactions:
-    """The last rows in this order are TEST, those before them VALIDATION."""
+    """Makes the last of the events in this order TEST, those before them VALIDATION."""
     return _assign(interactions, order, _parts(interactions, len(order), test, validation, "training rows"))
 
 
 def _parts(interactions: Interactions, size: int, test: float, validation: float, what: str) -> np.ndarray:
-    """The splits of `size` things in order, int [size]: first TRAIN, then VALIDATION, TEST at the end."""
+    """The splits of `size` events or users in order, int [size]: first TRAIN, then VALIDATION, TEST at the end."""
     if not (0 <= test < 1 and 0 <= validation < 1 and test + validation < 1):
         raise JaxrecError(
             f"fractions from 0 to below 1 in all are expected; found test={test}, validation={validation}"

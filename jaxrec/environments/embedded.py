@@ -1,4 +1,5 @@
-"""The embedded world's users as a gymnax environment; dynamics in `data.world_session`, tables in `data.world`.
+"""The embedded world's users as a gymnax environment; its dynamics are those of `data.world.dynamics`, its
+tables those of `data.world.generator`.
 
 reset: user uniform in the pool, session uniform, starting item uniform (never in the window), first intent by the
        user's mix.
@@ -23,9 +24,11 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
+from jaxrec.data.world import dynamics
 from jaxrec.data.world import generator as worlds
-from jaxrec.data.world import session
-from jaxrec.data.world.session import Session, StepDraws
+from jaxrec.data.world.dynamics import Session, StepDraws
+from jaxrec.environments import item_spaces
+from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.sampling import uniform_index
 
 POOLS = ("train", "test", "all")
@@ -127,16 +130,16 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
     def reset_env(self, key: Array, params: EnvParams) -> tuple[Observation, Session]:
         draws = draw_start(key, params)
         user = params.first_user + draws.user
-        state = session.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
-        return _observe(state, draws.item, jnp.float32(0)), state
+        state = dynamics.open_session(params.tables, user, draws.session, draws.intent, xp=jnp)
+        return observe(state, draws.item, jnp.float32(0)), state
 
     def step_env(
         self, key: Array, state: Session, action: Array, params: EnvParams
     ) -> tuple[Observation, Session, Array, Array, dict[str, Array]]:
         action = jnp.asarray(action, jnp.int32)
-        state, reward, leave = session.advance(params.tables, state, action, draw_step(key), xp=jnp)
+        state, reward, leave = dynamics.advance(params.tables, state, action, draw_step(key), xp=jnp)
         terminated = leave & params.exits
-        return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+        return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
         """`categories` bool [A, G]: what boredom counts. Who likes what is left to the log."""
@@ -155,25 +158,11 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         return spaces.Discrete(self._num_items)
 
     def observation_space(self, params: EnvParams) -> spaces.Dict:
-        return spaces.Dict(
-            {
-                "user": spaces.Discrete(self._num_users),
-                "item": spaces.Discrete(self._num_items),
-                "feedback": spaces.Box(0.0, self.reward_range[1], (), jnp.float32),
-                "turn": spaces.Discrete(np.iinfo(np.int32).max),
-                "vector": spaces.Box(0.0, 0.0, (0,), jnp.float32),
-            }
-        )
+        return item_spaces.observation_space(self._num_users, self._num_items, self.reward_range)
 
 
 def _unit(bits: Array) -> Array:
     return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
-
-
-def _observe(state: Session, item: Array, feedback: Array) -> Observation:
-    return Observation(
-        user=state.user, item=item, feedback=feedback, turn=state.time, vector=jnp.zeros((0,), jnp.float32)
-    )
 
 
 def _pool(world: worlds.World, users: str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """When a user leaves out of boredom: records that answer `leaves(action, recent, count)` (M 4.1; rules of EasyRL4Rec).
 
+The published settings of each dataset, its window N and its threshold, are in `published/easyrl4rec_exit_rules.json`.
 `recent` int32 [N] holds the last N actions of the episode, newest first; only its first `count` entries are the window.
 """
 
@@ -31,7 +32,9 @@ def window_size(turn: Array, window: int, mode: str) -> Array:
 
 @struct.dataclass
 class Distance:
-    """Leaves if some item of the window is nearer than `threshold`: D[a, a_j] < threshold, D float32 [A, A]."""
+    """Leaves if some item of the window is nearer than `threshold`: D[a, a_j] < threshold, D float32 [A, A] (M 4.1).
+
+    The rule of Coat, YahooR3 and MovieLens-1M."""
 
     distance: Array
     threshold: Array
@@ -58,7 +61,9 @@ class FactorDistance:
 
 @struct.dataclass
 class Category:
-    """Leaves if some category of `a` occurs more than `threshold` times in the window.
+    """Leaves if some category of `a` occurs more than `threshold` times in the window (M 4.1).
+
+    The rule of KuaiRec (window 9, threshold 1) and KuaiRand (window 10, threshold 0).
 
     Attributes:
       bits: uint32 [A, ceil(C / 32)], the categories of each item, one bit each.

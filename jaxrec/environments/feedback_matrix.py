@@ -24,7 +24,9 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
-from jaxrec.environments import completion, exit_rules
+from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.environments import completion, exit_rules, item_spaces
+from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
 
@@ -94,6 +96,15 @@ def make(
     return FeedbackMatrix(params), params
 
 
+def expected_spec(config: ConfigDict, interactions: Interactions) -> EnvironmentSpec:
+    """The facts of the environment that are known before a user model is fitted."""
+    _check(config, interactions)
+    bounds = (float(config.reward_low), float(config.reward_high))
+    returns = (bounds[0] * config.max_turn, bounds[1] * config.max_turn)
+    sizes = (interactions.num_users, interactions.num_items, int(config.max_turn))
+    return EnvironmentSpec(*sizes, reward_range=bounds, return_range=returns, item_ids=interactions.item_ids)
+
+
 def _check(config: ConfigDict, interactions: Interactions) -> None:
     where = "environment 'feedback_matrix': "
     if interactions is None:
@@ -130,7 +141,7 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         bits = jax.random.bits(key, (2,), jnp.uint32)
         user = uniform_index(bits[0], self._num_users)
         state = EnvState(user=user, time=jnp.int32(0), recent=jnp.zeros((params.window,), jnp.int32))
-        return _observe(state, uniform_index(bits[1], self._num_items), jnp.float32(0)), state
+        return observe(state, uniform_index(bits[1], self._num_items), jnp.float32(0)), state
 
     def step_env(
         self, key: Array, state: EnvState, action: Array, params: EnvParams
@@ -142,7 +153,7 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         terminated = params.exit_rule.leaves(action, state.recent, count) & params.exits
         recent = jnp.concatenate([action[None], state.recent[:-1]])
         state = EnvState(user=state.user, time=state.time + 1, recent=recent)
-        return _observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+        return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
         """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what
@@ -170,18 +181,4 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         return spaces.Discrete(self._num_items)
 
     def observation_space(self, params: EnvParams) -> spaces.Dict:
-        low, high = self.reward_range
-        return spaces.Dict(
-            {
-                "user": spaces.Discrete(self._num_users),
-                "item": spaces.Discrete(self._num_items),
-                "feedback": spaces.Box(min(low, 0.0), max(high, 0.0), (), jnp.float32),
-                "turn": spaces.Discrete(np.iinfo(np.int32).max),
-                "vector": spaces.Box(0.0, 0.0, (0,), jnp.float32),
-            }
-        )
-
-
-def _observe(state: EnvState, item: Array, feedback: Array) -> Observation:
-    nothing = jnp.zeros((0,), jnp.float32)
-    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=nothing)
+        return item_spaces.observation_space(self._num_users, self._num_items, self.reward_range)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import EnvironmentSpec
 
 
 class Mode(NamedTuple):
@@ -39,10 +40,15 @@ def max_steps(env: Any, env_params: Any) -> int:
         return int(env.default_params.max_steps_in_episode)
 
 
+def check(mode: Mode, spec: EnvironmentSpec) -> None:
+    """Raises JaxrecError where an environment of these facts has not the items that the mode needs."""
+    _check_items(mode, mode.max_steps or spec.max_turn, None if spec.action_size else spec.num_items)
+
+
 def apply(mode: Mode, env: Any, env_params: Any) -> Any:
     """The environment's params in this mode. Raises JaxrecError where the mode cannot be held there."""
-    if mode.no_repeats:
-        _check_items(mode, env, env_params)
+    discrete = hasattr(env.action_space(env_params), "n")
+    _check_items(mode, mode.max_steps or max_steps(env, env_params), env.num_actions if discrete else None)
     if not mode.exits:
         if not hasattr(env_params, "exits"):
             raise JaxrecError(f"{mode.name} keeps users from leaving, which {env.name} has no switch for; use FB")
@@ -56,12 +62,14 @@ def with_limit(env_params: Any, steps: int) -> Any:
     return env_params.replace(max_steps_in_episode=steps if isinstance(limit, int) else jnp.full_like(limit, steps))
 
 
-def _check_items(mode: Mode, env: Any, env_params: Any) -> None:
-    if not hasattr(env.action_space(env_params), "n"):
-        raise JaxrecError(f"{mode.name} needs items as actions, but those of {env.name} are continuous; use FB")
-    steps = mode.max_steps or max_steps(env, env_params)
-    if steps > env.num_actions:
+def _check_items(mode: Mode, steps: int, num_items: int | None) -> None:
+    """`num_items` is None where actions are continuous."""
+    if not mode.no_repeats:
+        return
+    if num_items is None:
+        raise JaxrecError(f"mode {mode.name} needs items as actions, but those here are continuous; use FB")
+    if steps > num_items:
         raise JaxrecError(
-            f"{mode.name} asks for {steps} different items, but {env.name} has {env.num_actions}; "
-            f"use at most NX_{env.num_actions}, or lower max_turn"
+            f"mode {mode.name} asks for {steps} different items, but there are {num_items}; use at most "
+            f"NX_{num_items}, or lower max_turn"
         )

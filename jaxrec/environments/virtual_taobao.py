@@ -117,7 +117,7 @@ def load_network(folder: Path, name: str) -> Network:
     path = next((p for p in (folder / f"{name}_model.npz", folder / f"{name}_model.pt") if p.exists()), None)
     if path is None:
         raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the weights of VirtualTaobao")
-    tensors = torch_weights.read(path) if path.suffix == ".pt" else files.read(path, "download the weights again")
+    tensors = torch_weights.read(path) if path.suffix == ".pt" else files.read_npz(path, "download the weights again")
     sizes = SHAPES[name]
     layers = []
     for i, (width_in, width_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
@@ -190,6 +190,11 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
         state = EnvState(state.user, state.leave_page, state.time + 1, recent)
         reward = clicks.astype(jnp.float32)
         return _observe(state, clicks, page), state, reward, terminated, {"discount": 1.0 - terminated}
+
+    def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
+        """Nothing: actions are no items."""
+        del params
+        return {}
 
     @property
     def name(self) -> str:

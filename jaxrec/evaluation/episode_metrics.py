@@ -45,12 +45,6 @@ def recommendations(action: Array, mask: Array, num_items: int) -> Array:
     return jnp.zeros((action.shape[1], num_items), jnp.float32).at[episode, action].add(mask.astype(jnp.float32))
 
 
-def unit_vectors(vectors: Array) -> Array:
-    """float32 [A, F], rows of length 1; a row of zeros stays (its cosine with anything is 0)."""
-    norm = jnp.sqrt(jnp.sum(vectors * vectors, -1, keepdims=True))
-    return vectors / jnp.where(norm > 0, norm, 1.0)
-
-
 def diversity(units: Array, counts: Array) -> Mean:
     """Over the episodes with a pair: 1 - mean cosine of their pairs, by the squared length of the sum of unit vectors.
 

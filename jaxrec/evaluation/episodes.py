@@ -1,7 +1,7 @@
 """A policy measured in an environment: whole episodes in every mode, metrics and histograms, one jitted call.
 
-evaluate = make(env, policy, modes=("FB", "NX_0", "NX_10"), num_envs=100, num_episodes=100)
-evaluate(params, env_params, catalogue, key)["FB/R_cumu"]
+play = player(env, policy, modes=("FB", "NX_0", "NX_10"), num_envs=100, num_episodes=100)
+play(params, env_params, catalogue, key)["FB/R_cumu"]
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import struct
+from ml_collections import ConfigDict
 
-from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Steps
+from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.environments import modes as mode_names
 from jaxrec.environments import rollout
 from jaxrec.environments.modes import Mode
 from jaxrec.evaluation import episode_metrics
 from jaxrec.evaluation.episode_metrics import Catalogue, Mean
 
-__all__ = ["Catalogue", "make"]
+__all__ = ["Catalogue", "defaults", "make", "player"]
 
 
 @struct.dataclass
@@ -37,7 +40,43 @@ class Sums:
     histograms: Mapping[str, Array]  # int32 [max_turn + 1] each
 
 
-def make(
+DRAWS = True  # users, and what they do
+
+
+def defaults() -> ConfigDict:
+    """What an `evaluate` stage by episodes may set."""
+    return ConfigDict(
+        {
+            "modes": ("FB", "NX_0", "NX_10"),  # see `environments.modes`
+            "num_envs": 100,  # users at once
+            "num_episodes": 100,  # per mode and seed
+            "selection": "greedy",  # greedy or sample, for policies over items
+        }
+    )
+
+
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
+    """Plays policies in `spec.environment`; data are its params and the `Catalogue` (None: actions are no items).
+
+    Raises:
+      JaxrecError: a mode that the environment cannot be in.
+    """
+    for mode in map(mode_names.parse, config.modes):
+        mode_names.check(mode, spec)
+
+    def check(algorithm: Algorithm, name: str) -> None:
+        if algorithm.policy is None:
+            raise JaxrecError(f"{name!r} is no policy, so it plays no episodes")
+
+    def measure(algorithm: Algorithm) -> Callable[[Params, Any, Array], Measured]:
+        options = {leaf: config[leaf] for leaf in ("modes", "num_envs", "num_episodes", "selection")}
+        play = player(spec.environment, algorithm.policy, **options)
+        return lambda params, data, key: Measured(play(params, *data, key), {})
+
+    return Evaluator(check, measure, DRAWS)
+
+
+def player(
     env: Any,
     policy: Policy,
     *,
@@ -46,14 +85,14 @@ def make(
     num_episodes: int = 100,
     selection: str = "greedy",
 ) -> Callable[[Params, Any, Catalogue | None, Array], dict[str, Array]]:
-    """evaluate(params, env_params, catalogue, key) -> {"FB/R_cumu": [], "FB/histogram/<name>": int32 [max_turn + 1]}.
+    """play(params, env_params, catalogue, key) -> {"FB/R_cumu": [], "FB/histogram/<name>": int32 [max_turn + 1]}.
 
     Args:
       modes: FB, NX_0 or NX_k each; all start with the same users.
       num_envs: users played at once; `num_episodes` per mode are played in as many rounds as that takes.
       selection: "greedy" or "sample" (see `rollout`).
 
-    `evaluate` is jitted and may be vmapped over params and key (seeds). Without a catalogue, coverage, diversity and
+    `play` is jitted and may be vmapped over params and key (seeds). Without a catalogue, coverage, diversity and
     novelty are left out. Raises JaxrecError for a mode the environment cannot be in.
     """
     if num_envs < 1 or num_episodes < 1:
@@ -63,7 +102,7 @@ def make(
         mode_names.apply(mode, env, env.default_params)
 
     @jax.jit
-    def evaluate(params: Params, env_params: Any, catalogue: Catalogue | None, key: Array) -> dict[str, Array]:
+    def play(params: Params, env_params: Any, catalogue: Catalogue | None, key: Array) -> dict[str, Array]:
         facts = None if catalogue is None else _facts(catalogue)
         longest, switches = _switches(parsed, env, env_params)
         size = mode_names.max_steps(env, longest) + 1
@@ -73,11 +112,11 @@ def make(
         def in_mode(switch: Switch) -> Sums:
             changed = longest if switch.exits is None else longest.replace(exits=longest.exits & switch.exits)
 
-            def play(first: Array) -> Sums:
+            def play_round(first: Array) -> Sums:
                 steps = _round(env, changed, policy, params, key, first, switch, num_envs, num_episodes, selection)
                 return _sums(steps, facts, size)
 
-            return _over_rounds(play, range(0, num_episodes, num_envs))
+            return _over_rounds(play_round, range(0, num_episodes, num_envs))
 
         sums = in_mode(switches)
         results = {}
@@ -86,7 +125,7 @@ def make(
             results |= {f"{mode.name}/{name}": value for name, value in one.items()}
         return results
 
-    return evaluate
+    return play
 
 
 @struct.dataclass
@@ -118,7 +157,7 @@ def _over_rounds(play: Callable[[Array], Sums], first: range) -> Sums:
 
 
 def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
-    return episode_metrics.unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
+    return unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
 
 
 def _round(

@@ -5,25 +5,70 @@ Items of equal score rank in the order of their index, as `jax.lax.top_k` has th
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
-from jaxrec.base.contracts import Array, Params
+from jaxrec.base import ranges
+from jaxrec.base.chunks import chunk_rows, join_chunks, map_chunks
+from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
-from jaxrec.data.sequences import after
+from jaxrec.base.records import NextItem, Sequences
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.batches.joined_sequences import join
 from jaxrec.evaluation import ranking_metrics
 from jaxrec.evaluation.ranking_metrics import Ranking
 from jaxrec.models import caches
-from jaxrec.models.history import EVERY, take
+from jaxrec.models.history import at_positions
 
-_SCORES = 8 << 20  # float32 numbers held at once
+DRAWS = False
+_SCORES = 8 << 20  # float32 numbers held at once, 32 MB
 
 
-def make(
+def defaults() -> ConfigDict:
+    """What an `evaluate` stage by rankings may set."""
+    return ConfigDict({"ks": (5, 10, 20)})  # where ranked lists are cut
+
+
+def make(config: ConfigDict, spec: SequencesSpec) -> Evaluator:
+    """Ranks every target of the held-out sequences of `records.NextItem`: {"ranking/metric": scalar}.
+
+    Raises:
+      JaxrecError: a k that is no rank.
+    """
+    ranges.check("evaluator.", config, {"ks": ranges.COUNTS})
+
+    def check(algorithm: Algorithm, name: str) -> None:
+        if algorithm.ranker is None:
+            raise JaxrecError(f"{name!r} is no next-item model, so it ranks no sequences")
+
+    def measure(algorithm: Algorithm) -> Callable[[Params, NextItem, Array], Measured]:
+        count = counter(*algorithm.ranker, num_items=spec.num_items, ks=config.ks)
+
+        def ranked(params: Params, data: NextItem, key: Array) -> Measured:
+            del key
+            before = data.before or (None,) * len(data.test)
+            history = data.train if data.history is None else data.history
+            buckets = zip(data.test, data.past, before, strict=True)
+            parts = [count(params, rows, past, history, first) for rows, past, first in buckets]
+            joined = functools.reduce(operator.add, parts)
+            options = {"ks": config.ks, "past": spec.past_sessions}
+            metrics = ranking_metrics.summary(joined, tail=spec.tail, **options)
+            named = {f"ranking/{metric}": value for metric, value in metrics.items()}
+            return Measured(named, ranking_metrics.by_session(joined, **options))
+
+        return ranked
+
+    return Evaluator(check, measure, DRAWS)
+
+
+def counter(
     states: Callable[..., Array],
+    states_at: Callable[..., Array],
     scores: Callable[[Params, Array], Array],
     context: Callable[[Params, Sequences, Array], Array] | None = None,
     *,
@@ -32,48 +77,58 @@ def make(
     last: bool = False,
     batch_size: int | None = None,
 ) -> Callable[..., Ranking]:
-    """`count(params, sequences, past=None, history=None, before=None) -> Ranking` of the N sequences, jitted; add those
-    of several buckets.
+    """Makes the jitted `count(params, sequences, past=None, history=None, before=None) -> Ranking`.
+
+    `count` ranks the targets of N sequences [N, T] and returns sums per sequence; add the Rankings of several buckets.
+      past: int32 [N, P], padded with -1, the items that each row's user met in earlier sessions
+        (`data.earlier_items`).
+      history: Sequences by user and time; needed where the model has a `context`.
+      before: Sequences [N, H], items that the model reads before each sequence and that are no targets
+        (`data.earlier_items`).
 
     Args:
-      states: (params, item [B, T], feedback, mask) -> [B, T, D], the state after each item from those up to it.
-      scores: (params, states [R, D]) -> [R, A]; of 32 MB at once, whatever the length of a sequence.
-      context: (params, history, user [B]) -> [B, ...], what `states` is handed of each row's user beside the row;
-        `history`, sequences by user and time, is then needed.
-      last: rank the last item of each row alone (leave-one-out), not every item after the first.
-      batch_size: sequences at once; by default as many as have their scores in 32 MB, on a CPU no more than it encodes
-        well at once.
-
-    `past` int32 [N, P], padded with -1, is what each row's user met in earlier sessions (`data.sequences.past`), and
-    `before` rows [N, H] that a model sees in front of each sequence and is not measured on (`data.sequences.before`).
+      states, states_at, scores, context: the parts of a `contracts.Ranker`, in its order. Scores are computed 32 MB at
+        a time, whatever the length of a sequence.
+      ks: the ranks at which lists are cut.
+      last: ranks the last item of each row only (leave-one-out), not every item after the first.
+      batch_size: sequences at once. By default as many as have their scores in 32 MB, on a CPU no more than its cache
+        holds while they are encoded.
 
     Raises:
-      JaxrecError: a k that is no rank.
+      JaxrecError: a k below 1, or none.
     """
     if not ks or min(ks) < 1:
         raise JaxrecError(f"ranks to cut lists at are whole numbers from 1 upward; found {tuple(ks)}")
     longest = min(max(ks), num_items)
 
-    def batch(
+    def target_states(
+        params: Params, rows: Sequences, before: Sequences | None, contexts: tuple[Array, ...]
+    ) -> tuple[Array, Array, Array]:
+        """Returns (target int32 [B, P], whether it is one bool [B, P], the state before it [B, P, D])."""
+        target, real = rows.item[:, 1:], rows.mask[:, 1:]
+        if before is None and not last:
+            return target, real, states(params, *_inputs(rows), *contexts)
+        positions = jnp.arange(target.shape[1])[None]
+        if last:
+            positions = jnp.maximum(rows.mask.sum(1, keepdims=True) - 2, 0)
+            target, real = at_positions(target, positions), at_positions(real, positions)
+        if before is not None:
+            rows, start = join(before, rows)
+            positions = positions + start[:, None]
+        return target, real, states_at(params, *_inputs(rows), positions, *contexts)
+
+    def rank(
         params: Params, history: Sequences | None, rows: Sequences, past: Array, before: Sequences | None
     ) -> Ranking:
-        known = (context(params, history, rows.user),) if context else ()
-        asked = jnp.maximum(rows.mask.sum(1, keepdims=True) - 2, 0) if last else EVERY
-        target, real = (take(x[:, 1:], asked) for x in (rows.item, rows.mask))
-        places = asked
-        if before is not None:
-            places = jnp.arange(rows.item.shape[1] - 1)[None] if asked is EVERY else asked
-            rows, start = after(before, rows)
-            places = places + start[:, None]
-        item, feedback, mask = (x[:, :-1] for x in (rows.item, rows.feedback, rows.mask))
-        hidden = states(params, item, feedback, mask, *known, places=places)
-        (top,) = caches.in_chunks(
-            lambda states: (jax.lax.top_k(scores(params, states), longest)[1],),
+        contexts = (context(params, history, rows.user),) if context else ()
+        target, real, hidden = target_states(params, rows, before, contexts)
+        top = map_chunks(
+            lambda states: jax.lax.top_k(scores(params, states), longest)[1],
             (hidden.reshape(-1, hidden.shape[-1]),),
             max(_SCORES // num_items, 1),
         )
         top = top.reshape(*hidden.shape[:2], longest)
-        return ranking_metrics.count(top, target, real, past, ks=ks, num_items=num_items)
+        return ranking_metrics.ranking_sums(top, target, real, past, ks=ks, num_items=num_items)
 
     @jax.jit
     def count(
@@ -83,26 +138,23 @@ def make(
         history: Sequences | None = None,
         before: Sequences | None = None,
     ) -> Ranking:
-        rows, length = sequences.item.shape
-        past = jnp.full((rows, 1), -1) if past is None else past
-        encoded = length if before is None else length * before.item.shape[1]  # then a window for each place
-        fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(encoded))
-        size = min(batch_size or fitting, rows)
-        size = -(-rows // -(-rows // size))  # batches of equal size, with as little padding as they allow
-        batches = jax.tree.map(lambda x: _cut(x, size), (sequences, past, before))
+        num_rows, length = sequences.item.shape
+        past = jnp.full((num_rows, 1), -1) if past is None else past
+        # Behind earlier items each position of a long row is encoded in a window of its own.
+        tokens = length if before is None else length * before.item.shape[1]
+        fitting = min(max(_SCORES // ((1 if last else length) * num_items), 1), caches.rows_at_once(tokens))
+        batches = chunk_rows((sequences, past, before), batch_size or fitting)
 
-        def add(covered: Array, part: tuple) -> tuple[Array, Ranking]:
-            found = batch(params, history, *part)
-            return covered | found.covered, found.replace(covered=None)
+        def add(covered: Array, batch: tuple) -> tuple[Array, Ranking]:
+            ranking = rank(params, history, *batch)
+            return covered | ranking.covered, ranking.replace(covered=None)
 
-        covered, found = jax.lax.scan(add, jnp.zeros((len(ks), num_items), bool), batches)
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], found).replace(covered=covered)
+        covered, ranking = jax.lax.scan(add, jnp.zeros((len(ks), num_items), bool), batches)
+        return join_chunks(ranking, num_rows).replace(covered=covered)
 
     return count
 
 
-def _cut(values: Array, size: int) -> Array:
-    """[N, ...] -> [C, size, ...], filled up with zeros (masked rows)."""
-    count = -(-len(values) // size)
-    padded = jnp.pad(values, [(0, count * size - len(values))] + [(0, 0)] * (values.ndim - 1))
-    return padded.reshape(count, size, *values.shape[1:])
+def _inputs(rows: Sequences) -> tuple[Array, Array, Array]:
+    """Returns what the model reads of rows [B, T]: item, feedback and mask [B, T - 1], without the last position."""
+    return rows.item[:, :-1], rows.feedback[:, :-1], rows.mask[:, :-1]

@@ -1,7 +1,7 @@
 """What is asked of fitted policies at evaluation: config.inference and config.sweeps, which no fit depends on.
 
-A policy that can be asked holds scalars in its parameters' role `inference`. They stand still in training and are set
-here, so that another question needs neither training nor another program.
+A policy that can be asked has `Algorithm.ask`; the options it answers to, with what they are by default, stand under
+`inference` in its config. Another question needs neither training nor another program.
 """
 
 from __future__ import annotations
@@ -9,42 +9,65 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
-from jaxrec.base.contracts import Params
+from jaxrec.base.contracts import Measured, Params
 from jaxrec.base.errors import JaxrecError
 
-ROLE = "inference"
 _SWEPT = {
-    "at": ranges.several(ranges.FINITE, "one or more finite numbers"),
-    "policies": ranges.several(ranges.Range("a name", bool), "the names of one or more policies"),
+    "at": ranges.list_of(ranges.FINITE, "one or more finite numbers"),
+    "policies": ranges.list_of(ranges.Range("a name", bool), "the names of one or more policies"),
 }
-Metrics = Mapping[str, Any]
+Curve = list[tuple[float, dict[str, list[float]]]]
 
 
-def ask(params: Params, wanted: Mapping[str, float]) -> Params:
-    """The parameters with those of the wanted options that they have set anew."""
-    if not isinstance(params, Mapping) or ROLE not in params:
-        return params
-    own = params[ROLE]
-    return params | {ROLE: own | {o: jnp.full_like(own[o], value) for o, value in wanted.items() if o in own}}
+def options_of(config: ConfigDict, policy: str) -> dict[str, float]:
+    """Option -> what a policy takes by default, of those that may be asked anew."""
+    return {option: float(value) for option, value in config.stages[policy].algorithm.get("inference", {}).items()}
 
 
-def once(measure: Callable[[Params], Any]) -> Callable[[Params], Any]:
-    """The same function of parameters that differ in what is asked alone; the same question is measured once."""
-    known: dict[tuple[float, ...], Any] = {}
+class Asks:
+    """The questions that an experiment asks of one policy."""
 
-    def answer(params: Params) -> Any:
-        asked = params.get(ROLE, {}) if isinstance(params, Mapping) else {}
-        question = tuple(float(np.ravel(asked[option])[0]) for option in sorted(asked))
-        if question not in known:
-            known[question] = measure(params)
-        return known[question]
+    def __init__(
+        self,
+        config: ConfigDict,
+        policy: str,
+        ask: Callable[[Params, Mapping[str, float]], Params] | None,
+        params: Params,
+    ):
+        self._config, self._policy, self._ask, self._params = config, policy, ask, params
+        own = options_of(config, policy)
+        self._asked = own | {option: float(v) for option, v in config.inference.items() if option in own}
 
-    return answer
+    def answers(self, measure: Callable[[Params], Measured]) -> tuple[Measured, dict[str, Curve]]:
+        """(what the policy is worth as asked, sweep -> [(value, metric -> [S])]); no question is measured twice.
+
+        The value that config.inference asks for is among those of a sweep.
+        """
+        known: dict[tuple[float, ...], Measured] = {}
+
+        def answer(asked: Mapping[str, float]) -> Measured:
+            question = tuple(asked[option] for option in sorted(asked))
+            if question not in known:
+                known[question] = measure(self._ask(self._params, asked) if self._ask else self._params)
+            return known[question]
+
+        now, curves = answer(self._asked), {}
+        for name, wanted in self._config.sweeps.items():
+            if self._policy in wanted.policies:
+                values = sorted({*map(float, wanted.at), *self._value_asked(wanted.option)})
+                curves[name] = [(v, _plain(answer(self._asked | {wanted.option: v}))) for v in values]
+        return now, curves
+
+    def _value_asked(self, option: str) -> list[float]:
+        return [float(self._config.inference[option])] if option in self._config.inference else []
+
+
+def _plain(measured: Measured) -> dict[str, list[float]]:
+    return {metric: np.asarray(values).tolist() for metric, values in measured.metrics.items()}
 
 
 def notes(config: ConfigDict, policies: Sequence[str]) -> list[str]:
@@ -52,28 +75,10 @@ def notes(config: ConfigDict, policies: Sequence[str]) -> list[str]:
     found: dict[str, list[str]] = {}
     for option, asked in config.inference.items():
         for policy in policies:
-            own = config.stages[policy].algorithm.get(ROLE, {}).get(option, asked)
+            own = options_of(config, policy).get(option, asked)
             if own != asked:
                 found.setdefault(f"{option} {asked:g} (by default {own:g})", []).append(policy)
     return [f"Asked at ranking: {what}, of {', '.join(rows)}." for what, rows in found.items()]
-
-
-def sweep(
-    config: ConfigDict, policy: str, params: Params, measure: Callable[[Params], Metrics]
-) -> dict[str, list[tuple[float, dict[str, list[float]]]]]:
-    """Sweep -> [(value, metric -> [S])] of the sweeps that a policy is in, the value that config.inference asks for
-    among them."""
-    found = {}
-    for name, wanted in config.sweeps.items():
-        if policy in wanted.policies:
-            values = sorted({*map(float, wanted.at), *_now(config, wanted.option)})
-            measured = [(value, measure(ask(params, {wanted.option: value}))) for value in values]
-            found[name] = [(v, {m: np.asarray(x).tolist() for m, x in metrics.items()}) for v, metrics in measured]
-    return found
-
-
-def _now(config: ConfigDict, option: str) -> list[float]:
-    return [float(config.inference[option])] if option in config.inference else []
 
 
 def check(config: ConfigDict, name: str) -> None:
@@ -84,7 +89,7 @@ def check(config: ConfigDict, name: str) -> None:
         option.
     """
     policies = config.stages[name].policies
-    known = {policy: set(config.stages[policy].algorithm.get(ROLE, ())) for policy in policies}
+    known: dict[str, Any] = {policy: set(config.stages[policy].algorithm.get("inference", ())) for policy in policies}
     every = sorted(set().union(*known.values()))
     for option in config.inference:
         if option not in every:

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 def expectile_loss(prediction: jax.Array, target: jax.Array, expectile: float) -> jax.Array:
     """Asymmetric squared error of one scalar: weight `expectile` where the target lies above the prediction.
 
-    Our reading: Eq. 2 as printed hands the difference over the wrong way round and would give the lower expectile.
-    This is the sign of Theorem 3.1, |expectile - 1(u < 0)| u^2 with u = R - R^, whose minimum nears the largest return
-    as the expectile nears 1.
+    Our reading: M Eq. 2 as printed hands the difference over the wrong way round and would give the lower expectile.
+    This is the sign of M Theorem 3.1, |expectile - 1(u < 0)| u^2 with u = R - R^, whose minimum nears the largest
+    return as the expectile nears 1.
     """
     chex.assert_rank([prediction, target], 0)
     chex.assert_type([prediction, target], float)

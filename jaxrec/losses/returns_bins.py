@@ -17,7 +17,7 @@ def bin_of(returns: jax.Array, num_bins: int) -> jax.Array:
 
 
 def expert_logits(bin_logits: jax.Array, inverse_temperature: float) -> jax.Array:
-    """log P(R | expert) + constant, [..., K]: Eq. 3, P(R | expert) proportional to exp(kappa R) P(R)."""
+    """log P(R | expert) + constant, [..., K]: M Eq. 3, P(R | expert) proportional to exp(kappa R) P(R)."""
     tilt = inverse_temperature * centres(bin_logits.shape[-1])
     return bin_logits + tilt.reshape((1,) * (bin_logits.ndim - 1) + (-1,))
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 
 def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
-    """-log softmax(logits [A])[label], a scalar; `label` is an int32 scalar."""
+    """-log softmax(logits [A])[label], a scalar; `label` is an int32 scalar (L Eq. 8; T 4.14, 4.16)."""
     chex.assert_rank([logits, label], [1, 0])
     chex.assert_type([logits, label], [float, int])
     return jax.nn.logsumexp(logits) - logits[label]

@@ -6,17 +6,19 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from jaxrec.models import caches, start_caches
-from jaxrec.models.history import EVERY, Places
+from jaxrec.models.history import at_positions
 
 Array = jax.Array
+Read = jax.Array | tuple[slice, ...] | None  # tokens: positions int32 [B, P], slices one after the other, or all
 
 
 class Backbone(nn.Module):
     """`backbone(embeddings [B, L, D], attention_mask [B|1, L, L] | None) -> hidden [B, L, D]`, normed at the end.
 
-    Of tokens `read` alone, [B, P, D], where some are named: the last block then leaves out what the others would cost.
+    With `read` only the outputs of those tokens, [B, P, D]: the last block then leaves out what the others would cost.
     A mask says exactly who sees whom (causality included) and None means causal. A token that sees nobody gets a
     finite, meaningless output. Dropout falls on the embeddings and on what blocks add to the residual stream;
     attention weights are not dropped, because the fused kernels cannot.
@@ -37,7 +39,7 @@ class Backbone(nn.Module):
         embeddings: Array,
         attention_mask: Array | None = None,
         deterministic: bool = True,
-        read: Places = EVERY,
+        read: Read = None,
     ) -> Array:
         hidden = self.embedding_dropout(embeddings.astype(self.dtype), deterministic)
         *lower, last = self.blocks
@@ -81,6 +83,15 @@ class Backbone(nn.Module):
     def follow(self, caches: start_caches.StartCaches, embedding: Array, mask: Array, start: Array) -> Array:
         """The output [B, D] of one more token after one start's cache; see `start_caches.follow`."""
         return start_caches.follow(self.blocks, self.norm, caches, embedding.astype(self.dtype), mask, start)
+
+
+def tokens_read(values: Array, read: Read) -> Array:
+    """Returns those tokens of values [B, L, ...] that `read` names, [B, P, ...]."""
+    if read is None:
+        return values
+    if isinstance(read, tuple):
+        return jnp.concatenate([values[:, chosen] for chosen in read], axis=1)
+    return at_positions(values, read)
 
 
 def kernel_deviation(width: int) -> float:

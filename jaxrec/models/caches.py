@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jaxrec.base.chunks import map_chunks
+
 Array = jax.Array
 _CHUNK = 2048  # tokens
 
@@ -139,22 +141,10 @@ def rows_at_once(num_tokens: int) -> int:
 
 
 def in_row_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], num_tokens: int) -> tuple:
-    """`encode(*rows)` over the leading axis of `rows`, `num_tokens` tokens each, `rows_at_once` at a time."""
-    return in_chunks(encode, rows, rows_at_once(num_tokens))
+    """Computes `encode(*rows)` over the leading axis of `rows`, `rows_at_once(num_tokens)` of them at a time.
 
-
-def in_chunks(encode: Callable[..., tuple], rows: tuple[Array, ...], most: int) -> tuple:
-    """`encode(*rows)` over the leading axis of `rows`, at most so many rows at a time."""
-    size = rows[0].shape[0]
-    count = -(-size // most)
-    if count == 1:
-        return encode(*rows)
-    width = -(-size // count)
-    count = -(-size // width)
-
-    def split(x: Array) -> Array:
-        padded = jnp.pad(x, [(0, count * width - size)] + [(0, 0)] * (x.ndim - 1))
-        return padded.reshape(count, width, *x.shape[1:])
-
-    outputs = jax.lax.map(lambda x: encode(*x), tuple(split(x) for x in rows))
-    return jax.tree.map(lambda x: x.reshape(count * width, *x.shape[2:])[:size], outputs)
+    Args:
+      encode: takes arrays [r, ...] and returns a tuple of arrays [r, ...].
+      rows: arrays [R, ...], each row of `num_tokens` tokens.
+    """
+    return map_chunks(encode, rows, rows_at_once(num_tokens))

@@ -23,7 +23,7 @@ class MLP(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Features [..., F] to tokens [..., D]: `layers` 2 is paper M's MLP, 1 its linear ablation (table 4)."""
+    """Features [..., F] to tokens [..., D]: `layers` 2 is paper M's MLP, 1 its linear ablation (M table 4)."""
 
     width: int
     layers: int = 2

@@ -1,4 +1,4 @@
-"""The rolling window of (item, feedback) pairs that stands for a user while a policy acts."""
+"""The rolling window of (item, feedback) pairs that a policy knows of each user while it acts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
 
-EVERY = "every"  # all places of a window
-Places = jax.Array | tuple[slice, ...] | str  # int32 [..., P], slices one after the other, or EVERY
-
 
 @struct.dataclass
 class History:
-    """The last W pairs of each user, newest last, padded on the left.
+    """The last W (item, feedback) pairs of each user, newest last, padded on the left.
 
     Attributes:
-      item: int32 [B, W]. feedback: float32 [B, W]. length: int32 [B], how many of the W places are real.
+      item: int32 [B, W]. feedback: float32 [B, W]. length: int32 [B], how many of the W pairs are real.
     """
 
     item: Array
@@ -28,7 +25,7 @@ class History:
 
 
 def check_window(option: str, window: int, max_turn: int) -> None:
-    """Raises JaxrecError where the option asks for a window that no episode could fill, or for none."""
+    """Raises JaxrecError where the option's window is empty or longer than any episode."""
     if not 1 <= window <= max_turn:
         raise JaxrecError(
             f"{option} is {window} but no episode is longer than {max_turn} turns: set it between 1 and {max_turn}"
@@ -36,13 +33,13 @@ def check_window(option: str, window: int, max_turn: int) -> None:
 
 
 def empty(num_users: int, window: int) -> History:
-    """A history in which nothing has happened."""
+    """Returns a history without pairs for each of the users."""
     shape = (num_users, window)
     return History(jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32), jnp.zeros(num_users, jnp.int32))
 
 
 def push(history: History, observation: Observation) -> History:
-    """Appends the observed pair [B]; rows at turn 0 forget what came before."""
+    """Appends each user's observed pair [B]; a user at turn 0 first forgets the pairs of the episode before."""
     window = history.item.shape[1]
     length = jnp.where(observation.turn == 0, 0, history.length)
     return History(
@@ -53,7 +50,7 @@ def push(history: History, observation: Observation) -> History:
 
 
 def mask(history: History) -> Array:
-    """bool [B, W], True on real pairs."""
+    """Returns the mask bool [B, W], True on real pairs."""
     return valid(history.length, history.item.shape[1])
 
 
@@ -63,12 +60,13 @@ def roll(values: Array, newest: Array) -> Array:
 
 
 def valid(length: Array, window: int) -> Array:
-    """bool [B, W]: the last `length` places of each row."""
+    """Returns a mask bool [B, W], True at the last `length` positions of each row."""
     return jax.lax.broadcasted_iota(jnp.int32, (1, window), 1) >= window - length[:, None]
 
 
 def earlier(values: Array, steps: int) -> Array:
-    """[..., W, D] in which each place holds what lay `steps` places before it; zero where nothing did."""
+    """Shifts values [..., W, D] so that each position holds what lay `steps` positions before it, zero where nothing
+    did."""
     window = values.shape[-2]
     if steps == 0:
         return values
@@ -76,12 +74,7 @@ def earlier(values: Array, steps: int) -> Array:
     return jnp.pad(kept, [(0, 0)] * (values.ndim - 2) + [(min(steps, window), 0), (0, 0)])
 
 
-def take(values: Array, places: Places) -> Array:
-    """[..., P, ...] of values [..., W, ...] at places int32 [..., P], or all of them at `EVERY`; of values [B, W, ...]
-    also those of some slices, one after the other."""
-    if isinstance(places, str):
-        return values
-    if isinstance(places, tuple):
-        return jnp.concatenate([values[:, chosen] for chosen in places], axis=1)
-    index = places.reshape(*places.shape, *[1] * (values.ndim - places.ndim))
-    return jnp.take_along_axis(values, index, axis=places.ndim - 1)
+def at_positions(values: Array, positions: Array) -> Array:
+    """Gathers values [..., W, ...] at positions int32 [..., P]: [..., P, ...]."""
+    index = positions.reshape(*positions.shape, *[1] * (values.ndim - positions.ndim))
+    return jnp.take_along_axis(values, index, axis=positions.ndim - 1)

@@ -4,18 +4,12 @@ policy that always takes the best says so in logits."""
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 from jaxrec.base.contracts import Array
+from jaxrec.base.unit_vectors import unit_vectors
 
 # A power of two: multiplying by it is exact, so the order of the scores does not change.
 _SHARPNESS = 2.0**20
-
-
-def unit(vectors: Array) -> Array:
-    """Vectors [..., D] in unit length; zero vectors stay zero, and their gradient finite."""
-    squares = jnp.sum(jnp.square(vectors), axis=-1, keepdims=True)
-    return vectors * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))
 
 
 def scores(action: Array, items: Array) -> Array:
@@ -23,7 +17,7 @@ def scores(action: Array, items: Array) -> Array:
 
     An item without a direction (a zero vector) scores 0. No gradient goes to the item vectors.
     """
-    return action @ unit(jax.lax.stop_gradient(items)).T
+    return action @ unit_vectors(jax.lax.stop_gradient(items)).T
 
 
 def greedy_logits(values: Array) -> Array:

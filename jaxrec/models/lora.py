@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al., 2022): xW + (xA)B * alpha / r, never W + AB."""
+"""Low-rank adapters (Hu et al., 2022; M 3.3): xW + (xA)B * alpha / r, never W + AB."""
 
 from __future__ import annotations
 

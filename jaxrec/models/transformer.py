@@ -15,10 +15,9 @@ import jax.numpy as jnp
 
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
+from jaxrec.models.backbone import Backbone, Read, kernel_deviation, residual_deviation, tokens_read
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
-from jaxrec.models.history import EVERY, Places, take
 
 Array = jax.Array
 
@@ -82,13 +81,13 @@ class Block(nn.Module):
         expanded = nn.gelu(self.expand(self.mlp_norm(hidden)), approximate=True)
         return hidden + self.residual_dropout(self.contract(expanded), deterministic)
 
-    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Places = EVERY) -> Array:
+    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Read = None) -> Array:
         """[B, L, D] -> [B, L, D], or [B, P, D] of the tokens read."""
         keys, values = self.context(hidden)
-        if read is not EVERY:
+        if read is not None:
             mask = jnp.tri(hidden.shape[1], dtype=bool)[None] if mask is None else mask
-            every = mask if isinstance(read, tuple) else jnp.broadcast_to(mask, (len(hidden), *mask.shape[1:]))
-            hidden, mask = take(hidden, read), take(every, read)
+            mask = mask if isinstance(read, tuple) else jnp.broadcast_to(mask, (len(hidden), *mask.shape[1:]))
+            hidden, mask = tokens_read(hidden, read), tokens_read(mask, read)
         return self.merge(hidden, attend(self.queries(hidden), keys, values, mask), deterministic)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.reporting import leads, sections
 from jaxrec.reporting.headline import headline
 from jaxrec.reporting.quantities import leading, mode_words
-from jaxrec.reporting.sections import Facts, flat, machine
+from jaxrec.reporting.sections import Facts, machine
 from jaxrec.reporting.tables import Results, Table, by_mode, markdown, results_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Report", "coverage_figure", "flat", "log_means", "machine", "returns_and_coverages", "tables", "write"]
+__all__ = ["Report", "coverage_figure", "log_means", "machine", "returns_and_coverages", "tables", "write"]
 
 _PLOT = re.compile(r"^!\[[^\]]+\]\((\w+\.png)\)$", re.M)
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # method -> (steps [P], values [S, P])
@@ -91,9 +91,7 @@ def write(folder: Path, report: Report) -> Path:
     ]
     path = folder / "report.md"
     _remove_old_plots(path, "\n".join(text))
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("\n".join(text), encoding="utf-8")
-    os.replace(partial, path)
+    files.write_text(path, "\n".join(text))
     return path
 
 

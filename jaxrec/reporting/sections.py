@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jaxrec.config.leaves import flat
 from jaxrec.reporting import tables
 from jaxrec.reporting.leads import Lead
 from jaxrec.reporting.quantities import mode_words, quantity
@@ -14,15 +15,6 @@ from jaxrec.reporting.tables import Table, markdown
 
 Facts = Mapping[str, Any]
 CHANGED = "changed"
-
-
-def flat(config: Facts, prefix: str = "") -> dict[str, Any]:
-    """Flattens nested options: {'a': {'b': 1}} becomes {'a.b': 1}."""
-    leaves: dict[str, Any] = {}
-    for name, value in config.items():
-        inner = isinstance(value, Mapping) and value
-        leaves |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
-    return leaves
 
 
 def machine() -> dict[str, str]:

@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, dict[str, np.ndarray]]:
     if not path.exists():
         return {}
     rows: dict[str, dict[str, np.ndarray]] = {}
-    for key, values in files.read(path, f"delete {path.parent}, and the run ranks again").items():
+    for key, values in files.read_npz(path, f"delete {path.parent}, and the run ranks again").items():
         row, metric = key[2:-2].split("']['")
         rows.setdefault(row, {})[metric] = values
     return rows

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 
 
@@ -85,9 +85,7 @@ def _per_seed(values: Any) -> np.ndarray:
 def _rewrite(path: Path, is_kept: Callable[[dict[str, Any]], bool]) -> None:
     """Rewrites the file with the lines that are kept, and without a last line that was cut off while it was written."""
     lines = [json.dumps(line) + "\n" for line in read_metrics(path) if is_kept(line)]
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("".join(lines), encoding="utf-8")
-    os.replace(partial, path)
+    files.write_text(path, "".join(lines))
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""Checkpoints that are whole or not there: Orbax writes them, a manifest with checksums proves them."""
+"""Checkpoints that are either whole or not there: Orbax writes the arrays, a manifest with checksums, written last,
+proves that they are complete and unchanged."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.training import processes
 
@@ -27,30 +28,30 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _files(directory: Path) -> dict[str, str]:
     found = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != _MANIFEST)
-    return {str(p.relative_to(directory)): _digest(p) for p in found}
+    return {str(p.relative_to(directory)): files.checksum(p) for p in found}
 
 
 class Checkpoints:
-    """The newest `keep` checkpoints of one stage under `directory`, one folder `step_<n>` each."""
+    """The newest `keep` checkpoints of one stage, each a folder `step_<n>` under `directory`.
+
+    Args:
+      report: told of a damaged checkpoint, in one line.
+    """
 
     def __init__(self, directory: Path, keep: int = 2, report: Callable[[str], None] = _log.warning):
         self.directory, self.keep, self.report = Path(directory), keep, report
         self._writes = processes.is_first()
 
     def steps(self) -> list[int]:
-        """Steps of the finished checkpoints, oldest first (a folder without its manifest was cut off while written)."""
+        """Returns the steps of the finished checkpoints, oldest first; a folder without manifest was cut off while it
+        was written, and is left out."""
         found = self.directory.glob(f"step_*/{_MANIFEST}")
         return sorted(int(path.parent.name.removeprefix("step_")) for path in found)
 
     def save(self, step: int, tree: Any) -> None:
-        """Writes `tree` at `step`, then drops the oldest.
+        """Writes `tree`, a pytree of arrays, as the checkpoint of `step`, then deletes the oldest.
 
         Raises:
           JaxrecError: it could not be written (a full disk); earlier checkpoints stand untouched.
@@ -76,8 +77,12 @@ class Checkpoints:
         for old in self.steps()[: -self.keep] if self._writes else ():
             shutil.rmtree(self._folder(old), ignore_errors=True)
 
-    def restore(self, template: Any) -> tuple[int, Any] | None:
-        """(step, tree) of the newest whole checkpoint, or None; `template` gives shapes, dtypes and shardings.
+    def restore(self, template: Any, *, partial: bool = False) -> tuple[int, Any] | None:
+        """Reads the newest whole checkpoint: (step, tree), or None where there is none.
+
+        Args:
+          template: what the tree looks like, leaves with shape, dtype and sharding.
+          partial: whether the checkpoint may hold more than the template, which is then not read.
 
         Raises:
           JaxrecError: a checkpoint exists but holds other arrays than the template (another catalogue or network).
@@ -85,20 +90,20 @@ class Checkpoints:
         for step in reversed(self.steps()):
             problem = self._damage(step)
             if problem is None:
-                return step, self._read(step, template)
+                return step, self._read(step, template, partial)
             self.report(f"checkpoint of step {step} in {self.directory} is damaged ({problem}); trying the one before")
         return None
 
-    def check(self, template: Any) -> None:
-        """Raises what `restore` would, of the newest checkpoint and without reading an array."""
+    def check(self, template: Any, *, partial: bool = False) -> None:
+        """Raises what `restore` would raise of the newest checkpoint, without reading an array."""
         for step in self.steps()[-1:]:
-            self._compare(step, _named_leaves(template))
+            self._compare(step, _named_leaves(template), partial)
 
     def _folder(self, step: int) -> Path:
         return self.directory / f"step_{step:09d}"
 
     def _check_space(self, leaves: dict[str, Any]) -> None:
-        """Reserves the room first: a disk that fills up half-way leaves Orbax's threads to die noisily."""
+        """Raises OSError where the disk has no room: one that fills up half-way makes Orbax's threads fail noisily."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.directory) as probe:
             os.posix_fallocate(probe.fileno(), 0, sum(leaf.nbytes for leaf in leaves.values()) + _OVERHEAD)
@@ -113,9 +118,7 @@ class Checkpoints:
         if self._writes:
             described = {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
             manifest = {"leaves": described, "files": _files(folder)}
-            partial = folder / (_MANIFEST + ".part")
-            partial.write_text(json.dumps(manifest))
-            partial.rename(folder / _MANIFEST)
+            files.write_text(folder / _MANIFEST, json.dumps(manifest))
         processes.wait_for_all(f"saved {folder}")
 
     def _damage(self, step: int) -> str | None:
@@ -129,26 +132,28 @@ class Checkpoints:
                 return f"{name} is {'changed' if name in found else 'missing'}"
         return None
 
-    def _read(self, step: int, template: Any) -> Any:
+    def _read(self, step: int, template: Any, partial: bool) -> Any:
         import orbax.checkpoint as ocp
 
         expected = _named_leaves(template)
-        self._compare(step, expected)
-        with ocp.StandardCheckpointer() as checkpointer:
-            stored = {name: leaf for name, leaf in expected.items() if leaf.size}
-            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), stored)
+        self._compare(step, expected, partial)
+        stored = {name: leaf for name, leaf in expected.items() if leaf.size}
+        arguments = {name: ocp.type_handlers.ArrayRestoreArgs(sharding=leaf.sharding) for name, leaf in stored.items()}
+        wanted = ocp.args.PyTreeRestore(stored, restore_args=arguments, partial_restore=partial)
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), wanted)
         empty = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in expected.items() if not leaf.size}
         leaves |= {name: jax.device_put(leaf, expected[name].sharding) for name, leaf in empty.items()}
         ordered = [leaves[name] for name in expected]
         return jax.tree.unflatten(jax.tree.structure(template), ordered)
 
-    def _compare(self, step: int, expected: dict[str, Any]) -> None:
+    def _compare(self, step: int, expected: dict[str, Any], partial: bool) -> None:
         found = json.loads((self._folder(step) / _MANIFEST).read_text())["leaves"]
-        for name in sorted(expected.keys() | found.keys()):
+        for name in sorted(expected.keys() | (() if partial else found.keys())):
             ours = [list(expected[name].shape), str(expected[name].dtype)] if name in expected else None
             if ours != found.get(name):
                 raise JaxrecError(
                     f"checkpoint of step {step} in {self.directory} is of another catalogue or network: {name} is "
-                    f"{found.get(name)} there and {ours} here; use another --workdir (or init_from) or delete that "
+                    f"{found.get(name)} there and {ours} here; use another --workdir (or start_from) or delete that "
                     "folder"
                 )

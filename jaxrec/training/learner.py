@@ -1,11 +1,11 @@
-"""`from_loss`: the learner behind almost every algorithm, one gradient of one summed loss; `repeated`: several such
-gradients on one batch of the source."""
+"""Learners: `from_loss` descends one summed loss, as almost every algorithm does; `repeated` makes several updates on
+each batch of the source."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import chex
 import jax
@@ -14,25 +14,56 @@ import optax
 from flax import struct
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from jaxrec.base.contracts import Array, Batch, Learner, Params
+from jaxrec.base.contracts import (
+    Array,
+    Batch,
+    InitParams,
+    Learner,
+    LoadParams,
+    LossFn,
+    Params,
+    Scalars,
+    TargetLossFn,
+    TrainingState,
+)
 from jaxrec.base.errors import JaxrecError
 
-Scalars = Mapping[str, Array]
-LossFn = Callable[..., tuple[Scalars, Scalars]]
+
+class Draw(Protocol):
+    """Returns the random choices of one step by name. `key` is the step's own, the one the loss is handed too."""
+
+    def __call__(self, key: Array, /) -> Mapping[str, Array]: ...
+
+
+class Prepare(Protocol):
+    """Returns minibatches stacked along a leading axis K. `params` are those before the first of the K updates."""
+
+    def __call__(self, params: Params, batch: Batch, key: Array, /) -> Batch: ...
 
 
 @struct.dataclass
 class LearnerState:
-    """`params` and `target_params` are dicts keyed by role; `opt_state` covers the trainable part only."""
+    """The state of a learner that `from_loss` made.
+
+    Attributes:
+      step: int32, updates made.
+      loop_step: int32, steps of the loop made. It differs from `step` where a learner is `repeated`.
+      params, target_params: dicts keyed by role.
+      opt_state: the optimizer's state, of the trainable parameters only.
+    """
 
     step: Array
+    loop_step: Array
     params: Params
     target_params: Params
-    opt_state: Any
+    opt_state: optax.OptState
 
 
 def partition(params: Params, frozen: Sequence[str]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Flat (trainable, frozen) dicts keyed by 'role/.../name'; `frozen` are regexes matched at the start of that path.
+    """Returns flat (trainable, frozen) dicts keyed by path, 'role/.../name'.
+
+    Args:
+      frozen: regexes matched at the start of a path.
 
     Raises:
       JaxrecError: a pattern matches nothing, or nothing is left to train.
@@ -49,13 +80,13 @@ def partition(params: Params, frozen: Sequence[str]) -> tuple[dict[str, Array], 
 
 
 def join(trainable: Mapping[str, Array], held: Mapping[str, Array]) -> Params:
-    """The nested dict that `partition` took apart."""
+    """Returns the nested dict that `partition` took apart."""
     return unflatten_dict({**trainable, **held}, sep="/")
 
 
 def from_loss(
-    init_params: Callable[[Array], Params],
-    loss_fn: LossFn,
+    init_params: InitParams,
+    loss_fn: LossFn | TargetLossFn,
     tx: optax.GradientTransformation,
     *,
     target_keys: Sequence[str] = (),
@@ -63,42 +94,49 @@ def from_loss(
     target_update_every: int = 1,
     frozen: Sequence[str] = (),
     schedules: Mapping[str, optax.Schedule] | None = None,
-    load: Callable[[Mapping[str, jax.ShapeDtypeStruct]], Iterable[tuple[str, Array]]] | None = None,
+    draw: Draw | None = None,
+    load: LoadParams | None = None,
 ) -> Learner:
-    """A learner that descends the sum of `loss_fn`'s terms.
+    """Makes a learner that descends the sum of `loss_fn`'s terms.
 
     Args:
-      init_params: key -> params, one dict keyed by role.
+      init_params: (key) -> params, one dict keyed by role.
       loss_fn: (params, batch, key) -> (terms, metrics), dicts of scalars; the loss is the sum of the terms. With
-        `target_keys` it is handed `target_params` after `params`.
-      tx: sees the trainable parameters as a flat dict keyed by path.
+        `target_keys` it is handed `target_params` after `params`. Schedules and draws come by name.
+      tx: sees the trainable parameters as a flat dict keyed by path. Where it takes extra arguments (optax's
+        GradientTransformationExtraArgs), it is handed `step`, the int32 number of the loop's step, by which its
+        schedules go, and the draws by name.
       target_keys: roles that also have a slowly moving copy in `target_params`.
       target_update_rate: share of the new parameters mixed into the copy at each update of the copy.
-      target_update_every: steps between two updates of the copy (Fujimoto et al. 2018 delay it, Mnih et al. 2015 copy).
+      target_update_every: updates between two updates of the copy (Fujimoto et al. 2018 delay it, Mnih et al. 2015
+        copy).
       frozen: path regexes of parameters that are neither differentiated nor updated.
-      schedules: name -> step -> scalar, for what changes as training goes on; `loss_fn` is handed each by its name.
-      load: see `types.Learner`; what it fills may start as zeros.
+      schedules: name -> (loop step) -> scalar, for what changes as training goes on; handed to `loss_fn`.
+      draw: (key) -> name -> array, random choices that loss and optimizer must agree on; handed to both.
+      load: see `contracts.LoadParams`; what it fills may start as zeros.
     """
+    tx = optax.with_extra_args_support(tx)
 
     def init(key: Array) -> LearnerState:
         params = init_params(key)
         trainable, _ = partition(params, frozen)
         # A copy, not an alias: the loop donates its carry, and one buffer cannot be donated twice.
         targets = {role: jax.tree.map(jnp.copy, params[role]) for role in target_keys}
-        return LearnerState(jnp.zeros((), jnp.int32), params, targets, tx.init(trainable))
+        return LearnerState(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), params, targets, tx.init(trainable))
 
     def update(state: LearnerState, batch: Batch, key: Array) -> tuple[LearnerState, Scalars]:
         trainable, held = partition(state.params, frozen)
-        now = {name: schedule(state.step) for name, schedule in (schedules or {}).items()}
+        scheduled = {name: schedule(state.loop_step) for name, schedule in (schedules or {}).items()}
+        drawn = draw(key) if draw else {}
 
-        def total(trainable):
+        def total(trainable: dict[str, Array]) -> tuple[Array, tuple[Scalars, Scalars]]:
             targets = (state.target_params,) if target_keys else ()
-            terms, metrics = loss_fn(join(trainable, held), *targets, batch, key, **now)
+            terms, metrics = loss_fn(join(trainable, held), *targets, batch, key, **scheduled, **drawn)
             chex.assert_rank(list(terms.values()), 0)
             return sum(terms.values()), (terms, metrics)
 
         grads, (terms, metrics) = jax.grad(total, has_aux=True)(trainable)
-        updates, opt_state = tx.update(grads, state.opt_state, trainable)
+        updates, opt_state = tx.update(grads, state.opt_state, trainable, step=state.loop_step, **drawn)
         params = join(optax.apply_updates(trainable, updates), held)
         due = (state.step + 1) % target_update_every == 0
         rate = target_update_rate if target_update_every == 1 else jnp.where(due, target_update_rate, 0.0)
@@ -107,35 +145,39 @@ def from_loss(
         }
         reported = {f"loss/{name}": term for name, term in terms.items()}
         reported |= {"loss/total": sum(terms.values()), "optimizer/gradient_norm": optax.tree.norm(grads)} | metrics
-        return LearnerState(state.step + 1, params, targets, opt_state), reported
+        return LearnerState(state.step + 1, state.loop_step + 1, params, targets, opt_state), reported
 
-    return Learner(init, update, load)
+    return Learner(init, update, load, tuple(frozen))
 
 
-def repeated(learner: Learner, prepare: Callable[[Params, Batch, Array], Batch]) -> Learner:
-    """The learner, updated several times for each batch of its source: epochs of minibatches, or a replay ratio.
+def repeated(learner: Learner, prepare: Prepare) -> Learner:
+    """Makes a learner that updates several times on each batch of its source: epochs of minibatches, or a replay ratio.
 
     The repeats are a scan inside the update and not a branch inside the source: with seeds as a vmapped axis a branch
-    would take both sides, and play the environment at every update. `state.step` counts updates.
+    would take both sides, and play the environment at every update. All K updates are one step of the loop:
+    `state.step` advances by K, `state.loop_step` by 1, and schedules stand still within the K. Metrics are means over
+    the K updates.
 
     Args:
-      prepare: (params before the first update, batch, key) -> minibatches stacked along a leading axis K.
-
-    Metrics are means over the K updates.
+      prepare: (params, batch, key) -> minibatches stacked along a leading axis K.
     """
 
-    def update(state: Any, batch: Batch, key: Array) -> tuple[Any, Scalars]:
+    def one_update(state: TrainingState, drawn: tuple[Batch, Array]) -> tuple[TrainingState, Scalars]:
+        after, metrics = learner.update(state, *drawn)
+        return after.replace(loop_step=state.loop_step), metrics
+
+    def update(state: TrainingState, batch: Batch, key: Array) -> tuple[TrainingState, Scalars]:
         key_prepare, key_updates = jax.random.split(key)
         minibatches = prepare(state.params, batch, key_prepare)
         keys = jax.random.split(key_updates, jax.tree.leaves(minibatches)[0].shape[0])
-        state, metrics = jax.lax.scan(lambda s, part: learner.update(s, *part), state, (minibatches, keys))
-        return state, jax.tree.map(lambda values: jnp.mean(values, 0), metrics)
+        state, metrics = jax.lax.scan(one_update, state, (minibatches, keys))
+        return state.replace(loop_step=state.loop_step + 1), jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
 
     return learner._replace(update=update)
 
 
-def split(parts: int) -> Callable[[Params, Batch, Array], Batch]:
-    """For `repeated`: a batch [K * B, ...] as K batches [K, B, ...], in its order."""
+def split(parts: int) -> Prepare:
+    """For `repeated`: cuts a batch [K * B, ...] into K = `parts` batches [K, B, ...], in its order."""
 
     def prepare(params: Params, batch: Batch, key: Array) -> Batch:
         del params, key

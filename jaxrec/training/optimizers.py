@@ -1,9 +1,16 @@
-"""Optimizers from a config: one default group, and further groups chosen by regex over parameter paths."""
+"""Optimizers from a config: one default group, and further groups chosen by regex over parameter paths.
+
+A learning rate follows the steps of the training loop and not the optimizer's own count of updates: PPO makes many
+updates in one step of the loop, an actor that is delayed steps at some of them only. So every transformation made here
+takes the step as an extra argument, `tx.update(gradients, state, params, step=...)`; `training.learner.from_loss` hands
+it over. What an optimizer counts by itself, such as Adam's bias correction, stays its own.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +18,7 @@ import optax
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
+from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 
 _RANGES = {
@@ -42,16 +50,20 @@ def defaults() -> ConfigDict:
             "eps": 1e-8,
             "weight_decay": 0.0,  # decoupled (AdamW), on matrices only: biases and norms have no scale to decay
             "clip_norm": 0.0,  # global gradient norm; 0 = no clipping
-            "warmup_steps": 0,  # linear from 0
-            "decay_steps": 0,  # cosine to 0 at this step; 0 = constant
-            "every": 1,  # updates per step taken (those between are dropped): 2 delays TD3's actor
+            "warmup_steps": 0,  # steps of the loop; the rate rises linearly from 0
+            "decay_steps": 0,  # step of the loop at which a cosine has brought the rate to 0; 0 = constant rate
+            "every": 1,  # updates until the group steps once, the gradients between dropped: 2 delays TD3's actor
             "groups": ConfigDict(),  # name -> {"pattern": path regex, and any leaf above to override}
         }
     )
 
 
 def schedule(config: ConfigDict) -> optax.Schedule:
-    """step -> learning rate: linear warm-up, then constant or cosine decay."""
+    """Returns (loop step) -> learning rate: linear warm-up, then constant or cosine decay.
+
+    Raises:
+      JaxrecError: the decay would end before the warm-up does.
+    """
     if config.decay_steps:
         if config.decay_steps <= config.warmup_steps:
             raise JaxrecError(
@@ -68,17 +80,36 @@ def schedule(config: ConfigDict) -> optax.Schedule:
     return optax.constant_schedule(config.learning_rate)
 
 
-def _group(config: ConfigDict) -> optax.GradientTransformation:
+def scale_by_loop_schedule(schedule: optax.Schedule) -> optax.GradientTransformationExtraArgs:
+    """Multiplies updates by the schedule's value at the loop's step, the extra argument `step` (an int32 scalar).
+
+    `optax.scale_by_schedule` counts its own calls instead.
+    """
+
+    def init(params: optax.Params) -> optax.EmptyState:
+        del params
+        return optax.EmptyState()
+
+    def update(updates: optax.Updates, state: optax.EmptyState, params: Any = None, *, step: Array, **extra: Any):
+        del params, extra
+        factor = schedule(step)
+        return jax.tree.map(lambda u: jnp.asarray(factor, u.dtype) * u, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _group(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
     if config.name not in _SCALERS:
         raise JaxrecError(f"optimizer.name {config.name!r} is unknown; choose one of {sorted(_SCALERS)}")
     ranges.check("optimizer.", config, _RANGES)
-    steps = [_SCALERS[config.name](config)]
+    parts = [_SCALERS[config.name](config)]
     if config.weight_decay:
-        steps.append(optax.add_decayed_weights(config.weight_decay, mask=_matrices))
-    taken = optax.chain(*steps, optax.scale_by_learning_rate(schedule(config)))
+        parts.append(optax.add_decayed_weights(config.weight_decay, mask=_matrices))
+    rate = schedule(config)
+    descent = optax.chain(*parts, scale_by_loop_schedule(lambda step: -rate(step)))
     if config.every == 1:
-        return taken
-    return optax.conditionally_mask(taken, lambda update: (update + 1) % config.every == 0)
+        return descent
+    return optax.conditionally_mask(descent, lambda update: (update + 1) % config.every == 0)
 
 
 def _matrices(params: Mapping[str, object]) -> dict[str, bool]:
@@ -86,7 +117,11 @@ def _matrices(params: Mapping[str, object]) -> dict[str, bool]:
 
 
 def labels(patterns: Mapping[str, str], params: Mapping[str, object]) -> dict[str, str]:
-    """path -> group; the first pattern that matches at the start of the path wins.
+    """Returns path -> name of its group; the first pattern that matches at the start of the path wins.
+
+    Args:
+      patterns: name of a group -> regex.
+      params: keyed by path.
 
     Raises:
       JaxrecError: a parameter no pattern covers, or a pattern that covers nothing.
@@ -101,10 +136,15 @@ def labels(patterns: Mapping[str, str], params: Mapping[str, object]) -> dict[st
     return chosen
 
 
-def make(config: ConfigDict) -> optax.GradientTransformation:
-    """The transformation a config describes, over a flat dict keyed by parameter path.
+def make(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
+    """Makes the transformation that a config describes, over a flat dict keyed by parameter path.
 
-    With groups, every parameter must be covered by some group's pattern; leaves a group does not set come from the top.
+    With groups, every parameter must be covered by some group's pattern; where several do, the group whose name comes
+    first in the alphabet has it (a ConfigDict is sorted). A leaf that a group does not set comes from the top of the
+    config. `update` needs the extra argument `step`, the number of the loop's step.
+
+    Raises:
+      JaxrecError: an unknown optimizer or a number out of its range; at `init`, groups that do not fit the parameters.
     """
     groups = config.get("groups", {})
     if groups:
@@ -119,17 +159,28 @@ def make(config: ConfigDict) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), update) if config.clip_norm else update
 
 
-def restarted(tx: optax.GradientTransformation, at: int, factor: float) -> optax.GradientTransformation:
-    """`tx`, which at update `at` forgets what it has seen, its schedule starting over, and from there on takes `factor`
-    times its steps."""
+class RestartedState(NamedTuple):
+    """`last_step` is the loop's step of the update before, -1 at first; `inner` the restarted optimizer's state."""
 
-    def init(params):
-        return jnp.zeros((), jnp.int32), tx.init(params)
+    last_step: Array
+    inner: optax.OptState
 
-    def update(gradients, state, params):
-        step, inner = state
-        inner = jax.tree.map(lambda fresh, had: jnp.where(step == at, fresh, had), tx.init(params), inner)
-        updates, inner = tx.update(gradients, inner, params)
-        return jax.tree.map(lambda u: u * jnp.where(step < at, 1.0, factor), updates), (step + 1, inner)
 
-    return optax.GradientTransformation(init, update)
+def restarted(tx: optax.GradientTransformation, at: int, factor: float) -> optax.GradientTransformationExtraArgs:
+    """Makes an optimizer that is `tx` up to step `at` of the loop, and from there a fresh `tx` of `factor` times the
+    updates, whose schedules start over."""
+    tx = optax.with_extra_args_support(tx)
+
+    def init(params: optax.Params) -> RestartedState:
+        return RestartedState(jnp.full((), -1, jnp.int32), tx.init(params))
+
+    def update(gradients: optax.Updates, state: RestartedState, params: Any = None, *, step: Array, **extra: Any):
+        # By the step before, not by `step == at`: a repeated learner makes several updates in one step.
+        now = (state.last_step < at) & (step >= at)
+        inner = jax.tree.map(lambda fresh, held: jnp.where(now, fresh, held), tx.init(params), state.inner)
+        own_step = jnp.where(step < at, step, step - at)
+        updates, inner = tx.update(gradients, inner, params, step=own_step, **extra)
+        scaled = jax.tree.map(lambda u: u * jnp.where(step < at, 1.0, factor), updates)
+        return scaled, RestartedState(jnp.asarray(step, jnp.int32), inner)
+
+    return optax.GradientTransformationExtraArgs(init, update)

@@ -1,4 +1,5 @@
-"""A run over several processes: one of them writes, and all take the same turns, or they would wait for ever."""
+"""Runs over several processes: one of them writes files, and all must run the same programs in the same order, or they
+would wait for each other for ever."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ import numpy as np
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes."""
+    """Returns whether this process is the one that writes files."""
     return jax.process_index() == 0
 
 
 def wait_for_all(place: str) -> None:
-    """Returns once every process has come to `place`; at once where there is one process only."""
+    """Waits until every process has come to `place`, a name for this line of the program."""
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 
@@ -22,9 +23,11 @@ def wait_for_all(place: str) -> None:
 
 
 def any_wants(*wishes: bool, after: Any = ()) -> list[bool]:
-    """Of each wish, whether any process has it: what a clock or a signal decides must be decided for all.
+    """Returns, for each wish, whether any process has it: what a clock or a signal decides must be decided for all.
 
-    `after` are the arrays that are being computed: a CPU runs programs side by side, and their messages would mix.
+    Args:
+      after: arrays still being computed, waited for on a CPU, which would run the exchange of wishes at the same time
+        and mix its messages with theirs.
     """
     if jax.process_count() == 1:
         return list(wishes)

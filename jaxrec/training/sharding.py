@@ -1,4 +1,4 @@
-"""One mesh with axes `data` and `model`, and the rules that place arrays on it."""
+"""The mesh of all devices, with the axes `data` and `model`, and the rules that place arrays on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ Rules = Sequence[tuple[str, Sequence[str | None]]]
 
 
 def make_mesh(model: int = 1) -> Mesh:
-    """A mesh of all devices of all processes, `model` of them along the model axis and the rest along data."""
+    """Makes a mesh of all devices of all processes.
+
+    Args:
+      model: devices along the axis `model`; the rest lie along `data`.
+
+    Raises:
+      JaxrecError: `model` does not divide the number of devices.
+    """
     count = jax.device_count()
     if count % model:
         raise JaxrecError(f"mesh.model {model} does not divide the {count} devices found")
@@ -29,7 +36,7 @@ def _path(entries) -> str:
 
 
 def shardings(tree, mesh: Mesh, rules: Rules = (), leading: int = 0):
-    """A NamedSharding per leaf: the first rule whose regex is found in its path, replicated where none is.
+    """Returns a NamedSharding per leaf: by the first rule whose regex is found in its path, replicated where none is.
 
     Args:
       tree: arrays or `jax.eval_shape` results.
@@ -57,8 +64,10 @@ def shardings(tree, mesh: Mesh, rules: Rules = (), leading: int = 0):
 
 
 def over_data(tree, axis: int = 0):
-    """Asks for `axis` of every array to be split over the mesh's data axis; no-op without a mesh or where it does
-    not divide."""
+    """Asks the compiler to split `axis` of every array over the mesh's data axis.
+
+    Without a mesh, or where the axis does not divide over its devices, the array comes back as it is.
+    """
     mesh = jax.sharding.get_abstract_mesh()
     size = 1 if mesh.empty else mesh.shape["data"]
     if size == 1:
@@ -73,11 +82,12 @@ def over_data(tree, axis: int = 0):
 
 
 def replicate(tree, mesh: Mesh):
-    """The host tree on every device of the mesh (of every process: each must hold the same values)."""
-    return jax.tree.map(lambda leaf: _put(leaf, NamedSharding(mesh, P())), tree)
+    """Puts a host tree on every device of the mesh; every process must hold the same values."""
+    return jax.tree.map(lambda leaf: put(leaf, NamedSharding(mesh, P())), tree)
 
 
-def _put(leaf, sharding: NamedSharding):
+def put(leaf, sharding: NamedSharding):
+    """The host array where a sharding says (in every process: each must hold the same values)."""
     if jax.process_count() == 1:
         return jax.device_put(leaf, sharding)
     host = np.asarray(leaf)

@@ -1,25 +1,42 @@
-"""Where batches come from. Offline, online and offline-to-online learning differ here and nowhere else."""
+"""Sources of batches: a log, an environment, a replay buffer, a mixture of these, or a stream from the host.
+
+Offline, online and offline-to-online learning differ in their source and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.base.contracts import Array, Batch, Params, Policy, Source
+from jaxrec.base.contracts import Array, Batch, Data, Environment, Params, Policy, PolicyCarry, Source, SourceState
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
 from jaxrec.environments import rollout
 from jaxrec.training.sharding import over_data
 
 
-def logged(view: Callable[[Any, Array], Batch]) -> Source:
-    """Batches gathered from records on the device: `view(data, key) -> batch`, leading axis B."""
+class View(Protocol):
+    """Returns a batch with leading axis B, drawn from records on the device."""
 
-    def next_batch(data: Any, state: tuple, params: Params, key: Array) -> tuple[tuple, Batch]:
+    def __call__(self, data: Data, key: Array, /) -> Batch: ...
+
+
+class Records(Protocol):
+    """Records on the host with random access, each a pytree of numpy arrays of one shape."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+def logged(view: View) -> Source:
+    """Makes a source that draws each batch from records on the device: `view(data, key) -> batch`."""
+
+    def next_batch(data: Data, state: tuple, params: Params, key: Array) -> tuple[tuple, Batch]:
         del params
         return state, over_data(view(data, key))
 
@@ -28,27 +45,43 @@ def logged(view: Callable[[Any, Array], Batch]) -> Source:
 
 @struct.dataclass
 class OnPolicyBatch:
-    """`steps` [T, B] with the carries the policy acted on; the observation and carry that follow the last one, for
-    the bootstrap."""
+    """Fresh steps of B users.
+
+    Attributes:
+      steps: [T, B], with the policy's carries.
+      last_observation: [B], what follows the last step; its value completes the returns of steps cut off there.
+      last_carry: the policy's carry before it saw `last_observation`.
+    """
 
     steps: Steps
-    last_observation: Any
-    last_carry: Any
+    last_observation: Observation
+    last_carry: PolicyCarry
 
 
-def _play(environment, policy, data, state, params, key, num_steps: int) -> tuple[rollout.RolloutState, Steps]:
-    """`num_steps` sampled steps without an end, the policy's carries recorded."""
+def _play(
+    environment: Environment,
+    policy: Policy,
+    data: Data,
+    state: rollout.RolloutState,
+    params: Params,
+    key: Array,
+    num_steps: int,
+) -> tuple[rollout.RolloutState, Steps]:
+    """Plays `num_steps` sampled steps [T, B], a new episode where one ends; records the policy's carries."""
     options = {"auto_reset": True, "selection": "sample", "record": lambda carry: carry}
     return rollout.rollout(environment, data, policy, params, state, key, num_steps=num_steps, **options)
 
 
-def on_policy(environment: Any, policy: Policy, *, num_envs: int, num_steps: int) -> Source:
-    """T = num_steps fresh steps of B = num_envs users that go on where they stood; data is the environment's params."""
+def on_policy(environment: Environment, policy: Policy, *, num_envs: int, num_steps: int) -> Source:
+    """Makes a source of OnPolicyBatch: T = num_steps steps of B = num_envs users, whose episodes go on from batch to
+    batch. Its data are the environment's params."""
 
-    def init(data: Any, params: Params, key: Array) -> rollout.RolloutState:
+    def init(data: Data, params: Params, key: Array) -> rollout.RolloutState:
         return over_data(rollout.start(environment, data, policy, params, key, num_envs))
 
-    def next_batch(data: Any, state: Any, params: Params, key: Array) -> tuple[Any, OnPolicyBatch]:
+    def next_batch(
+        data: Data, state: rollout.RolloutState, params: Params, key: Array
+    ) -> tuple[rollout.RolloutState, OnPolicyBatch]:
         state, steps = _play(environment, policy, data, state, params, key, num_steps)
         return state, OnPolicyBatch(steps, state.observation, state.carry)
 
@@ -57,38 +90,45 @@ def on_policy(environment: Any, policy: Policy, *, num_envs: int, num_steps: int
 
 @struct.dataclass
 class Transitions:
-    """[B] pairs of neighbouring steps; `weight` is 0 where the next one is unknown (a time limit cut the episode), else
-    1.
+    """B pairs of neighbouring steps from a replay buffer; every leaf is [B, ...].
 
-    `carry` is the policy's after it absorbed `observation`, and what of it the policy wrote down for the learner (the
-    continuous action behind an item). After a terminated step, `next_*` belong to another episode.
+    Attributes:
+      observation, next_observation: what the policy saw before this action and before the next one. After a terminated
+        step the next one belongs to another episode.
+      carry, next_carry: the policy's, after it absorbed the observation. It holds what the policy wrote down for the
+        learner (the continuous action behind an item).
+      action, reward: of this step. terminated: bool, the episode ended with it.
+      weight: float32, 0 where a time limit cut the episode, so that the next step is unknown, else 1.
     """
 
     observation: Observation
-    carry: Any
+    carry: PolicyCarry
     action: Array
     reward: Array
     terminated: Array
     next_observation: Observation
-    next_carry: Any
+    next_carry: PolicyCarry
     weight: Array
 
 
 @struct.dataclass
 class ReplayState:
-    """`buffer` is a ring of [R, num_envs] steps, each kept once: the successor of row r is row r + 1.
+    """The state of a replay source.
 
-    `size` rows are filled, the next ones go to `position`.
+    Attributes:
+      rollout: where the episodes being played stand.
+      buffer: a ring of R rows of num_envs steps, each kept once: the successor of row r is row r + 1.
+      size: int32, rows filled. position: int32, the row that is written next.
     """
 
-    rollout: Any
+    rollout: rollout.RolloutState
     buffer: Steps
     size: Array
     position: Array
 
 
 def replay(
-    environment: Any,
+    environment: Environment,
     policy: Policy,
     *,
     num_envs: int,
@@ -97,17 +137,21 @@ def replay(
     batch_size: int,
     warmup: int = 0,
 ) -> Source:
-    """Uniform batches from a ring of past steps, num_envs * num_steps new ones before each; data is the env params.
+    """Makes a source of Transitions drawn uniformly from a ring of past steps (Lin, 1992; Mnih et al. 2015).
 
-    Updates per environment step: 1 / (num_envs * num_steps), times K where the learner is `repeated` over a batch
-    K times as large.
+    Before each batch it plays num_envs * num_steps new steps, so that a learner makes 1 / (num_envs * num_steps)
+    updates per environment step, or K times as many where it is `repeated` over a batch K times as large. Its data are
+    the environment's params.
 
     Args:
+      policy: the one that explores.
+      num_envs: users acted on at once. num_steps: turns of each before a batch.
       capacity: steps kept, rounded up to whole rounds of num_envs * num_steps.
+      batch_size: B, transitions per batch.
       warmup: steps played before the first batch, rounded up likewise; at least `batch_size`.
 
     Raises:
-      JaxrecError: a ring that does not hold one batch.
+      JaxrecError: the ring does not hold one batch.
     """
     added = num_envs * num_steps
     rows = max(-(-capacity // added) * num_steps, 2)
@@ -115,7 +159,7 @@ def replay(
         raise JaxrecError(f"replay capacity {capacity} does not hold a batch of {batch_size}; raise it to {batch_size}")
     rounds = -(-max(min(warmup, capacity), batch_size) // added)
 
-    def append(data: Any, state: ReplayState, params: Params, key: Array) -> ReplayState:
+    def append(data: Data, state: ReplayState, params: Params, key: Array) -> ReplayState:
         after, steps = _play(environment, policy, data, state.rollout, params, key, num_steps)
         buffer = jax.tree.map(
             lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, state.position, 0), state.buffer, steps
@@ -123,7 +167,7 @@ def replay(
         size = jnp.minimum(state.size + num_steps, rows)
         return ReplayState(after, buffer, size, (state.position + num_steps) % rows)
 
-    def init(data: Any, params: Params, key: Array) -> ReplayState:
+    def init(data: Data, params: Params, key: Array) -> ReplayState:
         key_start, key_fill = jax.random.split(key)
         state = over_data(rollout.start(environment, data, policy, params, key_start, num_envs))
         step = jax.eval_shape(lambda s: _play(environment, policy, data, s, params, key_fill, 1)[1], state)
@@ -132,7 +176,7 @@ def replay(
         keys = jax.random.split(key_fill, rounds)
         return jax.lax.fori_loop(0, rounds, lambda i, s: append(data, s, params, keys[i]), empty)
 
-    def next_batch(data: Any, state: ReplayState, params: Params, key: Array) -> tuple[ReplayState, Transitions]:
+    def next_batch(data: Data, state: ReplayState, params: Params, key: Array) -> tuple[ReplayState, Transitions]:
         key_collect, key_row, key_env = jax.random.split(key, 3)
         state = append(data, state, params, key_collect)
         oldest = state.position - state.size
@@ -152,14 +196,14 @@ def _pair(now: Steps, after: Steps) -> Transitions:
 
 
 def mixture(parts: Mapping[str, Source]) -> Source:
-    """One batch joined from every part's (leading axis), in the proportions of their batch sizes; data is a dict by
-    part."""
+    """Makes a source whose batch joins one batch of every part along the leading axis: their batch sizes are the
+    proportions of the mixture. Its data are a dict keyed by part."""
 
-    def init(data: Mapping[str, Any], params: Params, key: Array) -> dict[str, Any]:
+    def init(data: Mapping[str, Data], params: Params, key: Array) -> dict[str, SourceState]:
         keys = dict(zip(parts, jax.random.split(key, len(parts)), strict=True))
         return {name: part.init(data[name], params, keys[name]) for name, part in parts.items()}
 
-    def next_batch(data: Mapping[str, Any], state: dict, params: Params, key: Array) -> tuple[dict, Batch]:
+    def next_batch(data: Mapping[str, Data], state: dict, params: Params, key: Array) -> tuple[dict, Batch]:
         keys = dict(zip(parts, jax.random.split(key, len(parts)), strict=True))
         drawn = {name: part.next(data[name], state[name], params, keys[name]) for name, part in parts.items()}
         batches = [batch for _, batch in drawn.values()]
@@ -168,16 +212,17 @@ def mixture(parts: Mapping[str, Source]) -> Source:
     return Source(init, next_batch)
 
 
-def streamed(
-    records: Any, *, batch_size: int, seed: int = 0, view: Callable[[Any, Array], Batch] | None = None
-) -> Source:
-    """Batches of records that do not fit on the device, read by Grain in an order fixed by (seed, step) alone.
+def streamed(records: Records, *, batch_size: int, seed: int = 0, view: View | None = None) -> Source:
+    """Makes a source of records that do not fit on the device, read by Grain in an order fixed by (seed, step) alone.
 
     Args:
-      records: random access, `len(records)` and `records[i] -> pytree of numpy arrays`.
-      batch_size: records per step; every seed of a run sees the same batches.
+      records: `len(records)` and `records[i] -> pytree of numpy arrays`.
+      batch_size: B, records per step; every seed of a run sees the same batches.
       seed: of the shuffle; each pass over the records is shuffled anew.
       view: applied to the batch on the device, `view(batch, key) -> batch`.
+
+    Raises:
+      JaxrecError: the records do not fill one batch.
     """
     import grain
     import numpy as np
@@ -186,11 +231,11 @@ def streamed(
         raise JaxrecError(f"streamed source: {len(records)} records do not fill one batch of {batch_size}")
     batches = grain.MapDataset.source(records).seed(seed).shuffle().repeat().batch(batch_size, drop_remainder=True)
 
-    def stream(first_step: int, num_steps: int) -> Any:
+    def stream(first_step: int, num_steps: int) -> Data:
         chosen = [batches[step] for step in range(first_step, first_step + num_steps)]
         return {"first_step": np.int32(first_step), "batches": jax.tree.map(lambda *x: np.stack(x), *chosen)}
 
-    def next_batch(data: Any, state: Array, params: Params, key: Array) -> tuple[Array, Batch]:
+    def next_batch(data: Data, state: Array, params: Params, key: Array) -> tuple[Array, Batch]:
         del params
         batch = jax.tree.map(lambda x: x[state - data["first_step"]], data["batches"])
         return state + 1, over_data(view(batch, key) if view else batch)

@@ -3,8 +3,9 @@ that a run stopped and gone on with ends as the unbroken one does, bit for bit."
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +16,14 @@ from ml_collections import ConfigDict
 from jaxrec import algorithms
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Interactions, Observation, Sequences, Trajectories
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
-from jaxrec.data.text import Text
+from jaxrec.base.records import Interactions, NextItem, Observation, Sequences, Text, Trajectories
+from jaxrec.base.specs import EnvironmentSpec, RatingsSpec, SequencesSpec, TextSpec, TrajectoriesSpec
 from jaxrec.environments import feedback_matrix
 from jaxrec.training import loop
 from jaxrec.training.checkpoint import Checkpoints
 
 USERS, ITEMS, TURNS, VOCABULARY = 5, 7, 6, 11
-EVERY = [(family, name) for family in algorithms.families() for name in algorithms.names(family)]
+EVERY = algorithms.names()
 # Sizes an algorithm may have, made as small as they go.
 SMALL = {
     "width": 8,
@@ -75,19 +74,40 @@ def sequences() -> NextItem:
 
 @pytest.fixture(scope="module")
 def world():
-    """(log, data by family, spec)."""
+    """(log, data by type of spec, specs by type)."""
     rows = log()
     config = feedback_matrix.defaults()
     config.update({"window": 2, "threshold": 0.5, "max_turn": TURNS})
     env, env_params = feedback_matrix.make(config, interactions=rows)
     bounds = {"reward_range": (1.0, 5.0), "return_range": (0.0, 5.0 * TURNS)}
-    known = {"tail": np.arange(ITEMS) > 0, "vectors": np.eye(ITEMS, 3, dtype=np.float32) + 1.0}
-    spec = Spec(USERS, ITEMS, TURNS, environment=env, vocabulary=VOCABULARY, **bounds, **known)
+    specs = {
+        RatingsSpec: RatingsSpec(USERS, ITEMS, (1.0, 5.0)),
+        EnvironmentSpec: EnvironmentSpec(USERS, ITEMS, TURNS, environment=env, **bounds),
+        TrajectoriesSpec: TrajectoriesSpec(USERS, ITEMS, TURNS, **bounds),
+        SequencesSpec: SequencesSpec(USERS, ITEMS, TURNS - 1, tail=np.arange(ITEMS) > 0),
+        TextSpec: TextSpec(VOCABULARY),
+    }
     columns = {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
     tokens = (np.arange(60) % VOCABULARY).astype(np.int32)
     text = Text(tokens, tokens[:20])
-    data = {"user_models": columns, "actor_critic": env_params, "language": text, "next_item": sequences()}
-    return rows, data, spec
+    data = {
+        RatingsSpec: columns,
+        EnvironmentSpec: env_params,
+        TrajectoriesSpec: trajectories(),
+        SequencesSpec: sequences(),
+        TextSpec: text,
+    }
+    return rows, data, specs
+
+
+BESIDE = {"vectors": np.eye(ITEMS, 3, dtype=np.float32) + 1.0}  # what an algorithm may ask to have beside its data
+
+
+def make(module, specs, config=None):
+    """(the algorithm, the type of the spec of what it learns from), both as its `make` says."""
+    kind = get_type_hints(module.make)["spec"]
+    taken = {role: value for role, value in BESIDE.items() if role in inspect.signature(module.make).parameters}
+    return module.make(config or small(module), specs[kind], **taken), kind
 
 
 def small(module) -> ConfigDict:
@@ -105,12 +125,10 @@ class Made(NamedTuple):
     metrics: dict[str, np.ndarray]
 
 
-@pytest.fixture(scope="module", params=EVERY, ids=["/".join(pair) for pair in EVERY])
+@pytest.fixture(scope="module", params=EVERY)
 def made(request, world):
-    family, name = request.param
-    rows, data, spec = world
-    module = algorithms.load(family, name)
-    algorithm = module.make(small(module), spec)
+    rows, data, specs = world
+    algorithm, kind = make(algorithms.load(request.param), specs)
     if algorithm.learner is None:
         vectors = np.zeros((USERS, ITEMS), np.float32)
         vectors[rows.user, rows.item] = rows.feedback
@@ -118,7 +136,7 @@ def made(request, world):
 
     def fit(**options):
         options = {"num_steps": 3, "steps_per_call": 1, "num_seeds": 2} | options
-        return loop.fit(algorithm.learner, algorithm.source, data.get(family) or trajectories(), **options)
+        return loop.fit(algorithm.learner, algorithm.source, data[kind], **options)
 
     metrics: dict[str, np.ndarray] = {}
     return Made(algorithm, fit, fit(on_metrics=lambda step, values: metrics.update(values)), metrics)
@@ -177,19 +195,21 @@ def test_policy(made):
 
 
 def test_defaults_are_new_each_time():
-    for family, name in EVERY:
-        module = algorithms.load(family, name)
+    for name in EVERY:
+        module = algorithms.load(name)
         assert isinstance(module.defaults(), ConfigDict)
         assert module.defaults() is not module.defaults()
         assert module.defaults() == module.defaults()
 
 
 def test_parts_are_no_algorithms():
-    assert ("actor_critic", "a2c") in EVERY and ("static", "random") in EVERY
-    assert ("actor_critic", "network") not in EVERY
+    assert {"actor_critic.a2c", "static.random"} <= set(EVERY)
+    assert not {"actor_critic.actors_and_critics", "decision_transformer.search"} & set(EVERY)
 
 
-@pytest.mark.parametrize(("family", "name"), [("actor_critics", "a2c"), ("actor_critic", "network")])
-def test_unknown_names_are_one_clear_line(family, name):
-    with pytest.raises(JaxrecError, match="does not exist.*choose one of"):
-        algorithms.load(family, name)
+@pytest.mark.parametrize(
+    ("name", "near"), [("actor_critics.a2c", "actor_critic.a2c"), ("actor_critic.a2x", "actor_critic.a2c")]
+)
+def test_unknown_names_are_one_clear_line(name, near):
+    with pytest.raises(JaxrecError, match=f"no algorithm {name!r}, did you mean {near!r}.*; choose one of"):
+        algorithms.load(name)

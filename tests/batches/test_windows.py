@@ -30,7 +30,7 @@ def logged():
 def test_every_window_equals_a_plain_loop(logged, context_length, state_window):
     starts = [(e, s) for e, n in enumerate(LENGTHS) for s in range(n)]
     episode, start = (jnp.array(x) for x in zip(*starts, strict=True))
-    batch = windows.gather(logged, episode, start, context_length=context_length, state_window=state_window)
+    batch = windows.windows_at(logged, episode, start, context_length=context_length, state_window=state_window)
     seen = logged.observation
     for row, (e, s) in enumerate(starts):
         for j in range(context_length):
@@ -51,7 +51,7 @@ def test_every_window_equals_a_plain_loop(logged, context_length, state_window):
 
 
 def test_starts_are_uniform_over_logged_steps_and_never_padding(logged):
-    view = jax.jit(windows.windows(batch_size=9000, context_length=2, state_window=1))
+    view = jax.jit(windows.random_windows(batch_size=9000, context_length=2, state_window=1))
     batch = view(logged, jax.random.key(0))
     assert batch.mask[:, 0].all()
     actions, counts = np.unique(np.asarray(batch.action[:, 0]), return_counts=True)

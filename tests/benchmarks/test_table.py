@@ -13,31 +13,53 @@ _MACHINE |= {"jax": "0.10.2", "python": "3.11.7"}
 
 
 def _line(folder, file="env.json", **fields):
-    row = {"name": "env", "num_envs": 100, "steps_per_s": 3.5e6, "median_s": 0.0021, **fields, **_MACHINE}
+    row = {"name": "env_coat_rule_100", "num_envs": 100, "steps_per_s": 3.5e6, "median_s": 0.0021, **fields, **_MACHINE}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / file).open("a") as out:
         out.write(json.dumps(row) + "\n")
 
 
-PAGES = table.pages()
+@pytest.fixture(scope="module")
+def pages():
+    """Every page with tables, as it must be."""
+    return table.pages()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(table.REPOSITORY)))
-def test_committed_tables_are_up_to_date(page):
-    assert page.read_text() == PAGES[page], "run: python -m benchmarks.table --write"
+@pytest.mark.parametrize("page", sum(table.paths(), []), ids=lambda page: str(page.relative_to(table.REPOSITORY)))
+def test_committed_tables_are_up_to_date(page, pages):
+    assert page.read_text() == pages[page], "run: python -m benchmarks.table --write"
 
 
 def test_the_pages_that_hold_tables_have_their_markers():
     assert all("<!-- table:" in page.read_text() for page in table.PAGES)
 
 
-def test_a_line_becomes_a_row(tmp_path):
-    _line(tmp_path, min_s=0.002, max_s=0.5, compile_s=3.25)
+def test_a_line_answers_its_question(tmp_path):
+    _line(tmp_path, min_s=0.002, max_s=0.5, compile_s=3.25, peer_steps_per_s=1e5)
     made = table.benchmarks(table.lines(tmp_path))
-    assert "**Some CPU, 2 cores**" in made
+    assert "**Some CPU, 2 cores**" in made and "### Environments: steps a second" in made
+    assert "(jax 0.10.2, Python 3.11.7; load 0.5.)" in made
     cells = [cell.strip() for cell in made.splitlines()[-1].strip("|").split("|")]
-    expected = ["env", "num_envs 100", "steps 3.5M/s", "2.1 ms", "2 ms to 500 ms", "3.2 s"]
-    assert cells == [*expected, "jax 0.10.2, Python 3.11.7, load 0.5"]
+    case, peer = "Coat's exit rule, 100 users at once", "100k steps/s (Gymnasium, 100 users)"
+    assert cells == [case, "3.5M steps/s", peer, "35 x", "2 ms to 500 ms", "3.2 s"]
+
+
+def test_columns_that_no_line_fills_are_left_out(tmp_path):
+    _line(tmp_path)
+    header = table.benchmarks(table.lines(tmp_path)).splitlines()[-3]
+    assert [cell.strip() for cell in header.strip("|").split("|")] == ["case", "jaxrec"]
+
+
+def test_a_benchmark_without_a_question_is_named(tmp_path):
+    _line(tmp_path, name="something")
+    with pytest.raises(ValueError, match="something.* answer no question; add one to benchmarks/questions.py"):
+        table.benchmarks(table.lines(tmp_path))
+
+
+def test_one_mode_of_a_job_is_shown_alone(tmp_path):
+    table.record("coat", _workdir(tmp_path / "run"), "python", 1.0, tmp_path)
+    made = table.filled("<!-- table:job:coat:FB -->\n<!-- /table -->", tmp_path)
+    assert "*FB*" not in made and "log (its episodes)" in made
 
 
 def test_the_last_of_equal_runs_counts_and_other_options_are_other_rows(tmp_path):

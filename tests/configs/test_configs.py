@@ -4,45 +4,32 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 import pytest
 
-from jaxrec.experiment import inference
-from jaxrec.experiment.context import Context, check_stages
+from jaxrec.config import config_files
+from jaxrec.experiment import graph, inference
 from tests.conftest import REPOSITORY
 
 
 def _variants():
-    for path in sorted((REPOSITORY / "configs").glob("*.py")):
-        named = re.search(r"^Variants: ([\w, ]+)\.", path.read_text(), re.M)
-        yield from ((path, variant) for variant in [None, *(named[1].split(", ") if named else [])])
+    for file in config_files.find(REPOSITORY / "configs"):
+        yield from ((file.path, variant) for variant in (None, *list(file.variants)[1:]))
 
 
 @pytest.mark.parametrize(("path", "variant"), list(_variants()), ids=lambda v: getattr(v, "stem", str(v)))
-def test_variant_is_an_experiment(path: Path, variant: str | None, tmp_path):
+def test_variant_is_an_experiment(path: Path, variant: str | None):
     described = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(described)
     described.loader.exec_module(module)
     config = module.get_config(variant)
     config.lock()
     json.dumps(config.to_dict())
-    check_stages(config)
+    graph.check(config)
     inference.check(config, config.order[-1])
-    context = Context(config, tmp_path)
-    prints = [context.fingerprint(name) for name in config.order]
-    assert len(set(prints)) == len(config.order) and set(config.order) == set(config.stages)
+    assert len(set(config.order)) == len(config.order) and set(config.order) == set(config.stages)
     assert config.stages[config.order[-1]].kind == "evaluate"
-
-
-def test_the_variants_named_are_the_ones_there_are():
-    from configs import mdt4rec
-
-    with pytest.raises(ValueError, match="no variant 'nothing'; choose one of") as raised:
-        mdt4rec.get_config("nothing")
-    known = re.findall(r"'(\w+)'", str(raised.value).split("choose one of")[1])
-    assert {variant or "embedded" for path, variant in _variants() if path.stem == "mdt4rec"} == set(known)
 
 
 @pytest.mark.parametrize("variant", [None, "coat_leak", "movielens_100k", "virtual_taobao"])
@@ -63,8 +50,9 @@ def test_each_language_model_found_is_a_row_of_table_2(monkeypatch, tmp_path):
     (tmp_path / "no_model").mkdir()
     monkeypatch.setenv("JAXREC_BACKBONES", str(tmp_path))
     config = tables.get_config("coat")
-    check_stages(config)
+    graph.check(config)
     assert config.tables.table_2.rows == ("mdt4rec", "on_Model-1_5")
     row = config.stages["on_Model-1_5"]
-    assert row.algorithm.backbone == config.texts[row.text].tokenizer == str(tmp_path / "Model-1.5")
-    assert config.texts[row.text].train == config.texts.text.train and config.texts.text.tokenizer == "bpe"
+    text, shared = config.datasets[row.beside.text], config.datasets.text
+    assert row.algorithm.backbone == text.tokenizer == str(tmp_path / "Model-1.5")
+    assert text.train == shared.train and shared.tokenizer == "bpe"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -8,8 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets, download
-from jaxrec.data.datasets import coat
+from jaxrec.data.datasets import coat, retailrocket
 from tests.data import file_server, writers
 
 
@@ -45,7 +47,9 @@ def official_coat(folder, *, per_user: int = 24) -> bytes:
             row[rng.choice(300, count, replace=False)] = rng.integers(1, 6, count)
         matrices.append(ratings)
     writers.coat(folder, *matrices, rng.integers(0, 2, (290, 14)), rng.integers(0, 2, (300, 33)))
-    return zipped({f"coat/{f}": (folder / "coat" / f).read_bytes() for f in coat.FILES} | {"coat/README.txt": b"hello"})
+    return zipped(
+        {f"coat/{f}": (folder / "coat" / f).read_bytes() for f in coat.RELEASE.files} | {"coat/README.txt": b"hello"}
+    )
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -101,7 +105,10 @@ def evil_tar() -> bytes:
         (lambda folder: b"", "does not hold train.ascii"),
         (lambda folder: official_coat(folder, per_user=23), "6670 training rows where 6960 are expected"),
         (lambda folder: official_coat(folder, per_user=25), "7250 training rows where 6960 are expected"),
-        (lambda folder: zipped(dict.fromkeys(coat.FILES, b"1 9\n")), "train.ascii line 1: value '9' is out of range"),
+        (
+            lambda folder: zipped(dict.fromkeys(coat.RELEASE.files, b"1 9\n")),
+            "train.ascii line 1: value '9' is out of range",
+        ),
     ],
     ids=["climbs out", "link", "other files", "truncated", "a page", "empty", "too few", "too many", "damaged"],
 )
@@ -119,6 +126,40 @@ def test_a_wrong_checksum_leaves_nothing(root, fetch, tmp_path):
     status, printed = fetch(official_coat(tmp_path / "made"), "--sha256", "0" * 64)
     assert status == 1 and "is not the file meant: sha256" in printed
     assert list(root.iterdir()) == []
+
+
+def gzipped_events() -> bytes:
+    lines = ["timestamp,visitorid,event,itemid,transactionid"]
+    lines += [f"{1_433_000_000_000 + n},{n % 2},view,{n % 3}," for n in range(6)]
+    return gzip.compress("\n".join(lines).encode())
+
+
+def test_files_may_stay_gzipped_and_are_found_again(root, fetch, monkeypatch):
+    counts = {"users": 2, "items": 3, "train": 6, "test": 0}
+    monkeypatch.setattr(retailrocket, "RELEASE", retailrocket.RELEASE._replace(counts=counts))
+    archive = zipped({"archive/events.csv.gz": gzipped_events(), "archive/category_tree.csv": b"1,2\n"})
+    for content in (archive, b"not asked for"):
+        status, printed = fetch(content, name="retailrocket")
+        assert (status, printed) == (0, f"retailrocket: 2 users, 3 items, 6 rows in {root}\n")
+    assert sorted(p.name for p in (root / "retailrocket").iterdir()) == ["category_tree.csv", "events.csv.gz"]
+
+
+@pytest.mark.parametrize("name", [n for n in datasets.names() if datasets.module(n).RELEASE])
+def test_the_command_that_an_error_names_does_what_it_says(name, root, capsys, monkeypatch):
+    """It fetches the release, or says how to have it; here from a server that has another file."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(JaxrecError) as error:
+        datasets.load(name, root)
+    command = str(error.value).partition("python -m jaxrec.data.download ")[2].split()
+    assert command[:3] == [name, "--root", str(root)]
+    release = datasets.module(name).RELEASE
+    if release.agreement:
+        assert command[3] == "--url" and download.main(command[:3]) == 1
+        assert f"{release.agreement}: ask at {release.url}, then put " in capsys.readouterr().err
+    with file_server.serving(zipped({"other.txt": b"x"})) as server:
+        url = ["--url", f"{server.url}/archive.zip"]
+        assert download.main([*command[:3], *url, "--quiet"]) == 1
+    assert f"does not hold {', '.join(release.files)} in one folder" in capsys.readouterr().err
 
 
 def test_an_incomplete_folder_is_not_written_into(root, fetch):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
-from jaxrec.data import splits
+from jaxrec.data import sessions, splits
+from tests.data import session_logs
 
 
 def table(user, time, split=None) -> Interactions:
@@ -91,3 +92,24 @@ def test_leave_last_equals_the_plain_loop(rows, test, validation):
         out = splits.leave_last(data, test=test, validation=validation)
         assert out.split.tolist() == expected
         assert dataclasses.replace(out, split=data.split) == data or out.user is data.user
+
+
+def test_users_are_split_whole():
+    data = session_logs.random_log(0)
+    split = splits.by_user(data, test=0.2, validation=0.3, seed=3)
+    kinds = [set(split.split[split.user == u].tolist()) for u in range(9)]
+    assert sorted(map(tuple, kinds)) == [(TRAIN,)] * 4 + [(VALIDATION,)] * 3 + [(TEST,)] * 2
+    with pytest.raises(JaxrecError, match="too few to leave one"):
+        splits.by_user(data, test=0.6, validation=0.39)
+
+
+def test_the_last_session_is_the_test_and_the_one_before_validation():
+    rows = [(0, 1, 90_000), (0, 2, 0), (0, 3, 50_000), (0, 4, 10), (1, 5, 0), (1, 6, 9), (0, 7, 90_009)]
+    data = session_logs.table(rows)
+    number = sessions.session_numbers(data)
+    assert number.tolist() == [2, 0, 1, 0, 3, 3, 2]
+    assert splits.last_session(data, number).split.tolist() == [TEST, TRAIN, TRAIN, TRAIN, TRAIN, TRAIN, TEST]
+    both = splits.last_session(data, number, validation=True).split.tolist()
+    assert both == [TEST, TRAIN, VALIDATION, TRAIN, TRAIN, TRAIN, TEST]
+    with pytest.raises(JaxrecError, match="no user of interactions has more than 1 sessions"):
+        splits.last_session(data, sessions.session_numbers(data, None))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.data.world import generator as worlds
-from jaxrec.data.world import session
+from jaxrec.data.world import dynamics
+from tests.data import world_truth
 
 
 def play(world, policy, *, users, episodes=4, max_turn=20, no_repeats=False, seed=0):
@@ -13,19 +13,19 @@ def play(world, policy, *, users, episodes=4, max_turn=20, no_repeats=False, see
     rng, tables = np.random.default_rng(seed), world.tables
     user = np.repeat(users, episodes).astype(np.int32)
     session = rng.integers(0, tables.drift.shape[1], len(user)).astype(np.int32)
-    state = session.open_session(tables, user, session, _uniform(rng, len(user)), xp=np)
+    state = dynamics.open_session(tables, user, session, _uniform(rng, len(user)), xp=np)
     alive, total, length = np.ones(len(user), bool), np.zeros(len(user)), np.zeros(len(user))
     seen, memory = np.zeros((len(user), world.num_items), bool), {"rng": rng}
     for turn in range(max_turn):
         scores = policy(world, state, memory, turn)
         action = np.where(seen & no_repeats, -np.inf, scores).argmax(1).astype(np.int32)
-        draws = session.StepDraws(
+        draws = dynamics.StepDraws(
             noise=rng.normal(size=len(user)).astype(np.float32),
             switch=_uniform(rng, len(user)),
             intent=_uniform(rng, len(user)),
         )
         before = state
-        state, reward, leave = session.advance(tables, state, action, draws, xp=np)
+        state, reward, leave = dynamics.advance(tables, state, action, draws, xp=np)
         total, length = total + reward * alive, length + alive
         seen[np.arange(len(user)), action] = True
         memory.update(item=action, feedback=reward, before=before)
@@ -44,7 +44,7 @@ def popular(world, state, memory, turn):
 
 def static_cycle(world, state, memory, turn):
     """The best liked item of each of window + 1 categories, round and round."""
-    liked = worlds.expected_feedback(world, np.arange(world.num_logged), np.arange(world.num_items)).mean(0)
+    liked = world_truth.expected_feedback(world, np.arange(world.num_logged), np.arange(world.num_items)).mean(0)
     order = np.argsort(-liked)
     _, first = np.unique(world.tables.item_category[order], return_index=True)
     cycle = order[np.sort(first)[: world.tables.window + 1]]
@@ -77,7 +77,7 @@ def adaptive(forget):
         else:
             item, categories = memory["item"], np.arange(len(mix))
             base = rules.base + tables.item_vectors[item] @ vector
-            base = base - session.boredom(tables, memory["before"], item, xp=np)
+            base = base - dynamics.boredom(tables, memory["before"], item, xp=np)
             match = (tables.item_category[item][:, None] == categories) + 0.5 * (
                 tables.item_second[item][:, None] == categories
             )
@@ -111,4 +111,4 @@ def _intent(world, belief):
 def _bored(world, state):
     spread = state.replace(window_item=state.window_item[:, None], window_category=state.window_category[:, None])
     items = np.broadcast_to(np.arange(world.num_items), (len(state.user), world.num_items))
-    return session.boredom(world.tables, spread, items, xp=np)
+    return dynamics.boredom(world.tables, spread, items, xp=np)

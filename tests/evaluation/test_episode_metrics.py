@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.evaluation import episode_metrics
 from tests.evaluation import oracles
 
@@ -19,7 +20,7 @@ def _counts(episodes, num_items):
 
 def test_by_hand():
     """Items 0 and 1 point the same way, 2 at a right angle to them, 3 against them, 4 has no features."""
-    units = episode_metrics.unit_vectors(jnp.array([[2.0, 0], [5, 0], [0, 3], [-1, 0], [0, 0]]))
+    units = unit_vectors(jnp.array([[2.0, 0], [5, 0], [0, 3], [-1, 0], [0, 0]]))
     information = episode_metrics.self_information(jnp.array([3, 1, 0, 7, 0]))  # shares 4, 2, 1, 8, 1 of 16
     assert np.allclose(information, [2, 3, 4, 1, 4])
     counts = _counts([[0, 1], [0, 2], [0, 3], [0, 0, 3], [4, 4], [2]], 5)
@@ -42,7 +43,7 @@ def test_against_the_oracle():
     episodes = [rng.integers(0, 30, rng.integers(1, 12)).tolist() for _ in range(60)]
     counts = _counts(episodes, 30)
     expected = oracles.metrics(episodes, [[0.0] * len(e) for e in episodes], popularity, vectors)
-    units = episode_metrics.unit_vectors(jnp.asarray(vectors))
+    units = unit_vectors(jnp.asarray(vectors))
     information = episode_metrics.self_information(jnp.asarray(popularity))
     assert float(episode_metrics.diversity(units, counts).value()) == pytest.approx(expected["diversity"], abs=1e-5)
     assert float(episode_metrics.novelty(information, counts).value()) == pytest.approx(expected["novelty"], abs=1e-4)

@@ -49,7 +49,7 @@ def policy():
 
 @pytest.fixture(scope="module")
 def evaluate(world, policy):
-    return episodes.make(world[0], policy, modes=MODES, num_envs=NUM_ENVS, num_episodes=NUM_EPISODES)
+    return episodes.player(world[0], policy, modes=MODES, num_envs=NUM_ENVS, num_episodes=NUM_EPISODES)
 
 
 def _episodes(world, policy, params, key, name):
@@ -109,7 +109,7 @@ def test_seeds_are_an_axis(world, evaluate, catalogue):
 
 
 def test_without_a_catalogue_the_rest_remains(world, policy):
-    evaluate = episodes.make(
+    evaluate = episodes.player(
         world[0], policy._replace(diagnostics=None), modes=("FB",), num_envs=5, num_episodes=5, selection="sample"
     )
     results = evaluate(jnp.zeros(play.ITEMS), world[1], None, jax.random.key(0))
@@ -128,4 +128,4 @@ def test_without_a_catalogue_the_rest_remains(world, policy):
 )
 def test_mistakes_are_told_before_anything_is_compiled(world, policy, options, message):
     with pytest.raises(JaxrecError, match=message):
-        episodes.make(world[0], policy, **options)
+        episodes.player(world[0], policy, **options)

@@ -11,9 +11,9 @@ import pytest
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
-from jaxrec.data.sequences import tail as tail_of
+from jaxrec.data.long_tail import tail_items as tail_of
 from jaxrec.evaluation import ranking_metrics, rankings
-from jaxrec.models.history import take
+from jaxrec.models.history import at_positions
 from jaxrec.reporting import significance
 
 
@@ -63,8 +63,9 @@ def test_metrics_equal_the_oracle(num_items, levels, batch_size):
     for row, items in enumerate(past):
         padded[row, : len(items)] = sorted(items)
     tail = tail_of(np.arange(num_items), head=0.25)
-    count = rankings.make(
-        lambda params, item, feedback, mask, places: params[feedback[:, :, 0].astype(int), jnp.arange(length)[None]],
+    count = rankings.counter(
+        lambda params, item, feedback, mask: params[feedback[:, :, 0].astype(int), jnp.arange(length)[None]],
+        None,
         lambda params, states: states,
         num_items=num_items,
         ks=ks,
@@ -82,7 +83,7 @@ def test_metrics_equal_the_oracle(num_items, levels, batch_size):
 
 def test_by_hand():
     top = jnp.array([[[3, 1], [3, 2], [0, 0]]])
-    counted = ranking_metrics.count(
+    counted = ranking_metrics.ranking_sums(
         top, jnp.array([[1, 4, 0]]), jnp.array([[True, True, False]]), jnp.array([[3, -1]]), ks=(1, 2), num_items=5
     )
     tail = tail_of(np.array([9, 1, 1, 1, 8]), head=0.4)
@@ -114,8 +115,8 @@ def test_buckets_add_up_and_nothing_counted_is_zero():
     item = jnp.array([[1, 2, 3], [2, 0, 1], [3, 3, 0], [0, 1, 0]])
     mask = jnp.array([[True, True, True], [True, True, False], [True, True, True], [True, False, False]])
     table = jax.random.normal(jax.random.key(0), (4, 4))
-    count = rankings.make(
-        lambda params, item, feedback, mask, places: params[item], lambda params, states: states, num_items=4, ks=(2,)
+    count = rankings.counter(
+        lambda params, item, feedback, mask: params[item], None, lambda params, states: states, num_items=4, ks=(2,)
     )
     sequences = Sequences(item, jnp.ones((4, 3)), mask, jnp.arange(4))
     parts = [jax.tree.map(lambda x, rows=rows: x[rows], sequences) for rows in (slice(0, 1), slice(1, 4))]
@@ -137,8 +138,9 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
     item = jnp.array([[1, 2, 3], [2, 0, 9], [3, 9, 9]])
     sequences = Sequences(item, jnp.ones((3, 3)), jnp.tri(3, dtype=bool)[::-1], jnp.arange(3))
     table = jnp.array([[0.0, 0, 0, 0], [9, 9, 9, 9], [0, 1, 2, 3], [0, 0, 0, 0]])
-    look_up = lambda params, item, feedback, mask, places: params[take(item, places)]  # noqa: E731
-    found = rankings.make(look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)(table, sequences)
+    look_up = lambda params, item, feedback, mask, positions: params[at_positions(item, positions)]  # noqa: E731
+    count = rankings.counter(None, look_up, lambda params, states: states, num_items=4, ks=(1,), last=True)
+    found = count(table, sequences)
     assert found.targets.tolist() == [1, 1, 0] and found.hit[:, 0].tolist() == [
         1,
         0,
@@ -148,13 +150,16 @@ def test_the_last_items_alone_are_ranked_where_that_is_asked_for():
 
 def test_ranks_below_one_are_refused():
     with pytest.raises(JaxrecError, match=r"from 1 upward; found \(0, 5\)"):
-        rankings.make(None, None, num_items=4, ks=(0, 5))
+        rankings.counter(None, None, None, num_items=4, ks=(0, 5))
 
 
-def met(params, item, feedback, mask, places):
-    """A model of whatever was met so far: [B, P, A]."""
-    seen = jnp.cumsum(jax.nn.one_hot(item, params.shape[0]) * mask[..., None], axis=1) @ params
-    return take(seen, places)
+def seen(params, item, feedback, mask):
+    """A model of all items so far: [B, T, A]."""
+    return jnp.cumsum(jax.nn.one_hot(item, params.shape[0]) * mask[..., None], axis=1) @ params
+
+
+def seen_at(params, item, feedback, mask, positions):
+    return at_positions(seen(params, item, feedback, mask), positions)
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -173,8 +178,9 @@ def test_what_comes_before_is_seen_and_not_measured(last):
         jnp.array([[*row, *[0] * (9 - len(row))] for row in item]), jnp.ones((4, 9)),
         np.arange(9)[None] < (lengths + sizes)[:, None], jnp.arange(4),
     )  # fmt: skip
-    last_of = rankings.make(met, lambda params, states: states, num_items=num_items, ks=(2, 4), last=True)
-    count = rankings.make(met, lambda params, states: states, num_items=num_items, ks=(2, 4), last=last, batch_size=3)
+    parts = (seen, seen_at, lambda params, states: states)
+    last_of = rankings.counter(*parts, num_items=num_items, ks=(2, 4), last=True)
+    count = rankings.counter(*parts, num_items=num_items, ks=(2, 4), last=last, batch_size=3)
     found, expected = count(params, rows, before=first), last_of(params, whole)
     measured = sizes > 1
     assert (found.targets == measured).all() and measured.any()
@@ -182,10 +188,10 @@ def test_what_comes_before_is_seen_and_not_measured(last):
     np.testing.assert_allclose(found.gain[measured], expected.gain[measured])
 
 
-def test_a_long_sequence_has_no_score_for_every_place_at_once():
+def test_a_long_sequence_has_no_score_for_every_position_at_once():
     num_items, length = 20_000, 2_000
-    count = rankings.make(
-        lambda params, item, feedback, mask, places: params[item], lambda params, states: states @ params.T,
+    count = rankings.counter(
+        lambda params, item, feedback, mask: params[item], None, lambda params, states: states @ params.T,
         num_items=num_items,
     )  # fmt: skip
     row = Sequences(jnp.zeros((1, length), jnp.int32), jnp.ones((1, length)), jnp.ones((1, length), bool), jnp.zeros(1))

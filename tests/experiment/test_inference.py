@@ -6,48 +6,61 @@ import jax.numpy as jnp
 import pytest
 from ml_collections import ConfigDict
 
-from jaxrec import defaults
+from jaxrec.algorithms.next_item.modt4r_ranking import ask
+from jaxrec.base.contracts import Measured
 from jaxrec.base.errors import JaxrecError
-from jaxrec.config import outputs
+from jaxrec.config import declare, experiment, outputs
 from jaxrec.experiment import inference
-from jaxrec.experiment.context import Context
+from jaxrec.experiment.stages import evaluate
 
 
 def config(**asked) -> ConfigDict:
-    made = defaults.get_config()
-    made.sequences.sequences = defaults.sequences()
-    made.stages.sasrec = defaults.fit("next_item.cross_entropy", "sequences", num_steps=1)
-    made.stages.modt4r = defaults.fit("next_item.modt4r", "sequences", vectors="sasrec", num_steps=1)
-    made.stages.evaluation = defaults.evaluate(("sasrec", "modt4r"), "sequences", modes=())
-    made.order = ("sasrec", "modt4r", "evaluation")
+    made = experiment.defaults()
+    made.datasets.sequences = declare.dataset("sequences")
+    made.stages.sasrec = declare.fit("next_item.cross_entropy", "sequences", num_steps=1)
+    made.stages.item_vectors = declare.transform("sasrec", "item_vectors")
+    made.stages.modt4r = declare.fit("next_item.modt4r", "sequences", beside={"vectors": "item_vectors"}, num_steps=1)
+    made.stages.evaluation = declare.evaluate(("sasrec", "modt4r"), "sequences", by="rankings")
+    made.order = ("sasrec", "item_vectors", "modt4r", "evaluation")
     made.inference = asked
     return made
 
 
-def test_only_what_a_policy_has_is_set():
-    params = {"inference": {"alpha": jnp.ones(2), "diversity": jnp.ones(2)}, "other": jnp.zeros(3)}
-    found = inference.ask(params, {"diversity": 2.5, "nothing": 1.0})
+PARAMS = {"inference": {"alpha": jnp.ones(2), "ahead": jnp.ones(2), "epsilon": jnp.ones(2), "diversity": jnp.ones(2)},
+          "other": jnp.zeros(3)}  # fmt: skip
+
+
+def measured(params) -> Measured:
+    return Measured({"HR": 10 * params["inference"]["diversity"]}, {})
+
+
+def test_an_algorithm_sets_its_own_options():
+    found = ask(PARAMS, {"diversity": 2.5})
     assert found["inference"]["diversity"].tolist() == [2.5, 2.5] and found["inference"]["alpha"].tolist() == [1, 1]
-    assert set(found["inference"]) == {"alpha", "diversity"} and found["other"] is params["other"]
-    assert inference.ask((), {"diversity": 1.0}) == () and inference.ask({}, {"diversity": 1.0}) == {}
+    assert set(found["inference"]) == set(PARAMS["inference"]) and found["other"] is PARAMS["other"]
 
 
 def test_a_sweep_measures_each_value_and_the_one_asked_for():
     made = config(diversity=1.5)
     made.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, 2.0))
-    params = {"inference": {"alpha": jnp.ones(2), "diversity": jnp.ones(2)}}
-    found = inference.sweep(made, "modt4r", params, lambda p: {"HR": 10 * p["inference"]["diversity"]})
-    assert found == {"curve": [(v, {"HR": [10 * v] * 2}) for v in (0.0, 1.5, 2.0)]}
-    assert inference.sweep(made, "sasrec", params, None) == {}
+    now, curves = inference.Asks(made, "modt4r", ask, PARAMS).answers(measured)
+    assert now.metrics["HR"].tolist() == [15, 15]
+    assert curves == {"curve": [(v, {"HR": [10 * v] * 2}) for v in (0.0, 1.5, 2.0)]}
 
 
 def test_the_same_question_is_measured_once():
-    asked = []
-    answer = inference.once(lambda params: asked.append(params) or len(asked))
-    params = {"inference": {"alpha": jnp.ones(2), "diversity": jnp.full(2, 0.3)}}
-    assert answer(params) == answer(inference.ask(params, {"diversity": 0.3})) == 1
-    assert answer(inference.ask(params, {"diversity": 0.4})) == 2 and answer(params) == 1 and len(asked) == 2
-    assert inference.once(lambda params: 7)(()) == 7
+    made, asked = config(diversity=0.5), []
+    made.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.5, 2.0, 2))
+    inference.Asks(made, "modt4r", ask, PARAMS).answers(lambda params: asked.append(params) or measured(params))
+    assert len(asked) == 2
+
+
+def test_who_cannot_be_asked_is_measured_as_it_is():
+    made = config(diversity=1.5)
+    made.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, 2.0))
+    params = {"inference": PARAMS["inference"]}
+    now, curves = inference.Asks(made, "sasrec", None, params).answers(measured)
+    assert now.metrics["HR"].tolist() == [10, 10] and curves == {}
 
 
 def test_what_is_asked_otherwise_is_said_of_whom():
@@ -60,12 +73,16 @@ def test_what_is_asked_otherwise_is_said_of_whom():
     }
 
 
-def test_no_fit_depends_on_it(tmp_path):
-    base, asked, swept = config(), config(diversity=2.0), config()
+def test_only_evaluations_depend_on_it(tmp_path):
+    class Fake:
+        def __init__(self, config):
+            self.config = config
+
+    base, asked, swept, titled = config(), config(diversity=2.0), config(), config()
     swept.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, 2.0))
-    prints = [[Context(made, tmp_path).fingerprint(name) for name in made.order] for made in (base, asked, swept)]
-    assert prints[0][:2] == prints[1][:2] == prints[2][:2], "the fits are the same"
-    assert len({stages[2] for stages in prints}) == 3, "the evaluations are not"
+    titled.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, 2.0), "a title")
+    options = [evaluate.options(Fake(made), "evaluation") for made in (base, asked, swept, titled)]
+    assert options[0] != options[1] != options[2] and options[0] != options[2] and options[2] == options[3]
 
 
 def test_an_option_that_no_policy_has_is_named():

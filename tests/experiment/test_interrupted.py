@@ -78,7 +78,7 @@ def test_a_finished_run_prints_its_table_at_once(unbroken):
 
 def test_a_checkpoint_of_another_network_is_refused_before_anything_is_made(unbroken, tmp_path):
     process = _start(
-        tmp_path / "new", f"--config.stages.a2c.init_from={unbroken[0]}/a2c", "--config.stages.a2c.algorithm.width=8"
+        tmp_path / "new", f"--config.stages.a2c.start_from={unbroken[0]}/a2c", "--config.stages.a2c.algorithm.width=8"
     )
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2 and "stage 'a2c': checkpoint of step 24" in errors and "Traceback" not in errors

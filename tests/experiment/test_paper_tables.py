@@ -9,8 +9,8 @@ import pytest
 from jaxrec.base.errors import JaxrecError
 from jaxrec.config import outputs
 from jaxrec.experiment import preflight, summary
-from jaxrec.experiment.artifacts import write_json
-from jaxrec.experiment.context import Context
+from jaxrec.experiment.resources import Resources
+from jaxrec.experiment.store import write_json
 from tests.experiment import tiny
 
 PUBLISHED = {"a2c": (90.0, 3.0, 30.0), "random": (10.0, 2.0, 5.0)}
@@ -31,23 +31,23 @@ def config_with(leader: str, *rows: str):
 )
 def test_a_row_that_is_not_there_is_named(tmp_path, leader, rows, message):
     with pytest.raises(JaxrecError, match=message):
-        preflight.check(Context(config_with(leader, *rows), tmp_path))
+        preflight.check(Resources(config_with(leader, *rows), tmp_path))
 
 
 def test_tables_are_written_from_the_stored_results(tmp_path):
-    context = Context(config_with("a2c", "a2c", "random"), tmp_path)
-    for name in context.config.order:
-        context.folder(name).path.mkdir()
+    resources = Resources(config_with("a2c", "a2c", "random"), tmp_path)
+    for name in resources.config.order:
+        resources.folder(name).path.mkdir()
         about = {
             "kinds": {"all": {"episodes": 10, "random_step_probability": 0.2, "mean_return": 4.0, "mean_length": 3}}
         }
-        context.folder(name).finish({"seconds": 65.0, **about})
+        resources.folder(name).finish({"seconds": 65.0, **about})
     scores = {"a2c": [5.0, 7.0], "random": [1.0, 1.5]}
     metrics = ("FB/R_cumu", "FB/R_avg", "FB/Length")
     results = {row: dict.fromkeys(metrics, values) for row, values in scores.items()}
-    write_json(context.folder("evaluation").path / "results.json", results)
+    write_json(resources.folder("evaluation").path / "results.json", results)
 
-    assert f"tables: {tmp_path / 'tables.md'}" in summary.write(context)
+    assert f"tables: {tmp_path / 'tables.md'}" in summary.write(resources)
     stored = json.loads((tmp_path / "tables.json").read_text())
     table = stored["tables"]["first"]
     assert table["results"]["a2c"]["FB/R_cumu"] == [5.0, 7.0] and table["seconds"] == {"a2c": 65.0, "random": 65.0}
@@ -57,6 +57,6 @@ def test_tables_are_written_from_the_stored_results(tmp_path):
     assert "**In mode FB (items may repeat, users may leave), `a2c` (trained online in environment `train`)" in report
     assert "level with `random`, the next method and the best trivial baseline" in report
     assert "algorithms changed from their defaults" in report and "* `random`: not trained" in report
-    assert ("log (its episodes)" in report) == any(s.kind == "collect" for s in context.config.stages.values())
+    assert ("log (its episodes)" in report) == any(s.kind == "collect" for s in resources.config.stages.values())
     page = (tmp_path / "tables.md").read_text()
     assert "## Table 1: methods" in page and "| a2c (published)" in page and "1 min 5 s" in page

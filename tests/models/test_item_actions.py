@@ -36,12 +36,3 @@ def test_sampling_from_greedy_logits_takes_the_best_item_that_is_left():
     masked = jnp.where(seen, -jnp.inf, logits)
     np.testing.assert_array_equal(sampling.categorical(jax.random.key(0), masked), left.argmax(1))
     np.testing.assert_array_equal(sampling.greedy(masked), left.argmax(1))
-
-
-def test_unit_vectors_and_their_gradient_at_zero():
-    vectors = jnp.array([[3.0, 4.0], [0.0, 0.0]])
-    np.testing.assert_allclose(item_actions.unit(vectors), [[0.6, 0.8], [0.0, 0.0]], atol=1e-6)
-    gradient = jax.grad(lambda v: item_actions.unit(v)[:, 0].sum())(vectors)
-    # d/dv of v_0 / ||v|| is (1 - 0.36, -0.48) / 5: nothing along v itself.
-    np.testing.assert_allclose(gradient[0], [0.128, -0.096], rtol=1e-5)
-    assert np.isfinite(gradient).all()

@@ -68,9 +68,11 @@ def test_tokens_read_alone_are_those_of_all(backbone, mask):
     every = module.apply(variables, embeddings, mask)
     some = module.apply(variables, embeddings, mask, read=(slice(1, None, 3), slice(0, 2)))
     np.testing.assert_allclose(some, every[:, [1, 4, 0, 1]], atol=1e-6)
-    places = np.array([[6, 0], [2, 2], [3, 5]])
+    positions = np.array([[6, 0], [2, 2], [3, 5]])
     rows = np.arange(USERS)[:, None]
-    np.testing.assert_allclose(module.apply(variables, embeddings, mask, read=places), every[rows, places], atol=1e-6)
+    np.testing.assert_allclose(
+        module.apply(variables, embeddings, mask, read=positions), every[rows, positions], atol=1e-6
+    )
 
 
 def test_a_token_that_sees_nobody_stays_finite(backbone):

@@ -128,7 +128,3 @@ def test_one_row_and_one_seed(tmp_path):
 def test_a_metric_without_a_better_side_has_no_headline(tmp_path):
     lines = report.write(tmp_path, report.Report("speed", {"a": {"seconds": np.ones(2)}})).read_text().splitlines()
     assert lines[2] == "## Results"
-
-
-def test_flat():
-    assert report.flat({"a": {"b": 1, "c": {"d": 2}}, "e": {}}) == {"a.b": 1, "a.c.d": 2, "e": {}}

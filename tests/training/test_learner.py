@@ -51,6 +51,28 @@ def test_a_loss_is_handed_its_schedules_at_the_step_it_takes():
     np.testing.assert_allclose(state.params["actor"]["kernel"], [1.8], rtol=1e-6)
 
 
+def test_loss_and_optimizer_are_handed_the_same_draws_and_the_step():
+    told = {}
+
+    def loss(params, batch, key, *, share):
+        told["key"] = key
+        return {"l": params["actor"]["kernel"][0]}, {"train/share": share}
+
+    def update(updates, state, params=None, *, step, share):
+        return jax.tree.map(lambda g: -share * (1 + step) * g, updates), state
+
+    tx = optax.GradientTransformationExtraArgs(lambda params: (), update)
+    draw = lambda key: {"share": jax.random.uniform(key)}  # noqa: E731
+    learner = from_loss(_init, loss, tx, draw=draw, frozen=("critic/",))
+    state, expected = learner.init(jax.random.key(0)), 2.0
+    for step in range(3):
+        key = jax.random.key(step)
+        state, metrics = learner.update(state, None, key)
+        assert metrics["train/share"] == jax.random.uniform(key) and told["key"] is key
+        expected -= float(metrics["train/share"]) * (1 + step)
+        np.testing.assert_allclose(state.params["actor"]["kernel"], [expected], rtol=1e-5)
+
+
 def test_frozen_parameters_have_no_gradient_and_no_optimizer_state():
     learner = from_loss(_init, _loss, optax.adam(0.1), frozen=("actor/",))
     state, _ = learner.update(learner.init(jax.random.key(0)), jnp.float32(1.0), jax.random.key(1))
@@ -64,7 +86,7 @@ def test_frozen_parameters_cost_no_gradient_flops():
     def init(key):
         return {"big": {"kernel": jnp.ones((256, 256))}, "head": {"kernel": jnp.ones((256, 1))}}
 
-    def loss(params, targets, batch, key):
+    def loss(params, batch, key):
         return {"l": jnp.sum(batch @ params["big"]["kernel"] @ params["head"]["kernel"])}, {}
 
     def flops(frozen):
@@ -104,9 +126,9 @@ def test_repeated_updates_are_the_updates_one_by_one():
     for part in batch:
         by_hand, reported = one.update(by_hand, part, jax.random.key(2))
         totals.append(reported["loss/total"])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), state, by_hand)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), state.params, by_hand.params)
     np.testing.assert_allclose(metrics["loss/total"], np.mean(totals), rtol=1e-6)
-    assert int(state.step) == 3
+    assert int(state.step) == 3 and int(state.loop_step) == 1
 
 
 def test_split_keeps_every_row_once():

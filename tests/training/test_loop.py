@@ -55,6 +55,18 @@ def test_finished_run_is_not_trained_again(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, again, state)
 
 
+@pytest.mark.parametrize(("first", "then"), [(20, 30), (15, 30), (15, 24)])
+def test_more_steps_than_a_finished_run_had_go_on_from_its_end(tmp_path, first, then):
+    whole, parts, began = [], [], []
+    _fit(tmp_path, num_steps=first, log=parts)
+    longer = _fit(tmp_path, num_steps=then, log=parts, on_start=began.append)
+    jax.tree.map(np.testing.assert_array_equal, longer, _fit(num_steps=then, log=whole))
+    assert began == [first] and Checkpoints(tmp_path).steps() == [first, then]
+    for name in whole[0][1]:
+        one, two = (np.concatenate([metrics[name] for _, metrics in log], 1) for log in (whole, parts))
+        np.testing.assert_array_equal(one, two)
+
+
 def _exploding(bad_step):
     def loss_fn(params, batch, key):
         terms, metrics = problems.loss_fn(params, batch, key)

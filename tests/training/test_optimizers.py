@@ -17,7 +17,7 @@ def _config(**leaves):
 
 def _step(config):
     tx = optimizers.make(config)
-    return tx.update(GRADS, tx.init(PARAMS), PARAMS)[0]
+    return tx.update(GRADS, tx.init(PARAMS), PARAMS, step=0)[0]
 
 
 def test_sgd_is_minus_rate_times_gradient_and_clipping_scales_all():
@@ -56,7 +56,7 @@ def test_a_group_that_steps_at_every_second_update_drops_those_between():
     params = {"body/kernel": jnp.ones(1), "head/kernel": jnp.ones(1)}
     state, steps = tx.init(params), []
     for gradient in (1.0, 2.0, 4.0, 8.0):
-        updates, state = tx.update({name: gradient * x for name, x in params.items()}, state, params)
+        updates, state = tx.update({name: gradient * x for name, x in params.items()}, state, params, step=0)
         steps.append([float(updates["body/kernel"][0]), float(updates["head/kernel"][0])])
     np.testing.assert_allclose(steps, [[0, -0.1], [-0.2, -0.2], [0, -0.4], [-0.8, -0.8]], rtol=1e-6)
     with pytest.raises(JaxrecError, match="optimizer.every is 0"):
@@ -67,8 +67,8 @@ def test_a_restarted_optimizer_forgets_and_goes_on_at_its_new_rate():
     momentum = optimizers.make(_config(name="sgd", b1=0.5, learning_rate=1.0))
     tx, params = optimizers.restarted(momentum, 2, 0.1), {"head/kernel": jnp.ones(1)}
     state, steps = tx.init(params), []
-    for _ in range(4):
-        updates, state = tx.update(params, state, params)
+    for step in range(4):
+        updates, state = tx.update(params, state, params, step=step)
         steps.append(float(updates["head/kernel"][0]))
     np.testing.assert_allclose(steps, [-1, -1.5, -0.1, -0.15], rtol=1e-6)
 

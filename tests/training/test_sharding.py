@@ -11,22 +11,31 @@ from jax.sharding import PartitionSpec as P
 from jaxrec.base.errors import JaxrecError
 from jaxrec.training import sharding
 from tests.conftest import REPOSITORY
+from tests.training import problems
 
 RUN = "tests/training/sharded_run.py"
 
 
 @pytest.fixture(scope="module")
 def one_device(run_python):
-    return np.asarray(json.loads(run_python([RUN]).stdout)["losses"])
+    return json.loads(run_python([RUN]).stdout)
 
 
-def test_eight_devices_give_the_losses_of_one(run_python, one_device):
+def check_the_same(found, expected) -> None:
+    """The losses, the scores of the watch and the parameters it kept, those of the first measurement."""
+    for name in ("losses", "scores", "kernel"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-7)
+    distance = np.abs(np.array(found["kernel"]) - problems.WEIGHTS).sum(1)
+    np.testing.assert_allclose(distance, found["scores"][0], rtol=1e-5)
+
+
+def test_eight_devices_give_what_one_gives(run_python, one_device):
     eight = json.loads(run_python([RUN], devices=8).stdout)
     assert eight["devices"] == 8
-    np.testing.assert_allclose(eight["losses"], one_device, rtol=1e-5, atol=1e-7)
+    check_the_same(eight, one_device)
 
 
-def test_two_processes_give_the_losses_of_one(one_device, free_address):
+def test_two_processes_give_what_one_gives(one_device, free_address):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     started = [
         subprocess.Popen(
@@ -45,7 +54,7 @@ def test_two_processes_give_the_losses_of_one(one_device, free_address):
     for output, _ in ended:
         result = json.loads(output.strip().splitlines()[-1])
         assert result["devices"] == 4
-        np.testing.assert_allclose(result["losses"], one_device, rtol=1e-5, atol=1e-7)
+        check_the_same(result, one_device)
 
 
 def test_rules_place_by_path_and_leave_the_rest_whole():

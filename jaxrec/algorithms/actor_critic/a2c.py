@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import on_policy
 from jaxrec.base.contracts import Algorithm, Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
 from jaxrec.training import learner, optimizers, sources
 
@@ -38,7 +38,7 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous."""
     agent = on_policy.build(config, spec)
 

@@ -18,10 +18,12 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import network, off_policy, state
+from jaxrec.algorithms.actor_critic import off_policy, state
+from jaxrec.algorithms.actor_critic.actors_and_critics import Actor, Critics
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.models import item_actions
 from jaxrec.models.encoders import interactions
 from jaxrec.training import sources
@@ -59,11 +61,14 @@ class Agent(NamedTuple):
     noise_scale: float
 
 
-def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_action: int = 1) -> Agent:
+def build(config: ConfigDict, spec: EnvironmentSpec, *, num_critics: int, outputs_per_action: int = 1) -> Agent:
     """Reads `hidden` and what `state.build` reads."""
     encoder = state.build(config, spec)
     size, hidden = spec.action_size or config.width, tuple(config.hidden)
-    actors, critics = network.Actor(size * outputs_per_action, hidden), network.Critics(num_critics, hidden)
+    actors, critics = (
+        Actor(size * outputs_per_action, hidden),
+        Critics(num_critics, hidden),
+    )
 
     def init_params(key: Array) -> Params:
         key_encoder, key_actor, key_critic = jax.random.split(key, 3)
@@ -77,7 +82,7 @@ def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_actio
         now = encoder.features(params, batch.carry.history, batch.observation)
         return now, encoder.features(target_params, batch.next_carry.history, batch.next_observation)
 
-    direction = (lambda action: action) if spec.action_size else item_actions.unit
+    direction = (lambda action: action) if spec.action_size else unit_vectors
 
     return Agent(
         action_size=size,
@@ -94,7 +99,7 @@ def build(config: ConfigDict, spec: Spec, *, num_critics: int, outputs_per_actio
 
 def policies(
     agent: Agent,
-    spec: Spec,
+    spec: EnvironmentSpec,
     best: Callable[[Params, Array], Array],
     sample: Callable[[Params, Array, Array], Array],
 ) -> tuple[Policy, Policy]:

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import network, off_policy, state
+from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, state
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.models import item_actions
 from jaxrec.training import sources
@@ -43,14 +43,14 @@ class Counted:
     steps: Array
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Raises JaxrecError where actions are continuous."""
     if spec.action_size:
         raise JaxrecError(
             "dqn chooses among items, but this environment's actions are continuous; use ddpg, td3 or sac"
         )
     encoder = state.build(config, spec)
-    values = network.ItemValues(spec.num_items, tuple(config.hidden))
+    values = actors_and_critics.ItemValues(spec.num_items, tuple(config.hidden))
 
     def init_params(key: Array) -> Params:
         key_encoder, key_values = jax.random.split(key)

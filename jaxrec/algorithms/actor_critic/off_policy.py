@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.base.contracts import Algorithm, Array, Params, Policy
-from jaxrec.base.specs import Spec
+from jaxrec.base.contracts import Algorithm, Array, InitParams, Policy, TargetLossFn
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.training import learner, optimizers, sources
-from jaxrec.training.learner import LossFn
 
 
 def defaults() -> ConfigDict:
@@ -40,9 +39,9 @@ def defaults() -> ConfigDict:
 
 def algorithm(
     config: ConfigDict,
-    spec: Spec,
-    init_params: Callable[[Array], Params],
-    loss_fn: LossFn,
+    spec: EnvironmentSpec,
+    init_params: InitParams,
+    loss_fn: TargetLossFn,
     *,
     target_keys: Sequence[str],
     policy: Policy,

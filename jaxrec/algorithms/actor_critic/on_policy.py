@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import network, state
+from jaxrec.algorithms.actor_critic import actors_and_critics, state
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
-from jaxrec.base.specs import Spec
-from jaxrec.losses import policy_gradient, returns
+from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.losses import policy_gradient
+from jaxrec.losses.advantages import generalized_advantages, trained
 from jaxrec.training import sources
 
 
@@ -34,11 +35,11 @@ class Agent(NamedTuple):
     reward_scale: float
 
 
-def build(config: ConfigDict, spec: Spec) -> Agent:
+def build(config: ConfigDict, spec: EnvironmentSpec) -> Agent:
     """Reads `hidden`, `log_std` and what `state.build` reads."""
     continuous = spec.action_size > 0
     encoder = state.build(config, spec)
-    heads = network.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
+    heads = actors_and_critics.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
 
     def init_params(key: Array) -> Params:
         key_encoder, key_heads = jax.random.split(key)
@@ -76,7 +77,7 @@ def build(config: ConfigDict, spec: Spec) -> Agent:
     )
 
 
-def source(config: ConfigDict, spec: Spec, agent: Agent) -> Source | None:
+def source(config: ConfigDict, spec: EnvironmentSpec, agent: Agent) -> Source | None:
     """Fresh steps of `num_envs` users, `num_steps` turns each; None where the spec names no environment."""
     if spec.environment is None:
         return None
@@ -90,7 +91,7 @@ def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.
     last_value = agent.apply(params, last_history, batch.last_observation)[1]
 
     def one_user(reward: Array, value: Array, last: Array, terminated: Array, truncated: Array) -> Array:
-        return returns.generalized_advantages(
+        return generalized_advantages(
             reward, value, last[0], terminated, truncated, discount=config.discount, gae_lambda=config.gae_lambda
         )
 
@@ -105,7 +106,7 @@ def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.
 
 def step_weight(steps: Steps) -> Array:
     """float32, 1 on steps whose return is known."""
-    return (steps.mask & returns.trained(steps.terminated, steps.truncated)).astype(jnp.float32)
+    return (steps.mask & trained(steps.terminated, steps.truncated)).astype(jnp.float32)
 
 
 def weighted_mean(weight: Array) -> Callable[[Array], Array]:

@@ -17,7 +17,7 @@ from jaxrec.algorithms.actor_critic import on_policy
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient, proximal
 from jaxrec.training import learner, optimizers, sources
 
@@ -62,7 +62,7 @@ class Samples:
     rollout: dict[str, Array]
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous.
 
     Raises:

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.models import encoders
 from jaxrec.models import history as histories
 
@@ -31,7 +31,7 @@ class StateEncoder(NamedTuple):
     features: Callable[[Params, Any, Observation], Array]
 
 
-def build(config: ConfigDict, spec: Spec) -> StateEncoder:
+def build(config: ConfigDict, spec: EnvironmentSpec) -> StateEncoder:
     """Reads `encoder`, `width` and `window` of an algorithm's config."""
     encoder = encoders.make(
         config.encoder, num_items=spec.num_items, width=config.width, feedback_scale=1.0 / reward_scale(spec)
@@ -55,7 +55,7 @@ def build(config: ConfigDict, spec: Spec) -> StateEncoder:
     return StateEncoder(spec.observation_size + (config.width if windowed else 0), init, empty, features)
 
 
-def reward_scale(spec: Spec) -> float:
+def reward_scale(spec: EnvironmentSpec) -> float:
     """What rewards are multiplied by, so that the largest is 1 in size."""
     return 1.0 / (max(abs(bound) for bound in spec.reward_range) or 1.0)
 

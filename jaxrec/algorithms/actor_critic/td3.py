@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
 from jaxrec.base.contracts import Algorithm, Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.training import sources
 
@@ -27,7 +27,7 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous."""
     agent = continuous.build(config, spec, num_critics=2)
 

@@ -13,9 +13,8 @@ from jaxrec.algorithms.language import prior
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Trajectories
-from jaxrec.base.specs import Spec
-from jaxrec.batches.windows import Windows
-from jaxrec.batches.windows import windows as windows_of
+from jaxrec.base.specs import TrajectoriesSpec
+from jaxrec.batches.windows import Windows, random_windows
 from jaxrec.models import encoders, transformer
 from jaxrec.models import history as histories
 from jaxrec.models.transformer import Transformer
@@ -23,7 +22,7 @@ from jaxrec.models.transformer import Transformer
 EMBEDDING_LAYERS = {"linear": 1, "mlp": 2}
 
 
-def check(config: ConfigDict, spec: Spec) -> None:
+def check(config: ConfigDict, spec: TrajectoriesSpec) -> None:
     """Raises JaxrecError on settings that cannot work, before anything is compiled."""
     if config.embedding not in EMBEDDING_LAYERS:
         raise JaxrecError(f"algorithm.embedding is {config.embedding!r}: choose one of {sorted(EMBEDDING_LAYERS)}")
@@ -33,7 +32,7 @@ def check(config: ConfigDict, spec: Spec) -> None:
         histories.check_window("algorithm.state_window", config.state_window, spec.max_turn)
 
 
-def tokens(config: ConfigDict, spec: Spec) -> Tokens:
+def tokens(config: ConfigDict, spec: TrajectoriesSpec) -> Tokens:
     """Embeddings of states, returns and actions."""
     scale = max(abs(bound) for bound in spec.reward_range) or 1.0
     encoder = None
@@ -58,7 +57,7 @@ def backbone(config: ConfigDict) -> nn.Module:
     return Transformer(config.width, config.num_layers, config.num_heads, config.dropout)
 
 
-def initial(network: nn.Module, config: ConfigDict, spec: Spec) -> Callable[[Array], Params]:
+def initial(network: nn.Module, config: ConfigDict, spec: TrajectoriesSpec) -> Callable[[Array], Params]:
     """`init_params` of a network that reads windows."""
     return lambda key: network.init(key, blank(config, spec))["params"]
 
@@ -66,15 +65,15 @@ def initial(network: nn.Module, config: ConfigDict, spec: Spec) -> Callable[[Arr
 def windows(config: ConfigDict, ahead: int = 0) -> Callable[[Trajectories, Array], Windows]:
     """The view of the log that every decision transformer learns from, with so many steps after the T of a window."""
     length = config.context_length + ahead
-    return windows_of(batch_size=config.batch_size, context_length=length, state_window=config.state_window)
+    return random_windows(batch_size=config.batch_size, context_length=length, state_window=config.state_window)
 
 
-def num_outputs(spec: Spec) -> int:
+def num_outputs(spec: TrajectoriesSpec) -> int:
     """Logits of items, or the numbers of a continuous action."""
     return spec.action_size or spec.num_items
 
 
-def blank(config: ConfigDict, spec: Spec) -> Windows:
+def blank(config: ConfigDict, spec: TrajectoriesSpec) -> Windows:
     """Zeros of a batch of one, to initialise parameters with."""
     step = (1, config.context_length)
     pairs = (*step, config.state_window)
@@ -92,7 +91,7 @@ def blank(config: ConfigDict, spec: Spec) -> Windows:
     )
 
 
-def normalised(batch: Windows, spec: Spec) -> Windows:
+def normalised(batch: Windows, spec: TrajectoriesSpec) -> Windows:
     """Returns and rewards over their logged ranges."""
     return batch.replace(
         return_to_go=normalise(batch.return_to_go, spec.return_range),

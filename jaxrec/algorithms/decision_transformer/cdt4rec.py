@@ -18,7 +18,7 @@ from jaxrec.algorithms.decision_transformer import build, dt, loss_terms
 from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
 from jaxrec.base.contracts import Algorithm, Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches import windows
 from jaxrec.models.heads import MLP
 from jaxrec.training import learner, optimizers, sources
@@ -72,7 +72,7 @@ class Network(nn.Module):
         return self.read(*self.tokens(windows), deterministic)
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
     build.check(config, spec)
     network = make_network(config, spec)
@@ -84,7 +84,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
 
 
-def make_network(config: ConfigDict, spec: Spec) -> Network:
+def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> Network:
     """The network a config describes."""
     return Network(build.tokens(config, spec), build.backbone(config), build.num_outputs(spec), spec.action_size > 0)
 

@@ -18,7 +18,7 @@ from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, a
 from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches import windows
 from jaxrec.losses import contrastive, sequence
 from jaxrec.training import learner, optimizers, sources
@@ -32,7 +32,7 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
     build.check(config, spec)
     if config.prompt_vectors < 2:
@@ -49,7 +49,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
 
 
-def make_network(config: ConfigDict, spec: Spec) -> dt.Network:
+def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> dt.Network:
     """DT's network with the prompt's embedding."""
     network = dt.make_network(config, spec)
     return network.clone(tokens=network.tokens.clone(prompt_vectors=config.prompt_vectors))

@@ -21,7 +21,7 @@ from jaxrec.algorithms.decision_transformer import build, cdt4rec, loss_terms
 from jaxrec.algorithms.decision_transformer.prompted import policy
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches import windows
 from jaxrec.losses import expectile, policy_gradient, relabelling, sequence
 from jaxrec.models.heads import MLP
@@ -85,7 +85,7 @@ class Network(cdt4rec.Network):
         return predictions, self.values(windows), *terms, jnp.exp(self.log_temperature)
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
     check(config, spec)
     network = make_network(config, spec)
@@ -103,7 +103,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learned, sources.logged(build.windows(config, ahead=1)), policy(network, config, spec))
 
 
-def check(config: ConfigDict, spec: Spec) -> None:
+def check(config: ConfigDict, spec: TrajectoriesSpec) -> None:
     """Raises JaxrecError on settings that cannot work, before anything is compiled."""
     build.check(config, spec)
     if not 0.0 < config.value_expectile < 1.0:
@@ -114,7 +114,7 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError(f"algorithm.initial_temperature is {config.initial_temperature}: set it above 0")
 
 
-def make_network(config: ConfigDict, spec: Spec) -> Network:
+def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> Network:
     """The network a config describes."""
     return Network(
         build.tokens(config, spec),
@@ -126,7 +126,7 @@ def make_network(config: ConfigDict, spec: Spec) -> Network:
     )
 
 
-def normalised(batch: windows.Windows, spec: Spec) -> windows.Windows:
+def normalised(batch: windows.Windows, spec: TrajectoriesSpec) -> windows.Windows:
     """Returns over their logged range, and rewards in that unit, so that R_t = r_t + R_{t+1} still holds."""
     low, high = spec.return_range
     returns = build.normalise(batch.return_to_go, spec.return_range)
@@ -136,7 +136,7 @@ def normalised(batch: windows.Windows, spec: Spec) -> windows.Windows:
 def losses(
     network: Network,
     config: ConfigDict,
-    spec: Spec,
+    spec: TrajectoriesSpec,
     params: Params,
     target_params: Params,
     batch: windows.Windows,

@@ -16,11 +16,11 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import window
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, Search, decide, in_groups, observe
 from jaxrec.base.contracts import Array
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.models import start_caches
 
 TOKENS = 3  # of a block: R_{t-1}, a_{t-1}, s_t
@@ -46,7 +46,7 @@ class Chosen:
     mask: Array
 
 
-def incremental(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int, ...]) -> Search:
+def incremental(network: Network, config: ConfigDict, spec: TrajectoriesSpec, lengths: tuple[int, ...]) -> Search:
     """Keeps the caches of all start steps and grows them by three tokens at each turn."""
     state_window = config.state_window if spec.sees_history else None
     num_starts = config.context_length

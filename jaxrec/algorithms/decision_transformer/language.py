@@ -13,9 +13,9 @@ from jaxrec.algorithms.language import causal_lm, prior
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Trajectories
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TextSpec
+from jaxrec.batches import token_blocks
 from jaxrec.batches.windows import Windows
-from jaxrec.data import text
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language.decoder import Decoder
 
@@ -37,7 +37,7 @@ def sized(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def check(config: ConfigDict, spec: Spec) -> None:
+def check(config: ConfigDict, text: TextSpec | None) -> None:
     """Raises JaxrecError on a prior that cannot be loaded, and on a language loss without its text."""
     if not config.backbone:
         return
@@ -46,13 +46,13 @@ def check(config: ConfigDict, spec: Spec) -> None:
         raise JaxrecError(f"algorithm.language_weight is {config.language_weight}: set it to 0 or more")
     if not active(config):
         return
-    if not spec.vocabulary:
+    if text is None:
         raise JaxrecError(
-            f"algorithm.language_weight is {config.language_weight} but the stage has no text: name one of "
-            "config.texts in its text option, or set the weight to 0"
+            f"algorithm.language_weight is {config.language_weight} but the stage has no text: name one beside its "
+            "data as `text`, or set the weight to 0"
         )
     decoder = prior.decoder(config)
-    causal_lm.fits(decoder, spec)
+    causal_lm.fits(decoder, text)
     if not 1 <= config.language_length <= decoder.config.max_positions:
         raise JaxrecError(
             f"algorithm.language_length is {config.language_length}: the model has positions for 1 to "
@@ -75,7 +75,7 @@ def view(config: ConfigDict, windows: Callable[[Trajectories, Array], Windows]) 
     """The windows alone; with text, {'log': windows, 'text': int32 [B, L + 1]} from {'log': ..., 'text': ...}."""
     if not active(config):
         return lambda data, key: windows(data["log"] if isinstance(data, Mapping) else data, key)
-    stretches = text.blocks(batch_size=config.language_batch_size, length=config.language_length)
+    stretches = token_blocks.random_blocks(batch_size=config.language_batch_size, length=config.language_length)
 
     def both(data: Mapping[str, Any], key: Array) -> dict[str, Any]:
         key_log, key_text = jax.random.split(key)
@@ -90,7 +90,7 @@ def parts(config: ConfigDict, batch: Any) -> tuple[Windows, Array | None]:
 
 
 def loss(decoder: Decoder, config: ConfigDict, params: Params, ids: Array | None, key: Array) -> dict[str, Array]:
-    """{'language': lambda * mean -log p of the next token}, nothing where no text is read."""
+    """{'language': lambda * mean -log p of the next token}, nothing where no text is read (M 3.3, 3.4: L_language)."""
     if ids is None:
         return {}
     losses = causal_lm.token_losses(decoder, params[prior.ROLE], ids, jax.random.fold_in(key, 1))

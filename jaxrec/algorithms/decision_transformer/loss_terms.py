@@ -12,7 +12,8 @@ Array = jax.Array
 
 
 def action_loss(output: Array, windows: Windows) -> Array:
-    """Cross-entropy of the logged item, or the mean squared error of a continuous action's components."""
+    """Cross-entropy of the logged item, or the mean squared error of a continuous action's components (M 3.4,
+    L_Ng)."""
     if jnp.issubdtype(windows.action.dtype, jnp.integer):
         return sequence.masked_mean(_over_steps(sequence.cross_entropy)(output, windows.action), windows.mask)
     return sequence.masked_mean(jnp.mean((output - windows.action) ** 2, axis=-1), windows.mask)
@@ -38,7 +39,7 @@ def max_return_loss(prediction: Array, return_to_go: Array, mask: Array, level: 
 
 
 def return_bins_loss(bin_logits: Array, return_to_go: Array, mask: Array) -> Array:
-    """Mean cross-entropy of the bin each normalised return [B, T] falls in."""
+    """Mean cross-entropy of the bin each normalised return [B, T] falls in: what learns P(R) of M Eq. 3."""
     label = returns_bins.bin_of(return_to_go, bin_logits.shape[-1])
     return sequence.masked_mean(_over_steps(sequence.cross_entropy)(bin_logits, label), mask)
 

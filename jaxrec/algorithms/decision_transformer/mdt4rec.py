@@ -18,12 +18,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import build, language, loss_terms
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.algorithms.decision_transformer.policy import SEARCHES, policy
 from jaxrec.algorithms.language import prior
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TextSpec, TrajectoriesSpec
 from jaxrec.batches import windows
 from jaxrec.training import learner, optimizers, sources
 
@@ -67,7 +67,7 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: TrajectoriesSpec, *, text: TextSpec | None = None) -> Algorithm:
     """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
     config = language.sized(config)
     check(config, spec)
@@ -88,10 +88,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
     return Algorithm(learning, sources.logged(view), policy(network, config, spec))
 
 
-def check(config: ConfigDict, spec: Spec) -> None:
+def check(config: ConfigDict, spec: TrajectoriesSpec, text: TextSpec | None) -> None:
     """Raises JaxrecError on settings that cannot work, before anything is compiled."""
     build.check(config, spec)
-    language.check(config, spec)
+    language.check(config, text)
     if config.delta < 1:
         raise JaxrecError(f"algorithm.delta is {config.delta}: set it to 1 or more turns")
     if config.search not in SEARCHES:
@@ -121,7 +121,7 @@ def losses(network: Network, config: ConfigDict, params: Params, batch: windows.
     return terms, loss_terms.action_accuracy(predictions.action, batch)
 
 
-def make_network(config: ConfigDict, spec: Spec) -> Network:
+def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> Network:
     """The network a config describes."""
     return Network(
         tokens=build.tokens(config, spec),

@@ -9,11 +9,11 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer.incremental import incremental
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.algorithms.decision_transformer.search import Found, batched, candidate_lengths
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.losses import returns_bins
 
 SEARCHES = {"batched": batched, "incremental": incremental}
@@ -29,7 +29,7 @@ class Carry:
     length: Array
 
 
-def policy(network: Network, config: ConfigDict, spec: Spec) -> Policy:
+def policy(network: Network, config: ConfigDict, spec: TrajectoriesSpec) -> Policy:
     """Past returns in the history are the ones that were drawn. Without the expectile (-Max) there is one candidate,
     the whole window, which is cheaper encoded anew than kept from every beginning."""
     if config.use_max:
@@ -58,7 +58,7 @@ def policy(network: Network, config: ConfigDict, spec: Spec) -> Policy:
 
 
 def draw_return(model: Network, found: Found, key: Array, config: ConfigDict) -> Array:
-    """A normalised return [B] from P(R | expert) (Eq. 3), or its mean."""
+    """A normalised return [B] from P(R | expert) (M Eq. 3), or its mean."""
     logits = returns_bins.expert_logits(model.read_bins(found.state), config.kappa)
     if config.return_draw == "mean":
         return returns_bins.expected_return(logits)

@@ -13,7 +13,7 @@ from jaxrec.algorithms.decision_transformer import build, window
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 
 
 @struct.dataclass
@@ -25,7 +25,7 @@ class Carry:
     action: Array
 
 
-def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
+def policy(network: Any, config: ConfigDict, spec: TrajectoriesSpec) -> Policy:
     """Re-encodes the window of T steps at every turn.
 
     `network` offers `tokens`, `backbone`, `places` (where in a step its return and its state stand, the later one is
@@ -61,7 +61,7 @@ def policy(network: Any, config: ConfigDict, spec: Spec) -> Policy:
     return Policy(init, act, diagnostics)
 
 
-def target(config: ConfigDict, spec: Spec) -> float:
+def target(config: ConfigDict, spec: TrajectoriesSpec) -> float:
     """The normalised return that is asked for at turn 0; of the whole range where no log is known.
 
     Raises:

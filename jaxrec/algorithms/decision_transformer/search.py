@@ -17,10 +17,10 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import window
-from jaxrec.algorithms.decision_transformer.network import Network
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import Network
 from jaxrec.base.contracts import Array
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 
 
 class Search(NamedTuple):
@@ -49,7 +49,7 @@ class Found:
 
 
 def candidate_lengths(context_length: int, step: int) -> tuple[int, ...]:
-    """1, 1 + step, ..., and `context_length` itself, in turns."""
+    """1, 1 + step, ..., and `context_length` itself, in turns (M Algorithm 1, line 1)."""
     return (*range(1, context_length, step), context_length)
 
 
@@ -65,7 +65,7 @@ def best(max_return: Array, lengths: tuple[int, ...], available: Array) -> Array
     return len(lengths) - 1 - jnp.argmax(jnp.flip(scores, 1), axis=1)
 
 
-def batched(network: Network, config: ConfigDict, spec: Spec, lengths: tuple[int, ...]) -> Search:
+def batched(network: Network, config: ConfigDict, spec: TrajectoriesSpec, lengths: tuple[int, ...]) -> Search:
     """Keeps the window's tokens and encodes every candidate anew at each turn."""
     del network
     state_window = config.state_window if spec.sees_history else None
@@ -130,7 +130,7 @@ def num_tokens(length: int) -> int:
 
 
 def search(model: Network, tokens: Array, valid: Array, available: Array, lengths: tuple[int, ...]) -> Found:
-    """The best history of each user.
+    """The best history of each user (M Algorithm 1), all candidates in one call.
 
     Args:
       model: the bound network. tokens: [B, 3T - 2, D], up to s_t, newest last. valid: bool [B, 3T - 2].
@@ -142,7 +142,7 @@ def search(model: Network, tokens: Array, valid: Array, available: Array, length
 
 
 def search_loop(model: Network, tokens: Array, valid: Array, available: Array, lengths: tuple[int, ...]) -> Found:
-    """The same by one plain forward pass per candidate."""
+    """The same by one plain forward pass per candidate (M Algorithm 1 as printed)."""
     outputs = []
     for length in lengths:
         size = num_tokens(length)

@@ -18,8 +18,9 @@ from jaxrec.algorithms.language import prior
 from jaxrec.algorithms.language.token_loss import negative_log_likelihood
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
-from jaxrec.data import text
+from jaxrec.base.records import Text
+from jaxrec.base.specs import TextSpec
+from jaxrec.batches import token_blocks
 from jaxrec.models import transformer
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import weights
@@ -49,8 +50,8 @@ def defaults() -> ConfigDict:
     )
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.text.Text`; raises JaxrecError on settings that cannot work."""
+def make(config: ConfigDict, spec: TextSpec) -> Algorithm:
+    """Learns from `Text`; raises JaxrecError on settings that cannot work."""
     decoder = make_decoder(config, spec)
 
     def init_params(key: Array) -> Params:
@@ -61,24 +62,22 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         loss = token_losses(decoder, params[prior.ROLE], batch, key).mean()
         return {"language": loss}, {"prediction/perplexity": jnp.exp(loss)}
 
-    def evaluator(params: Params, data: text.Text) -> dict[str, Array]:
+    def measure(params: Params, data: Text) -> dict[str, Array]:
         return perplexity(decoder, params[prior.ROLE], data.validation, config.context_length)
 
     def export(params: Params, folder: Path) -> None:
         flat = flatten_dict(params[prior.ROLE], sep="/")
         weights.save(folder, decoder.config, lambda path: np.asarray(flat[path]))
 
-    source = sources.logged(text.blocks(batch_size=config.batch_size, length=config.context_length))
+    source = sources.logged(token_blocks.random_blocks(batch_size=config.batch_size, length=config.context_length))
     tx = optimizers.make(config.optimizer)
     learning = learner.from_loss(init_params, loss_fn, tx, frozen=prior.frozen(config), load=prior.from_files(config))
     plain = decoder.config.family == "gpt2" and not decoder.lora.rank
-    return Algorithm(learning, source, evaluator=evaluator, export=export if plain else None)
+    return Algorithm(learning, source, perplexity=measure, export=export if plain else None)
 
 
-def make_decoder(config: ConfigDict, spec: Spec) -> Decoder:
+def make_decoder(config: ConfigDict, spec: TextSpec) -> Decoder:
     """The module a config describes, if it fits the text's vocabulary."""
-    if not spec.vocabulary:
-        raise JaxrecError("a language model learns from text: name one of config.texts as the stage's data")
     if config.backbone:
         prior.check(config)
         decoder = prior.decoder(config)
@@ -96,7 +95,7 @@ def make_decoder(config: ConfigDict, spec: Spec) -> Decoder:
     return decoder
 
 
-def fits(decoder: Decoder, spec: Spec) -> None:
+def fits(decoder: Decoder, spec: TextSpec) -> None:
     """Raises JaxrecError where the text holds ids that the model does not know."""
     if spec.vocabulary > decoder.config.vocab_size:
         raise JaxrecError(
@@ -121,10 +120,10 @@ def perplexity(decoder: Decoder, params: Params, stream: Array, length: int, row
 
     Our reading: the stream is cut every `length` tokens and nothing is seen across a cut.
     """
-    count = -(-text.stretches(stream, length) // rows)
+    count = -(-token_blocks.count_blocks(stream, length) // rows)
 
     def losses(index: Array) -> Array:
-        ids, mask = text.stretch(stream, index, length)
+        ids, mask = token_blocks.blocks_at(stream, index, length)
         return jnp.where(mask, token_losses(decoder, params, ids), 0.0).sum()
 
     sums = jax.lax.map(losses, jnp.arange(count * rows).reshape(count, rows))

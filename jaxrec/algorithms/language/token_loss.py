@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxrec.base.chunks import map_chunks
 from jaxrec.losses import sequence
 
 Array = jax.Array
@@ -15,21 +16,24 @@ _LIMIT = 1 << 25  # logits held at once
 
 
 def negative_log_likelihood(head: Callable[[Array], Array], hidden: Array, target: Array, vocabulary: int) -> Array:
-    """-log p of each target int32 [B, L] from hidden [B, L, D]; `head` gives logits [..., V]. Float32 [B, L].
+    """Computes -log p of each target; where B * L * V exceeds 2^25, in chunks of tokens.
 
-    Some tokens at a time where B * L * V exceeds 2^25, their logits computed again in the backward pass.
+    The logits of a chunk are computed again in the backward pass, so that those of one chunk are all that is held.
+
+    Args:
+      head: maps hidden [..., D] to logits [..., V]. vocabulary: V.
+      hidden: [B, L, D]. target: int32 [B, L].
+
+    Returns:
+      float32 [B, L].
     """
 
-    def of(tokens: tuple[Array, Array]) -> Array:
-        logits = head(tokens[0]).astype(jnp.float32)
-        return jax.vmap(sequence.cross_entropy)(logits, tokens[1])
+    def losses_of(hidden: Array, target: Array) -> Array:
+        logits = head(hidden).astype(jnp.float32)
+        return jax.vmap(sequence.cross_entropy)(logits, target)
 
     flat = hidden.reshape(-1, hidden.shape[-1]), target.reshape(-1)
-    size = target.size
-    count = min(size, -(-size * vocabulary // _LIMIT))
-    if count <= 1:
-        return of(flat).reshape(target.shape)
-    width = -(-size // count)
-    padded = jax.tree.map(lambda x: jnp.pad(x, [(0, count * width - size)] + [(0, 0)] * (x.ndim - 1)), flat)
-    parts = jax.lax.map(jax.checkpoint(of), jax.tree.map(lambda x: x.reshape(count, width, *x.shape[1:]), padded))
-    return parts.reshape(-1)[:size].reshape(target.shape)
+    at_once = max(_LIMIT // vocabulary, 1)
+    if target.size <= at_once:
+        return losses_of(*flat).reshape(target.shape)
+    return map_chunks(jax.checkpoint(losses_of), flat, at_once).reshape(target.shape)

@@ -1,6 +1,7 @@
-"""A sequence encoder with a softmax over the catalogue: GRU4Rec, Caser, NextItNet, SASRec (T 4.5.1, 5.4.2: "Normal").
+"""Next-item baselines without reinforcement learning: GRU4Rec, Caser, NextItNet or SASRec under a softmax (T 4.5.1;
+"Normal" in T 5.4.2).
 
-The loss is the cross-entropy of the next item over all items, at every place of a sequence in one pass.
+The loss is the cross-entropy of the next item over the whole catalogue, at every position of a sequence in one pass.
 """
 
 from __future__ import annotations
@@ -9,16 +10,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import supervised
+from jaxrec.algorithms.next_item import softmax_head, supervised, target_positions
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import catalogue
-from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
-
-item_vectors = supervised.item_vectors
 
 
 def defaults() -> ConfigDict:
@@ -27,24 +25,26 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem` with rows of `spec.max_turn` items; raises JaxrecError on bad settings."""
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem` with sequences of `spec.length` + 1 items.
+
+    Raises:
+      JaxrecError: settings that cannot be.
+    """
     ranges.check("algorithm.", config, {"num_negatives": ranges.WHOLE})
-    model = supervised.build(config, spec)
+    model = supervised.softmax_model(config, spec)
 
     def loss_fn(params: Params, batch: Sequences, key: Array):
-        key_place, key_negatives, key_dropout = jax.random.split(key, 3)
-        places = supervised.targets(config, batch.mask[:, 1:], key_place)
-        inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
-        hidden = model.states(params, *inputs, places, key_dropout)
-        label, mask = (take(x[:, 1:], places) for x in (batch.item, batch.mask))
+        key_position, key_negatives, key_dropout = jax.random.split(key, 3)
+        positions = target_positions.draw(config, batch.mask[:, 1:], key_position)
+        states = target_positions.states(model, params, batch, positions, key_dropout)
+        label, mask = (target_positions.select(x[:, 1:], positions) for x in (batch.item, batch.mask))
         if not config.num_negatives:
-            return {"next_item": supervised.loss(params, hidden, label, mask)}, {}
+            return {"next_item": softmax_head.cross_entropy(params["output"], states, label, mask)}, {}
         negatives = jax.random.randint(key_negatives, (config.num_negatives,), 0, spec.num_items)
-        expected = jnp.full((spec.num_items,), jnp.log(config.num_negatives / spec.num_items))
-        rows = supervised.rows(params, hidden, label, mask)
-        return {"next_item": catalogue.sampled_cross_entropy(*rows, negatives, expected)}, {}
+        log_expected_count = jnp.full((spec.num_items,), jnp.log(config.num_negatives / spec.num_items))
+        rows = softmax_head.loss_rows(params["output"], states, label, mask)
+        return {"next_item": catalogue.sampled_cross_entropy(*rows, negatives, log_expected_count)}, {}
 
-    return supervised.algorithm(
-        config, model, learner.from_loss(model.init, loss_fn, optimizers.make(config.optimizer))
-    )
+    learning = learner.from_loss(model.init, loss_fn, optimizers.make(config.optimizer))
+    return supervised.ranked_by_softmax(config, model, learning)

@@ -1,8 +1,9 @@
-"""The control without reinforcement learning: one more regression beside the softmax, how many items are left.
+"""The control for SQN without reinforcement learning: beside the softmax, a regression of how many items are left.
 
-A state's value under a reward of 1 per item says little else than that; what this gains over cross-entropy alone, SQN's
-gain owes to an auxiliary task and not to learning from rewards. Our reading: a linear head on the state, the squared
-error of log(1 + items of the session after it), for sessions differ in length by orders of magnitude.
+Under a reward of 1 per item a state's value says little more than how many items follow. So if this regression gains as
+much over cross-entropy as SQN does, SQN's gain comes from having an auxiliary task and not from learning by rewards.
+Our reading: a linear head on the state and the squared error of log(1 + items left), because sessions differ in length
+by orders of magnitude.
 """
 
 from __future__ import annotations
@@ -11,15 +12,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import supervised, transitions
+from jaxrec.algorithms.next_item import softmax_head, supervised, target_positions, transitions
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
-from jaxrec.models.history import take
 from jaxrec.training import learner, optimizers
-
-item_vectors = supervised.item_vectors
 
 
 def defaults() -> ConfigDict:
@@ -28,9 +26,13 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
-    model = supervised.build(config, spec)
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem` with sequences of `spec.length` + 1 items.
+
+    Raises:
+      JaxrecError: settings that cannot be.
+    """
+    model = supervised.softmax_model(config, spec)
 
     def init_params(key: Array) -> Params:
         key_model, key_left = jax.random.split(key)
@@ -38,19 +40,18 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         return model.init(key_model) | {"left": {"kernel": kernel, "bias": jnp.zeros(())}}
 
     def loss_fn(params: Params, batch: Sequences, key: Array):
-        key_place, key_dropout = jax.random.split(key)
-        places = supervised.targets(config, batch.mask[:, 1:], key_place)
-        inputs = (x[:, :-1] for x in (batch.item, batch.feedback, batch.mask))
-        hidden = model.states(params, *inputs, places, key_dropout)
-        steps = jax.tree.map(lambda x: take(x, places), transitions.of(batch))
-        predicted = hidden @ params["left"]["kernel"] + params["left"]["bias"]
+        key_position, key_dropout = jax.random.split(key)
+        positions = target_positions.draw(config, batch.mask[:, 1:], key_position)
+        states = target_positions.states(model, params, batch, positions, key_dropout)
+        logged = transitions.from_sequences(batch)
+        steps = jax.tree.map(lambda x: target_positions.select(x, positions), logged)
+        predicted = states @ params["left"]["kernel"] + params["left"]["bias"]
         error = jnp.square(predicted - jnp.log1p(steps.items_left))
         losses = {
-            "next_item": supervised.loss(params, hidden, steps.action, steps.real),
+            "next_item": softmax_head.cross_entropy(params["output"], states, steps.action, steps.real),
             "items_left": config.left_weight * sequence.masked_mean(error, steps.real),
         }
         return losses, {}
 
-    return supervised.algorithm(
-        config, model, learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer))
-    )
+    learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer))
+    return supervised.ranked_by_softmax(config, model, learning)

@@ -1,7 +1,8 @@
-"""Returns of several objectives (T 4.4.3), as logged and as asked for when ranking (T 4.4.6, Algorithm 2).
+"""Returns of accuracy, novelty and diversity (T 4.4.3): of logged sequences, and those that MODT4R is conditioned on
+when it ranks (T 4.4.6; T Algorithm 2).
 
-A sequence x_1, ..., x_{T+1} has T steps; step t's action is x_{t+1}. Arrays have time last ([..., T]), so that a batch
-of sequences or of windows needs no vmap; the mask is that of the steps, a prefix.
+A sequence x_1, ..., x_{T+1} has T steps, and the action of step t is x_{t+1}. Arrays have time last, [..., T], so that
+batches of sequences or of prefix windows need no vmap. A mask is True on the first steps of a row and False on padding.
 """
 
 from __future__ import annotations
@@ -11,82 +12,91 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 
 from jaxrec.base.contracts import Array
+from jaxrec.losses.returns_to_go import returns_to_go
 
-OBJECTIVES = ("acc", "nov", "div")  # accuracy, novelty, diversity: in the order of the trajectory (T 4.1)
-
-
-def remaining(reward: Array) -> Array:
-    """Sums of the rewards [..., T] from each step on (T 4.3, 4.4)."""
-    return jnp.flip(jnp.cumsum(jnp.flip(reward, -1), -1), -1)
+OBJECTIVES = ("acc", "nov", "div")  # accuracy, novelty, diversity, in the order of the trajectory (T 4.1)
 
 
 def similarity(vectors: Array, mask: Array) -> Array:
-    """Sim(x_1, ..., x_t) [..., T], the mean cosine over the pairs of distinct places; 1 of a single item.
+    """Returns Sim(x_1, ..., x_t) [..., T]: the mean cosine over all pairs of the first t items, 1 of a single item
+    (T 4.5, T 4.6).
+
+    Running sums make it linear in T: the cosines of all pairs add up to half of |sum of vectors|^2 less the sum of the
+    vectors' squares.
 
     Args:
-      vectors: float32 [..., T, E] of length 1, or 0 where nothing is known of an item.
-
-    Running sums: the cosines of all pairs add up to half of |sum of vectors|^2 less the sum of their squares.
+      vectors: float32 [..., T, E], each of length 1, or 0 where nothing is known of the item. mask: bool [..., T].
     """
     vectors = jnp.where(mask[..., None], vectors, 0.0)
-    total = jnp.sum(jnp.cumsum(vectors, -2) ** 2, -1)
-    own = jnp.cumsum(jnp.sum(vectors**2, -1), -1)
+    square_of_sum = jnp.sum(jnp.cumsum(vectors, -2) ** 2, -1)
+    sum_of_squares = jnp.cumsum(jnp.sum(vectors**2, -1), -1)
     count = jnp.cumsum(mask.astype(jnp.float32), -1)
-    return jnp.where(count > 1, (total - own) / jnp.maximum(count * (count - 1), 1.0), 1.0)
+    return jnp.where(count > 1, (square_of_sum - sum_of_squares) / jnp.maximum(count * (count - 1), 1.0), 1.0)
 
 
-def logged(mask: Array, novel: Array | None, vectors: Array | None) -> dict[str, Array]:
-    """Objective -> [..., T], what the rest of a logged sequence earned (T 4.3, 4.4, 4.6).
+def logged_returns(mask: Array, novel: Array | None, vectors: Array | None) -> dict[str, Array]:
+    """Returns objective -> float32 [..., T], the return-to-go of a logged sequence at every step (T 4.3, T 4.4, T 4.6).
 
     Args:
-      mask: bool [..., T]. novel: bool [..., T], whether each step's action is of the tail. vectors: float32
-        [..., T, E], of the items x_1, ..., x_T seen before each action. None where that return is not asked for.
+      mask: bool [..., T].
+      novel: bool [..., T], whether each step's action is one of the less popular items; None leaves out 'nov'.
+      vectors: float32 [..., T, E], of the items x_1, ..., x_T, one before each action; None leaves out 'div'.
     """
-    found = {"acc": remaining(mask.astype(jnp.float32))}
+    returns = {"acc": returns_to_go(mask.astype(jnp.float32))}
     if novel is not None:
-        found["nov"] = remaining((novel & mask).astype(jnp.float32))
+        returns["nov"] = returns_to_go((novel & mask).astype(jnp.float32))
     if vectors is not None:
-        found["div"] = 1.0 + similarity(vectors, mask)
-    return found
+        returns["div"] = 1.0 + similarity(vectors, mask)
+    return returns
 
 
-def largest(length: int) -> dict[str, float]:
-    """Objective -> the largest return of a sequence of so many steps."""
+def largest_returns(length: int) -> dict[str, float]:
+    """Returns objective -> the largest return that a sequence of `length` steps can have."""
     return {"acc": float(length), "nov": float(length), "div": 2.0}
 
 
-def wished(novel: Array, epsilon: Array | float) -> Array:
-    """Whether a novel item is asked for at each step, bool [..., T]: where the share of novel ones among the steps
-    before reaches epsilon (T 4.18). Our reading: at the first step, with none before, that share counts as 0."""
-    earned = novel.astype(jnp.float32)
-    before = jnp.cumsum(earned, -1) - earned
-    return before / jnp.maximum(_place(novel), 1) >= epsilon
+def inference_novelty_reward(novel: Array, epsilon: Array | float) -> Array:
+    """Returns bool [..., T]: whether ranking at each step would condition on a novel item, r_{p,nov} (T 4.18).
 
-
-def asked(mask: Array, novel: Array | None, vectors: Array | None, inference: Mapping[str, Array]) -> dict[str, Array]:
-    """Objective -> [..., T], what is asked of the step p after x_1, ..., x_p, where p is the number of real places.
+    It does where the share of novel actions among the steps before reaches epsilon. Our reading: that share is 0 at the
+    first step, which has none before it.
 
     Args:
-      mask, vectors: as in `logged`. novel: bool [..., T], of the actions; that of step p is not looked at.
-      inference: scalars 'ahead' (T 4.4.6: T = p + 1 in the accuracy return, so 1), 'epsilon' (T 4.18) and 'diversity'
-        (the factor lambda of the diversity return).
-
-    Our reading: steps before p keep the diversity return of Eq. 4.6, step p takes that of step p - 1, or 1 where there
-    is none (Algorithm 2).
+      novel: bool [..., T], of the actions; the reward of a step does not depend on its own action.
     """
-    length = mask.sum(-1, keepdims=True)
-    place = _place(mask)
-    found = {"acc": jnp.where(mask, length + inference["ahead"] - place, 0.0).astype(jnp.float32)}
+    reward = novel.astype(jnp.float32)
+    sum_before = jnp.cumsum(reward, -1) - reward
+    return sum_before / jnp.maximum(_step_index(novel), 1) >= epsilon
+
+
+def inference_returns(
+    mask: Array, novel: Array | None, vectors: Array | None, inference: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Returns objective -> [..., T], the returns to condition on when ranking x_{p+1} after x_1, ..., x_p, where p is
+    the number of real steps (T 4.4.6; T Algorithm 2).
+
+    Our reading: steps before p keep the diversity return of T 4.6, and step p takes that of step p - 1, or 1 where
+    p = 1.
+
+    Args:
+      mask, vectors: as in `logged_returns`. novel: bool [..., T], of the actions; that of step p is not read.
+      inference: scalars 'ahead' (1 in T 4.4.6, where the accuracy return has T = p + 1), 'epsilon' (T 4.18) and
+        'diversity' (lambda, the factor of the diversity return).
+    """
+    num_steps = mask.sum(-1, keepdims=True)
+    step = _step_index(mask)
+    returns = {"acc": jnp.where(mask, num_steps + inference["ahead"] - step, 0.0).astype(jnp.float32)}
     if novel is not None:
-        reward = jnp.where(place == length - 1, wished(novel, inference["epsilon"]), novel & (place < length - 1))
-        found["nov"] = remaining(reward.astype(jnp.float32))
+        at_last = inference_novelty_reward(novel, inference["epsilon"])
+        reward = jnp.where(step == num_steps - 1, at_last, novel & (step < num_steps - 1))
+        returns["nov"] = returns_to_go(reward.astype(jnp.float32))
     if vectors is not None:
-        seen = 1.0 + similarity(vectors, mask)
-        previous = jnp.concatenate([jnp.ones_like(seen[..., :1]), seen[..., :-1]], -1)
-        found["div"] = inference["diversity"] * jnp.where(place == length - 1, previous, seen)
-    return found
+        diversity = 1.0 + similarity(vectors, mask)
+        previous = jnp.concatenate([jnp.ones_like(diversity[..., :1]), diversity[..., :-1]], -1)
+        returns["div"] = inference["diversity"] * jnp.where(step == num_steps - 1, previous, diversity)
+    return returns
 
 
-def _place(steps: Array) -> Array:
-    """int32 [..., T] of as many axes as `steps` has: 0, 1, ..., T - 1."""
+def _step_index(steps: Array) -> Array:
+    """Returns 0, 1, ..., T - 1, int32 with as many axes as `steps` [..., T]."""
     return jnp.arange(steps.shape[-1])[(None,) * (steps.ndim - 1)]

@@ -1,25 +1,27 @@
-"""The three rewards that SMORL and SMONAC learn one Q-head each for (Stamenkovic et al., 2022; T 4.5.1).
+"""The rewards of accuracy, diversity and novelty, each learned by a Q-head of its own in SMORL and SMONAC (Stamenkovic
+et al., 2022; T 4.5.1).
 
-Accuracy is the log's own; diversity and novelty are those of what the supervised head would show in the same state, so
-that the heads learn what the recommendations are worth and not what the user found without them.
+The accuracy reward is the log's. Diversity and novelty are rewards of the item that the supervised head ranks first in
+the same state, so these heads learn what the recommendations are worth, not what users found without them.
 """
 
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double
-from jaxrec.algorithms.next_item.double import Drawn
-from jaxrec.algorithms.next_item.transitions import Transitions
+from jaxrec.algorithms.next_item.double import DoubleQBatch
+from jaxrec.algorithms.next_item.transitions import ItemTransitions
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.losses import catalogue, sequence
-from jaxrec.models.item_actions import unit
 
-OBJECTIVES = ("accuracy", "diversity", "novelty")
+HEADS = ("accuracy", "diversity", "novelty")
 
 
 def defaults() -> ConfigDict:
@@ -28,30 +30,37 @@ def defaults() -> ConfigDict:
     return config
 
 
-def check(config: ConfigDict, spec: Spec) -> None:
-    """Raises JaxrecError where a reward cannot be told, or the weights are not one per objective."""
-    if len(config.weights) != len(OBJECTIVES) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
+def check_objectives(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
+    """Raises JaxrecError where there is not one weight per head, or the data lack what a reward needs."""
+    if len(config.weights) != len(HEADS) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
         raise JaxrecError(
-            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.wanted} "
-            f"for each of {', '.join(OBJECTIVES)}"
+            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.allowed} "
+            f"for each of {', '.join(HEADS)}"
         )
-    if spec.vectors is None:
-        raise JaxrecError("the diversity reward needs item vectors: name a next-item model's fit stage as `vectors`")
+    if vectors is None:
+        raise JaxrecError(
+            "the diversity reward needs item vectors: name a next-item model's beside the data, `vectors`"
+        )
     if spec.tail is None:
         raise JaxrecError("the novelty reward needs to know which items few know: train on `sequences` of a log")
 
 
-def rewards(spec: Spec, drawn: Drawn) -> Array:
-    """[R, 3]: the log's reward; of the supervised head's first item, 1 - cos to the item before (frozen vectors), and 1
-    if it is in the tail. Constants."""
-    vectors, tail = jnp.asarray(spec.vectors, jnp.float32), jnp.asarray(spec.tail)
-    output = drawn.network["output"]
-    shown = catalogue.best(drawn.hidden, output["table"], output["bias"])
-    likeness = jnp.sum(unit(vectors[drawn.steps.previous]) * unit(vectors[shown]), -1)
-    return jnp.stack([drawn.steps.reward, 1.0 - likeness, tail[shown].astype(jnp.float32)], -1)
+def rewards(spec: SequencesSpec, vectors: np.ndarray, batch: DoubleQBatch) -> Array:
+    """Returns the rewards of the three heads, float32 [R, 3], constants.
+
+    With x the last item of the state and y the item that the supervised head ranks first: the log's reward of the
+    action; 1 - cos(x, y) by the frozen item vectors; 1 if y is in the tail of less popular items, else 0.
+    """
+    vectors, tail = jnp.asarray(vectors, jnp.float32), jnp.asarray(spec.tail)
+    head, steps = batch.network["output"], batch.transitions
+    ranked_first = catalogue.best(batch.states, head["table"], head["bias"])
+    cosine = jnp.sum(unit_vectors(vectors[steps.previous]) * unit_vectors(vectors[ranked_first]), -1)
+    return jnp.stack([steps.reward, 1.0 - cosine, tail[ranked_first].astype(jnp.float32)], -1)
 
 
-def report(values: Array, steps: Transitions) -> dict[str, Array]:
-    """The mean value of the taken actions [R, 3] by each head."""
-    means = {name: sequence.masked_mean(values[:, head], steps.real) for head, name in enumerate(OBJECTIVES)}
-    return {f"train/{name}_value": mean for name, mean in means.items()}
+def mean_values(values: Array, transitions: ItemTransitions) -> dict[str, Array]:
+    """Returns each head's mean Q-value of the logged actions [R, 3], as metrics."""
+    return {
+        f"train/{name}_value": sequence.masked_mean(values[:, head], transitions.real)
+        for head, name in enumerate(HEADS)
+    }

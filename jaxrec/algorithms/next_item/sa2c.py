@@ -1,7 +1,8 @@
-"""SA2C: SNQN whose cross-entropy, after a warm-up, is weighted by the advantage of the taken item (Xin et al., 2022).
+"""SA2C: SNQN that, after a warm-up, weights the cross-entropy by the advantage of the logged item (Xin et al., 2022).
 
-L = A * cross-entropy + SNQN's errors of Q; A = Q(s, a+) less the mean over a+ and the negatives, in [0, 10] (L Eq. 12).
-As in their code a fresh optimizer of a lower rate takes over after the warm-up.
+L = A * cross-entropy + SNQN's two Q-losses, where A = Q(s, a+) less the mean Q-value of a+ and the sampled items,
+clipped to [0, 10] (L Eq. 12 with one sampled item). As in the authors' code a fresh optimizer with a lower learning
+rate takes over after the warm-up.
 """
 
 from __future__ import annotations
@@ -9,42 +10,46 @@ from __future__ import annotations
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, snqn, supervised, value_terms
-from jaxrec.algorithms.next_item.double import Drawn
+from jaxrec.algorithms.next_item import double, snqn, softmax_head, value_terms
+from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sampled_actions, sequence
-
-item_vectors = double.item_vectors
 
 
 def defaults() -> ConfigDict:
     config = snqn.defaults()
-    config.warmup_steps = 15_000  # as SNQN
-    config.warm_factor = 0.2  # of the rate after it: published 0.001, where it had been 0.005 or 0.01
+    config.warmup_steps = 15_000  # of SNQN before the advantage counts
+    config.warm_factor = 0.2  # of the learning rate after them: published 0.001, where it had been 0.005 or 0.01
     config.highest_advantage = 10.0  # the lowest is 0
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
-    value_terms.check_negatives(config)
-    wanted = {"warmup_steps": ranges.WHOLE, "warm_factor": ranges.POSITIVE, "highest_advantage": ranges.POSITIVE}
-    ranges.check("algorithm.", config, wanted)
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem`.
 
-    def terms(drawn: Drawn, key: Array, *, warm: Array):
-        steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)
+    Raises:
+      JaxrecError: settings that cannot be.
+    """
+    value_terms.check_negatives(config)
+    of_sa2c = {"warmup_steps": ranges.WHOLE, "warm_factor": ranges.POSITIVE, "highest_advantage": ranges.POSITIVE}
+    ranges.check("algorithm.", config, of_sa2c)
+
+    def terms(batch: DoubleQBatch, key: Array, *, warm: Array):
+        """`warm`: bool scalar, True after the warm-up."""
+        steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)
         advantage = sampled_actions.advantage(
-            values.taken[:, 0], values.sampled[..., 0], values.counts, highest=config.highest_advantage
+            values.positive[:, 0], values.negative[..., 0], values.is_negative, highest=config.highest_advantage
         )
         weight = jnp.where(warm, advantage, 1.0)
+        head = batch.network["output"]
         losses = {
-            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real, scale=weight),
-            "value": value_terms.taken_error(config, drawn, values.taken, steps.reward[:, None]),
-            "negative": value_terms.sampled_error(config, drawn, values),
+            "next_item": softmax_head.cross_entropy(head, batch.states, steps.action, steps.real, scale=weight),
+            "value": value_terms.positive_td_loss(config, batch, values.positive, steps.reward[:, None]),
+            "negative": value_terms.negative_td_loss(config, batch, values),
         }
-        metrics = {"value": values.taken[:, 0], "advantage": advantage}
+        metrics = {"value": values.positive[:, 0], "advantage": advantage}
         return losses, {f"train/{name}": sequence.masked_mean(x, steps.real) for name, x in metrics.items()}
 
     schedules = {"warm": lambda step: step >= config.warmup_steps}

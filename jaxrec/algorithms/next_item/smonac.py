@@ -1,18 +1,18 @@
-"""SMONAC: SMORL that also learns the values of items the user was not seen to take (Zhou et al., 2023; T 4.5.1).
+"""SMONAC: SMORL that also learns the Q-values of items that were not taken (Zhou et al., 2023; T 4.5.1).
 
-Our reading: all heads' negatives are rewarded alike and bootstrap at s, as SNQN's do; no head weighs the cross-entropy.
+Our reading: the sampled items have the same reward under all three heads and bootstrap at s, as in SNQN; no advantage
+weights the cross-entropy.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, objective_rewards, supervised, value_terms
-from jaxrec.algorithms.next_item.double import Drawn
+from jaxrec.algorithms.next_item import double, objective_rewards, softmax_head, value_terms
+from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
-
-item_vectors = double.item_vectors
+from jaxrec.base.specs import SequencesSpec
 
 
 def defaults() -> ConfigDict:
@@ -21,19 +21,26 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings or where a reward cannot be told."""
-    objective_rewards.check(config, spec)
+def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None = None) -> Algorithm:
+    """Makes the algorithm for `records.NextItem`.
+
+    Args:
+      vectors: float32 [A, E], item vectors of another model, whose cosines say how alike items are.
+
+    Raises:
+      JaxrecError: settings that cannot be, or data without item vectors or popularity.
+    """
+    objective_rewards.check_objectives(config, spec, vectors)
     value_terms.check_negatives(config)
 
-    def terms(drawn: Drawn, key: Array):
-        steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)
-        rewards = objective_rewards.rewards(spec, drawn)
+    def terms(batch: DoubleQBatch, key: Array):
+        steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)
+        rewards = objective_rewards.rewards(spec, vectors, batch)
         losses = {
-            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
-            "value": value_terms.taken_error(config, drawn, values.taken, rewards, config.weights),
-            "negative": value_terms.sampled_error(config, drawn, values, config.weights),
+            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "value": value_terms.positive_td_loss(config, batch, values.positive, rewards, config.weights),
+            "negative": value_terms.negative_td_loss(config, batch, values, config.weights),
         }
-        return losses, objective_rewards.report(values.taken, steps)
+        return losses, objective_rewards.mean_values(values.positive, steps)
 
     return double.algorithm(config, spec, terms, weights=config.weights)

@@ -1,37 +1,43 @@
-"""SMORL: SQN with one Q-head per objective, accuracy, diversity and novelty (Stamenkovic et al., 2022; T 4.5.1).
+"""SMORL: SQN with one Q-head each for accuracy, diversity and novelty (Stamenkovic et al., 2022; T 4.5.1).
 
-L = cross-entropy + w sum over heads k of w_k (r_k + discount * Q'_k(s', a*) - Q_k(s, a))^2, w the value_weight. Our
-reading: one action a* for all heads, the best by their weighted sum.
+L = cross-entropy + w sum over heads k of w_k (r_k + discount * Q'_k(s', a*) - Q_k(s, a))^2, where w is `value_weight`
+and w_k are `weights`. Our reading: one action a* for all heads, the best by the weighted sum of their values.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, objective_rewards, supervised, value_terms
-from jaxrec.algorithms.next_item.double import Drawn
+from jaxrec.algorithms.next_item import double, objective_rewards, softmax_head, value_terms
+from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
-
-item_vectors = double.item_vectors
+from jaxrec.base.specs import SequencesSpec
 
 
 def defaults() -> ConfigDict:
     return objective_rewards.defaults()
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings or where a reward cannot be told."""
-    objective_rewards.check(config, spec)
+def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None = None) -> Algorithm:
+    """Makes the algorithm for `records.NextItem`.
 
-    def terms(drawn: Drawn, key: Array):
+    Args:
+      vectors: float32 [A, E], item vectors of another model, whose cosines say how alike items are.
+
+    Raises:
+      JaxrecError: settings that cannot be, or data without item vectors or popularity.
+    """
+    objective_rewards.check_objectives(config, spec, vectors)
+
+    def terms(batch: DoubleQBatch, key: Array):
         del key
-        steps, values = drawn.steps, value_terms.taken(drawn)
-        rewards = objective_rewards.rewards(spec, drawn)
+        steps, values = batch.transitions, value_terms.positive_values(batch)
+        rewards = objective_rewards.rewards(spec, vectors, batch)
         losses = {
-            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
-            "value": value_terms.taken_error(config, drawn, values, rewards, config.weights),
+            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "value": value_terms.positive_td_loss(config, batch, values, rewards, config.weights),
         }
-        return losses, objective_rewards.report(values, steps)
+        return losses, objective_rewards.mean_values(values, steps)
 
     return double.algorithm(config, spec, terms, weights=config.weights)

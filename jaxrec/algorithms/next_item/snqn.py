@@ -1,21 +1,19 @@
-"""SNQN: SQN that also learns the values of items the user was not seen to take (Xin et al., 2022; L 3.3).
+"""SNQN: SQN that also learns the Q-values of items that were not taken (Xin et al., 2022; L 3.3).
 
 L = cross-entropy + w (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a+))^2
-                  + w sum over negatives (r- + discount * Q'(s, argmax Q(s, .)) - Q(s, a-))^2: a- leaves s as it is;
-w is the value_weight.
+                  + w sum over a- of (r- + discount * Q'(s, argmax Q(s, .)) - Q(s, a-))^2,
+where w is `value_weight` and a- are sampled items, which leave the state as it is (L Eq. 10, L Eq. 11).
 """
 
 from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, supervised, value_terms
-from jaxrec.algorithms.next_item.double import Drawn
+from jaxrec.algorithms.next_item import double, softmax_head, value_terms
+from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
-
-item_vectors = double.item_vectors
 
 
 def defaults() -> ConfigDict:
@@ -24,17 +22,21 @@ def defaults() -> ConfigDict:
     return config
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem`.
+
+    Raises:
+      JaxrecError: settings that cannot be.
+    """
     value_terms.check_negatives(config)
 
-    def terms(drawn: Drawn, key: Array):
-        steps, values = drawn.steps, value_terms.with_sampled(config, spec, drawn, key)
+    def terms(batch: DoubleQBatch, key: Array):
+        steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)
         losses = {
-            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
-            "value": value_terms.taken_error(config, drawn, values.taken, steps.reward[:, None]),
-            "negative": value_terms.sampled_error(config, drawn, values),
+            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "value": value_terms.positive_td_loss(config, batch, values.positive, steps.reward[:, None]),
+            "negative": value_terms.negative_td_loss(config, batch, values),
         }
-        return losses, {"train/value": sequence.masked_mean(values.taken[:, 0], steps.real)}
+        return losses, {"train/value": sequence.masked_mean(values.positive[:, 0], steps.real)}
 
     return double.algorithm(config, spec, terms)

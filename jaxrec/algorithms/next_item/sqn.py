@@ -1,34 +1,36 @@
-"""SQN: a Q-head beside the supervised one, both teaching the encoder (Xin et al., 2020; T 4.5.1).
+"""SQN: a Q-head beside the supervised head, both of which train the encoder (Xin et al., 2020; T 4.5.1).
 
-L = cross-entropy + w (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a))^2, w the value_weight.
+L = cross-entropy + w (r + discount * Q'(s', argmax Q(s', .)) - Q(s, a))^2, where w is `value_weight`.
 """
 
 from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, supervised, value_terms
-from jaxrec.algorithms.next_item.double import Drawn
+from jaxrec.algorithms.next_item import double, softmax_head, value_terms
+from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
-
-item_vectors = double.item_vectors
 
 
 def defaults() -> ConfigDict:
     return double.defaults()
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
-    """Learns from `data.sequences.NextItem`; raises JaxrecError on bad settings."""
+def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
+    """Makes the algorithm for `records.NextItem`.
 
-    def terms(drawn: Drawn, key: Array):
+    Raises:
+      JaxrecError: settings that cannot be.
+    """
+
+    def terms(batch: DoubleQBatch, key: Array):
         del key
-        steps, values = drawn.steps, value_terms.taken(drawn)
+        steps, values = batch.transitions, value_terms.positive_values(batch)
         losses = {
-            "next_item": supervised.loss(drawn.network, drawn.hidden, steps.action, steps.real),
-            "value": value_terms.taken_error(config, drawn, values, steps.reward[:, None]),
+            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "value": value_terms.positive_td_loss(config, batch, values, steps.reward[:, None]),
         }
         return losses, {"train/value": sequence.masked_mean(values[:, 0], steps.real)}
 

@@ -1,196 +1,169 @@
-"""What every next-item model is made of: a sequence encoder, a softmax over the catalogue, its loss, and how it ranks.
+"""The model that every next-item system contains: a sequence encoder and a softmax over the catalogue.
 
-The loss is the cross-entropy of the next item over all items, at every place of a sequence in one pass (L_S of T 4.4).
+It learns by the cross-entropy of the next item over all items (T 4.13, T 4.14) and ranks by the same softmax.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item.prefixes import prefixes
+from jaxrec.algorithms.next_item import softmax_head
+from jaxrec.algorithms.next_item.prefixes import Encode, row_states, row_states_at
 from jaxrec.base import ranges
-from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker
+from jaxrec.base.contracts import Algorithm, Array, Learner, Params, Ranker, Transform
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
-from jaxrec.data import sequences
-from jaxrec.losses import catalogue
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.batches import training_sequences
 from jaxrec.models import encoders
-from jaxrec.models.history import EVERY, History
+from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
+from jaxrec.models.history import History
 from jaxrec.training import optimizers, sources
 
 
 def defaults() -> ConfigDict:
-    """The thesis' sizes; the rate is one of those it searched."""
+    """Returns the thesis' sizes (T 4.5.1, T 5.4.2); the learning rate is one of those it searched."""
     optimizer = optimizers.defaults()
     optimizer.learning_rate = 5e-3
     return ConfigDict(
         {
             "encoder": "sasrec",  # a file in models/encoders
-            "encoder_options": ConfigDict(),  # fields of its Encoder: num_layers, num_heads, dropout of sasrec, for one
+            "encoder_options": ConfigDict(),  # fields of its Encoder, such as num_layers, num_heads, dropout of sasrec
             "width": 64,  # D, of items and states
             "batch_size": 256,  # sequences per step
-            "targets": "all",  # every place of a sequence, or 'one', drawn anew at each step
+            "targets": "all",  # the loss is over 'all' positions of a sequence, or over 'one', drawn at each step
             "optimizer": optimizer,
         }
     )
 
 
-class Supervised(NamedTuple):
-    """`init(key) -> params` with the roles `encoder` and `output`; `states` and `scores` as in `types.Ranker`, of any
-    params that hold these two. `states(..., key=key)` drops out what an encoder's `dropout` says."""
+class SoftmaxModel(NamedTuple):
+    """A sequence encoder with a softmax over the catalogue, as pure functions of parameters with two roles.
+
+    `init(key) -> params`, whose roles are `encoder` and `output`.
+    `states(params, item [B, T], feedback, mask, key=None) -> [B, T, D]` and
+    `states_at(params, item, feedback, mask, positions [B, P], key=None) -> [B, P, D]`, see `contracts.Ranker`; with a
+    key the encoder's dropout is on.
+    `scores(params, states [R, D]) -> [R, A]`, the softmax's logits.
+    """
 
     init: Callable[[Array], Params]
     states: Callable[..., Array]
+    states_at: Callable[..., Array]
     scores: Callable[[Params, Array], Array]
 
 
-def check(config: ConfigDict, spec: Spec) -> None:
-    """Raises JaxrecError at what no model of sequences can work with: sizes, weights of losses, rows too short."""
-    if spec.max_turn < 2:
-        raise JaxrecError(f"sequences of {spec.max_turn} items hold nothing to predict: 2 are the least")
+def check_sizes(config: ConfigDict, spec: SequencesSpec) -> None:
+    """Raises JaxrecError where sequences are too short, or a size or a loss weight of the config cannot be."""
+    if spec.length < 1:
+        raise JaxrecError(f"sequences of {spec.length + 1} items hold nothing to predict: 2 are the least")
     weights = {leaf: ranges.NOT_NEGATIVE for leaf in config if leaf.endswith("_weight")}
     ranges.check("algorithm.", config, {"width": ranges.COUNT, "batch_size": ranges.COUNT, **weights})
 
 
-def build(config: ConfigDict, spec: Spec) -> Supervised:
-    """For rows of `spec.max_turn` items, of which a state sees all but one; raises JaxrecError on bad settings."""
-    check(config, spec)
+def sequence_encoder(config: ConfigDict, spec: SequencesSpec) -> SequenceEncoder:
+    """Makes the config's encoder; it divides feedback by the largest absolute reward of the data."""
+    scale = max(abs(bound) for bound in spec.feedback_range) or 1.0
+    sizes = {"num_items": spec.num_items, "width": config.width, "feedback_scale": scale}
+    return encoders.make(config.encoder, **sizes, **config.encoder_options)
+
+
+def softmax_model(config: ConfigDict, spec: SequencesSpec) -> SoftmaxModel:
+    """Makes the model for sequences of `spec.length` + 1 items, all but the last of which the encoder reads.
+
+    Raises:
+      JaxrecError: settings that cannot be.
+    """
+    check_sizes(config, spec)
     if config.targets not in ("all", "one"):
         raise JaxrecError(f"algorithm.targets {config.targets!r} is unknown; choose 'all' or 'one'")
-    length = spec.max_turn - 1
-    scale = max(abs(bound) for bound in spec.reward_range) or 1.0
-    sizes = {"num_items": spec.num_items, "width": config.width, "feedback_scale": scale}
-    encoder = encoders.make(config.encoder, **sizes, **config.encoder_options)
+    length = spec.length
+    encoder = sequence_encoder(config, spec)
 
     def init(key: Array) -> Params:
         key_encoder, key_output = jax.random.split(key)
         item = jnp.zeros((1, length), jnp.int32)
-        variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, at=EVERY)
-        return {"encoder": variables["params"], "output": init_head(key_output, spec.num_items, config.width)}
+        variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, method="states")
+        return {"encoder": variables["params"], "output": softmax_head.init(key_output, spec.num_items, config.width)}
 
-    def states(
-        params: Params,
-        item: Array,
-        feedback: Array,
-        mask: Array,
-        places: Array | str = EVERY,
-        key: Array | None = None,
+    def encode(params: Params, key: Array | None) -> Encode:
+        return functools.partial(encoder.apply, {"params": params["encoder"]}, rngs=dropout_rngs(key))
+
+    def states(params: Params, item: Array, feedback: Array, mask: Array, key: Array | None = None) -> Array:
+        return row_states(encode(params, key), item, feedback, mask, length=length)
+
+    def states_at(
+        params: Params, item: Array, feedback: Array, mask: Array, positions: Array, key: Array | None = None
     ) -> Array:
-        encode = functools.partial(encoder.apply, {"params": params["encoder"]}, rngs=dropout(key))
-        return windowed(encode, length, (item, feedback, mask), places)
+        return row_states_at(encode(params, key), item, feedback, mask, positions, length=length)
 
     def scores(params: Params, states: Array) -> Array:
-        return head_scores(params["output"], states)
+        return softmax_head.logits(params["output"], states)
 
-    return Supervised(init, states, scores)
-
-
-def windowed(encode: Callable[..., Array], length: int, rows: tuple[Array, ...], places: Array | str) -> Array:
-    """States [B, P, D] after the places of rows [B, T], by an encoder of `length` items: those after the first `length`
-    are of the last `length` ones, in a window of their own.
-
-    Args:
-      encode: (item [..., length], feedback, mask, at) -> states, as encoders have it.
-    """
-    longer = rows[0].shape[1] - length
-    if longer > 0 and not isinstance(places, str):
-        inside = jnp.minimum(places, length - 1)[..., None]
-        return encode(*prefixes(length, *rows, places), at=inside)[..., 0, :]
-    first = encode(*(_to_length(x[:, :length], length) for x in rows), at=places)
-    if longer <= 0:
-        return first[:, : rows[0].shape[1]]
-    place = jnp.arange(longer)[:, None] + 1 + jnp.arange(length)[None]
-    return jnp.concatenate([first, encode(*(x[:, place] for x in rows))], axis=1)
+    return SoftmaxModel(init, states, states_at, scores)
 
 
-def dropout(key: Array | None) -> dict[str, Array] | None:
-    """The random numbers an encoder drops out by in training; None where it should not."""
+def dropout_rngs(key: Array | None) -> dict[str, Array] | None:
+    """Returns flax's `rngs` with the key for dropout; None, which switches dropout off, without a key."""
     return None if key is None else {"dropout": key}
 
 
-def init_head(key: Array, num_items: int, width: int) -> dict[str, Array]:
-    """A softmax over the catalogue: table [A, D] and bias [A]."""
-    return {"table": jax.random.normal(key, (num_items, width)) * width**-0.5, "bias": jnp.zeros(num_items)}
-
-
-def head_scores(head: Mapping[str, Array], states: Array) -> Array:
-    """[R, A] of states [R, D]."""
-    return states @ head["table"].T + head["bias"][None]
-
-
-def loss(params: Params, hidden: Array, label: Array, weight: Array, scale: Array | None = None) -> Array:
-    """L_S, a scalar: the weighted mean cross-entropy of label [...] given hidden [..., D], the whole catalogue.
+def ranked_by_softmax(
+    config: ConfigDict,
+    model: SoftmaxModel,
+    learner: Learner,
+    ranking_params: Callable[[Params], Params] = lambda params: params,
+) -> Algorithm:
+    """Makes the algorithm that learns from `records.NextItem` and ranks by the model's softmax.
 
     Args:
-      scale: [...], what each loss counts beside its weight; the mean is still over the weights. A constant.
+      ranking_params: learned parameters -> those of the model that ranks.
     """
-    if scale is None:
-        return catalogue.cross_entropy(*rows(params, hidden, label, weight))
-    scaled = jax.lax.stop_gradient(scale * weight)
-    mean = scaled.sum() / jnp.maximum(weight.sum(), 1)
-    return mean * catalogue.cross_entropy(*rows(params, hidden, label, scaled))
 
+    def states(params: Params, item: Array, feedback: Array, mask: Array) -> Array:
+        return model.states(ranking_params(params), item, feedback, mask)
 
-def rows(params: Params, hidden: Array, label: Array, weight: Array) -> tuple[Array, ...]:
-    """The arguments of the losses in `losses.catalogue`: (hidden [R, D], table, bias, label [R], weight [R])."""
-    output, flat = params["output"], hidden.reshape(-1, hidden.shape[-1])
-    weight = weight.reshape(-1).astype(jnp.float32)
-    return flat, output["table"], output["bias"], label.reshape(-1), weight
-
-
-def algorithm(
-    config: ConfigDict,
-    model: Supervised,
-    learning: Learner,
-    network: Callable[[Params], Params] = lambda params: params,
-) -> Algorithm:
-    """Learns from `data.sequences.NextItem`, ranks by the supervised head of `network(params)`."""
-
-    def states(params: Params, item: Array, feedback: Array, mask: Array, places: Array | str = EVERY) -> Array:
-        return model.states(network(params), item, feedback, mask, places)
+    def states_at(params: Params, item: Array, feedback: Array, mask: Array, positions: Array) -> Array:
+        return model.states_at(ranking_params(params), item, feedback, mask, positions)
 
     def scores(params: Params, states: Array) -> Array:
-        return model.scores(network(params), states)
+        return model.scores(ranking_params(params), states)
+
+    ranker = Ranker(states, states_at, scores)
+    source = sources.logged(training_sequences.random_sequences(config.batch_size))
+    vectors = Transform(
+        num_rows=lambda data: data.popularity.shape[0],
+        annotate=lambda params, data, rows: item_vectors(ranking_params(params))[rows],
+    )
+    return Algorithm(
+        learner, source, scorer=history_scorer(ranker), ranker=ranker, transforms={"item_vectors": vectors}
+    )
+
+
+def history_scorer(ranker: Ranker) -> Callable[[Params, History], Array]:
+    """Makes `scorer(params, history) -> [B, A]`, the ranker's scores after the newest pair of each history.
+
+    A history is padded on the left and sequences at the end, so the pairs first move to the positions they had in
+    training.
+    """
 
     def scorer(params: Params, history: History) -> Array:
-        return scores(params, newest(states, params, history))
+        window = history.item.shape[1]
+        position = jnp.arange(window)[None]
+        source = (position + window - history.length[:, None]) % window
+        item, feedback = (jnp.take_along_axis(x, source, axis=1) for x in (history.item, history.feedback))
+        newest = jnp.maximum(history.length - 1, 0)[:, None]
+        mask = position < history.length[:, None]
+        return ranker.scores(params, ranker.states_at(params, item, feedback, mask, newest)[:, 0])
 
-    source = sources.logged(sequences.batches(config.batch_size))
-    return Algorithm(learning, source, scorer=scorer, ranker=Ranker(states, scores))
+    return scorer
 
 
 def item_vectors(params: Params) -> Array:
-    """[..., A, D], the items as the softmax knows them: what other systems take as given of an item's likeness."""
+    """Returns the rows of the softmax's table [..., A, D]: item vectors that other systems compare items by."""
     return params["output"]["table"]
-
-
-def targets(config: ConfigDict, mask: Array, key: Array) -> Array | str:
-    """The places that learn: `EVERY`, or int32 [B, 1], a real one of each row of the mask [B, T], uniformly."""
-    if config.targets == "all":
-        return EVERY
-    drawn = jnp.where(mask, jax.random.uniform(key, mask.shape), -1.0)
-    return jnp.argmax(drawn, 1, keepdims=True)
-
-
-def newest(states: Callable[..., Array], params: Params, history: History) -> Array:
-    """[B, D], the state after the newest pair of histories as long as training's sequences.
-
-    A history is padded on the left, sequences at the end: the pairs move to the places they had in training.
-    """
-    window = history.item.shape[1]
-    place = jnp.arange(window)[None]
-    source = (place + window - history.length[:, None]) % window
-    item, feedback = (jnp.take_along_axis(x, source, axis=1) for x in (history.item, history.feedback))
-    newest = jnp.maximum(history.length - 1, 0)[:, None]
-    return states(params, item, feedback, place < history.length[:, None], places=newest)[:, 0]
-
-
-def _to_length(values: Array, length: int) -> Array:
-    """[B, T] filled up with zeros at the end."""
-    return jnp.pad(values, ((0, 0), (0, length - values.shape[1])))

@@ -1,4 +1,4 @@
-"""Sequences as transitions: after each item of a row a state, the next item as action, and what came of it."""
+"""Logged sequences as transitions of Q-learning: state, next item as action, reward, and what follows."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
 
-REWARDS = {"feedback": None, "click": 0.2, "one": 1.0}  # of every item where it is not the log's
+REWARDS = {"feedback": None, "click": 0.2, "one": 1.0}  # of every item alike; None: what the log says
 
 
 @struct.dataclass
-class Transitions:
-    """One per place of a row but its last, [B, T - 1] or any other shape.
+class ItemTransitions:
+    """One transition per position of a row but its last: [B, T - 1], or any other shape.
 
     Attributes:
-      previous: int32, the item that the state ends with. action: int32, the item after it.
+      previous: int32, the last item of the state. action: int32, the item after it.
       reward: float32, of the action.
-      real: bool, there is an action.
-      ended: bool, the session ended with it.
-      known: bool, real, and what follows is known: the row holds the state after the action, or nothing follows.
+      real: bool, False on padding.
+      ended: bool, the session ended with the action.
+      known: bool, real, and what follows the action is known: the state after it lies in the row, or nothing follows.
       items_left: int32, items of the session after the state, the action included.
     """
 
@@ -37,42 +37,42 @@ class Transitions:
     items_left: Array
 
 
-def check(config: ConfigDict) -> None:
-    """Raises JaxrecError where `reward` or `discount` cannot be."""
+def check_rewards(config: ConfigDict) -> None:
+    """Raises JaxrecError where `reward` is unknown or `discount` is not in [0, 1)."""
     if config.reward not in REWARDS:
         raise JaxrecError(f"algorithm.reward {config.reward!r} is unknown; choose one of {', '.join(REWARDS)}")
     ranges.check("algorithm.", config, {"discount": ranges.BELOW_ONE})
 
 
-def of(batch: Sequences, reward: str = "feedback") -> Transitions:
-    """The transitions [B, T - 1] of rows.
+def from_sequences(batch: Sequences, reward: str = "feedback") -> ItemTransitions:
+    """Returns the transitions [B, T - 1] of rows [B, T].
 
-    A long session is cut into rows. The state after a row's last item lies in no row, so the step to it is not `known`:
-    its target is left out rather than taken for the session's end.
+    A long session is cut into several rows. The state after the last item of such a row lies in no row, so the last
+    transition is not `known`: its target is left out of the loss instead of being taken for the session's end.
 
     Args:
-      reward: 'feedback', the log's own (loaders write SQN's 0.2 for a click, 1 for a purchase), or of every item
-        alike 'click', 0.2, or 'one'.
+      reward: 'feedback', the log's own (loaders write SQN's 0.2 for a click and 1 for a purchase); or the same for
+        every item, 0.2 for 'click' and 1 for 'one'.
     """
     real = batch.mask[:, 1:]
     count = batch.mask.sum(1, keepdims=True, dtype=jnp.int32)
-    left = 0 if batch.left is None else batch.left[:, None]
+    left_after_row = 0 if batch.left is None else batch.left[:, None]
     items_left = jnp.maximum(count - 1 - jnp.arange(real.shape[1])[None], 0)
-    last = items_left == 1
-    items_left = jnp.where(real, items_left + left, 0)
+    last_of_row = items_left == 1
+    items_left = jnp.where(real, items_left + left_after_row, 0)
     ended = items_left == 1
     feedback = batch.feedback[:, 1:]
-    return Transitions(
+    return ItemTransitions(
         previous=batch.item[:, :-1],
         action=batch.item[:, 1:],
         reward=feedback if reward == "feedback" else jnp.full_like(feedback, REWARDS[reward]),
         real=real,
         ended=ended,
-        known=real & (ended | ~last),
+        known=real & (ended | ~last_of_row),
         items_left=items_left,
     )
 
 
-def flat(transitions: Transitions) -> Transitions:
-    """[R]: all places of all rows."""
+def flatten(transitions: ItemTransitions) -> ItemTransitions:
+    """Joins the transitions of all rows: [B, P] -> [R]."""
     return jax.tree.map(lambda x: x.reshape(-1), transitions)

@@ -1,4 +1,7 @@
-"""The losses of Q-values that SQN, SNQN, SA2C, SMORL and SMONAC are put together from."""
+"""The Q-losses that SQN, SNQN, SA2C, SMORL and SMONAC are put together from.
+
+The positive loss is about the logged action a+, the negative loss about K sampled items a- that were not taken.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,16 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double
-from jaxrec.algorithms.next_item.double import Drawn
+from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sampled_actions, sequence
 from jaxrec.losses import temporal_difference as td
 
 
 def negative_defaults() -> ConfigDict:
-    """What sampled actions need."""
+    """Returns the options of the negative loss."""
     return ConfigDict(
         {
             "num_negatives": 10,  # K per state, uniform over the catalogue; L takes 1
@@ -29,54 +32,70 @@ def negative_defaults() -> ConfigDict:
 
 
 def check_negatives(config: ConfigDict) -> None:
-    """Raises JaxrecError where nothing would be sampled, or its reward is no number."""
+    """Raises JaxrecError where no action would be sampled or its reward is no number."""
     ranges.check("algorithm.", config, {"num_negatives": ranges.COUNT, "negative_reward": ranges.FINITE})
 
 
-class Values(NamedTuple):
-    """Q by the drawn network: `taken` [R, C] of the actions, `sampled` [R, K, C] of K others, of which some count."""
+class ActionValues(NamedTuple):
+    """Q-values of the learning network at R states, by C heads.
 
-    taken: Array
-    sampled: Array
-    counts: Array
+    Attributes:
+      positive: float32 [R, C], Q(s, a+). negative: float32 [R, K, C], Q(s, a-).
+      is_negative: bool [R, K], False where the sampled item is the logged action itself.
+    """
 
-
-def taken(drawn: Drawn) -> Array:
-    """Q(s, a+) [R, C]."""
-    return double.values(drawn.network["values"], drawn.hidden, drawn.steps.action[:, None])[:, 0]
-
-
-def with_sampled(config: ConfigDict, spec: Spec, drawn: Drawn, key: Array) -> Values:
-    """Of the taken actions and of K uniform ones per state; those that are the taken one do not count."""
-    action = drawn.steps.action[:, None]
-    negatives = sample(key, action.shape[0], config.num_negatives, spec.num_items)
-    values = double.values(drawn.network["values"], drawn.hidden, jnp.concatenate([action, negatives], 1))
-    return Values(values[:, 0], values[:, 1:], negatives != action)
+    positive: Array
+    negative: Array
+    is_negative: Array
 
 
-def sample(key: Array, rows: int, num_negatives: int, num_items: int) -> Array:
-    """int32 [R, K], uniform over the catalogue."""
+def positive_values(batch: DoubleQBatch) -> Array:
+    """Returns Q(s, a+) [R, C] of the logged actions."""
+    return double.action_values(batch.network["values"], batch.states, batch.transitions.action[:, None])[:, 0]
+
+
+def action_values(config: ConfigDict, spec: SequencesSpec, batch: DoubleQBatch, key: Array) -> ActionValues:
+    """Returns the values of the logged actions and of K items per state that are sampled by the key."""
+    action = batch.transitions.action[:, None]
+    negatives = sample_negatives(key, action.shape[0], config.num_negatives, spec.num_items)
+    actions = jnp.concatenate([action, negatives], 1)
+    values = double.action_values(batch.network["values"], batch.states, actions)
+    return ActionValues(values[:, 0], values[:, 1:], negatives != action)
+
+
+def sample_negatives(key: Array, rows: int, num_negatives: int, num_items: int) -> Array:
+    """Samples items uniformly over the catalogue, int32 [R, K]."""
     return jax.random.randint(key, (rows, num_negatives), 0, num_items)
 
 
-def taken_error(
-    config: ConfigDict, drawn: Drawn, values: Array, reward: Array, weights: Sequence[float] = (1.0,)
+def positive_td_loss(
+    config: ConfigDict, batch: DoubleQBatch, values: Array, reward: Array, weights: Sequence[float] = (1.0,)
 ) -> Array:
-    """The mean over known transitions of (r + discount * Q'(s', a*) - Q(s, a+))^2 (L Eq. 10), heads weighted, a scalar;
-    times `value_weight`.
+    """Returns `value_weight` times the mean of (r + discount * Q'(s', a*) - Q(s, a+))^2, a scalar (L Eq. 10).
+
+    a* is the best action at s' by the learning network, Q' the other network. The mean is over the transitions whose
+    next state is known.
 
     Args:
-      values, reward: [R, C].
+      values: float32 [R, C], Q(s, a+). reward: float32 [R, C]. weights: of the C heads' errors.
     """
-    ended = jnp.broadcast_to(drawn.steps.ended[:, None], reward.shape)
-    target = td.td_target(reward, ended, drawn.after, discount=config.discount)
+    ended = jnp.broadcast_to(batch.transitions.ended[:, None], reward.shape)
+    target = td.td_target(reward, ended, batch.next_best_value, discount=config.discount)
     error = sampled_actions.td_error(values, target) @ jnp.asarray(weights, jnp.float32)
-    return config.value_weight * sequence.masked_mean(error, drawn.steps.known)
+    return config.value_weight * sequence.masked_mean(error, batch.transitions.known)
 
 
-def sampled_error(config: ConfigDict, drawn: Drawn, values: Values, weights: Sequence[float] = (1.0,)) -> Array:
-    """The same over states, of the sum over K of (r- + discount * Q'(s, a*) - Q(s, a-))^2 (L Eq. 11)."""
-    reward, never = jnp.full_like(drawn.here, config.negative_reward), jnp.zeros_like(drawn.here, bool)
-    target = td.td_target(reward, never, drawn.here, discount=config.discount)
-    error = sampled_actions.sampled_td_error(values.sampled, target, values.counts) @ jnp.asarray(weights, jnp.float32)
-    return config.value_weight * sequence.masked_mean(error, drawn.steps.real)
+def negative_td_loss(
+    config: ConfigDict, batch: DoubleQBatch, values: ActionValues, weights: Sequence[float] = (1.0,)
+) -> Array:
+    """Returns `value_weight` times the mean over states of the sum over the K sampled actions of
+    (r- + discount * Q'(s, a*) - Q(s, a-))^2, a scalar (L Eq. 11).
+
+    The target bootstraps at s and not at s', because an action that was not taken leaves the state as it is.
+    """
+    best = batch.best_value
+    reward, never = jnp.full_like(best, config.negative_reward), jnp.zeros_like(best, bool)
+    target = td.td_target(reward, never, best, discount=config.discount)
+    error = sampled_actions.sampled_td_error(values.negative, target, values.is_negative)
+    error = error @ jnp.asarray(weights, jnp.float32)
+    return config.value_weight * sequence.masked_mean(error, batch.transitions.real)

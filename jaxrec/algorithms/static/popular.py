@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 
 STEP = 20.0  # between neighbouring ranks: a softmax sample of the logits follows the order too, but for 1 in 5e8
 
@@ -29,7 +29,7 @@ def preference(order: np.ndarray) -> np.ndarray:
     return logits
 
 
-def estimate(config: ConfigDict, spec: Spec, interactions: Interactions | None, **facts: Any) -> Params:
+def estimate(config: ConfigDict, spec: EnvironmentSpec, interactions: Interactions | None, **facts: Any) -> Params:
     """Order by number of training rows; ties by their mean feedback.
 
     Raises:
@@ -44,7 +44,7 @@ def estimate(config: ConfigDict, spec: Spec, interactions: Interactions | None, 
     return {"popular": {"logits": jnp.asarray(preference(np.lexsort((-mean, -count))))}}
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Item actions only.
 
     Raises:

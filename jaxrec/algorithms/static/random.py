@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.records import Interactions, Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 
 
 def defaults() -> ConfigDict:
@@ -19,7 +19,9 @@ def defaults() -> ConfigDict:
     return ConfigDict()
 
 
-def estimate(config: ConfigDict, spec: Spec, interactions: Interactions | None = None, **facts: Any) -> Params:
+def estimate(
+    config: ConfigDict, spec: EnvironmentSpec, interactions: Interactions | None = None, **facts: Any
+) -> Params:
     """Nothing to count; every static policy has this signature."""
     del config, spec, interactions, facts
     return {}
@@ -43,7 +45,7 @@ def scores(key: Array, num_users: int, num_items: int) -> Array:
     return (mixed >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Actions uniform in [-1, 1] where they are continuous."""
 
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:

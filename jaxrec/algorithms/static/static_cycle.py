@@ -18,7 +18,7 @@ from jaxrec.algorithms.static.popular import STEP, preference
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 
 
 def defaults() -> ConfigDict:
@@ -81,7 +81,7 @@ def sequence(liking: np.ndarray, window: int, length: int, is_close) -> list[int
 
 def estimate(
     config: ConfigDict,
-    spec: Spec,
+    spec: EnvironmentSpec,
     interactions: Interactions | None,
     *,
     liking: np.ndarray | None = None,
@@ -123,7 +123,7 @@ def estimate(
     return {"static_cycle": turns | {"logits": jnp.asarray(preference(np.argsort(-liking, kind="stable")))}}
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """The observation's turn says where in the cycle a user stands, so there is nothing to carry.
 
     Raises:

@@ -15,8 +15,8 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.user_models import matrix_factorization
 from jaxrec.algorithms.user_models.deep_fm_network import DeepFM
-from jaxrec.base.contracts import Algorithm, Array, Params
-from jaxrec.base.specs import Spec
+from jaxrec.base.contracts import Algorithm, Array, Params, Transform
+from jaxrec.base.specs import RatingsSpec
 from jaxrec.losses.gaussian import gaussian_nll
 from jaxrec.training import learner, optimizers, sources
 
@@ -38,9 +38,9 @@ def defaults() -> ConfigDict:
     )
 
 
-def build(config: ConfigDict, spec: Spec) -> DeepFM:
+def build(config: ConfigDict, spec: RatingsSpec) -> DeepFM:
     """One member; its first guess is the middle of the reward range."""
-    return DeepFM(spec.num_users, spec.num_items, config.width, tuple(config.hidden), sum(spec.reward_range) / 2.0)
+    return DeepFM(spec.num_users, spec.num_items, config.width, tuple(config.hidden), sum(spec.feedback_range) / 2.0)
 
 
 def predict(network: DeepFM, params: Params, user: Array, item: Array) -> tuple[Array, Array]:
@@ -60,10 +60,10 @@ def mixture(mean: Array, variance: Array) -> tuple[Array, Array]:
     return middle, jnp.mean(variance + jnp.square(mean), axis=0) - jnp.square(middle)
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
     """Learner and source over `Ratings`; the scorer maps (params, user int32 [B]) to mean ratings [B, A].
 
-    The features come with the Spec and stay, untrained, among the parameters: a stored model is whole.
+    The features come with the RatingsSpec and stay, untrained, among the parameters: a stored model is whole.
     """
     network = build(config, spec)
 
@@ -97,6 +97,7 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         learner=learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer), frozen=("features/",)),
         source=sources.logged(sample(config.num_members, config.batch_size)),
         scorer=score,
+        transforms={"ratings": Transform(lambda data: spec.num_users, lambda params, data, rows: score(params, rows))},
     )
 
 

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.base.contracts import Algorithm, Array, Params, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import RatingsSpec
 from jaxrec.training import learner, optimizers, sources
 
 # Logged cells of the feedback matrix: "user" and "item" int32 [E], "feedback" float32 [E].
@@ -56,14 +56,14 @@ def defaults() -> ConfigDict:
     )
 
 
-def init(key: Array, spec: Spec, *, width: int, init_scale: float) -> Params:
+def init(key: Array, spec: RatingsSpec, *, width: int, init_scale: float) -> Params:
     """Small random factors, zero biases, and the middle of the reward range as mean."""
     key_user, key_item = jax.random.split(key)
 
     def side(key: Array, rows: int) -> dict[str, Array]:
         return {"factor": init_scale * jax.random.normal(key, (rows, width)), "bias": jnp.zeros(rows)}
 
-    mean = {"value": jnp.asarray(sum(spec.reward_range) / 2.0, jnp.float32)}
+    mean = {"value": jnp.asarray(sum(spec.feedback_range) / 2.0, jnp.float32)}
     return {"user": side(key_user, spec.num_users), "item": side(key_item, spec.num_items), "mean": mean}
 
 
@@ -92,12 +92,6 @@ def factors(params: Params) -> tuple[Array, Array]:
     return user, jnp.concatenate([items["factor"], jnp.ones_like(bias), bias], axis=-1)
 
 
-def completed(params: Params, low: float, high: float) -> Array:
-    """The whole matrix [N, A], clipped to the ratings' range; only for catalogues small enough to hold it."""
-    user, item = factors(params)
-    return jnp.clip(user @ item.T, low, high)
-
-
 def sample(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
     """A view for `sources.logged`: `batch_size` ratings with replacement."""
 
@@ -108,7 +102,7 @@ def sample(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
     return view
 
 
-def make(config: ConfigDict, spec: Spec) -> Algorithm:
+def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
     """Learner and source over `Ratings`; the scorer maps (params, user int32 [B]) to ratings [B, A]."""
 
     def init_params(key: Array) -> Params:
@@ -126,6 +120,10 @@ def make(config: ConfigDict, spec: Spec) -> Algorithm:
         learner=learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer)),
         source=sources.logged(sample(config.batch_size)),
         scorer=score,
+        transforms={
+            "user_factors": Transform(lambda data: spec.num_users, lambda params, data, rows: factors(params)[0][rows]),
+            "item_factors": Transform(lambda data: spec.num_items, lambda params, data, rows: factors(params)[1][rows]),
+        },
     )
 
 

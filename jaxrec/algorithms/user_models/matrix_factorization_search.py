@@ -18,7 +18,7 @@ from jaxrec.algorithms.user_models import matrix_factorization as mf
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import RatingsSpec
 from jaxrec.training import learner, loop, optimizers
 
 
@@ -46,7 +46,7 @@ def hold_out(interactions: Interactions, share: float, seed: int) -> tuple[Inter
 
 
 def curve(
-    config: ConfigDict, spec: Spec, kept: mf.Ratings, held: mf.Ratings, key: Array, width: Array, l2: Array
+    config: ConfigDict, spec: RatingsSpec, kept: mf.Ratings, held: mf.Ratings, key: Array, width: Array, l2: Array
 ) -> Array:
     """Held-out RMSE [passes] of one candidate after each pass over the kept rows."""
     search = config.search
@@ -59,7 +59,7 @@ def curve(
             params[side]["factor"] = jnp.where(spare, 0.0, params[side]["factor"])
         return params
 
-    learn = learner.from_loss(init_params, lambda p, _, b, __: mf.loss(p, b, l2), optimizers.make(config.optimizer))
+    learn = learner.from_loss(init_params, lambda p, b, _: mf.loss(p, b, l2), optimizers.make(config.optimizer))
     view = mf.sample(config.batch_size)
 
     def step(state, key: Array):
@@ -67,7 +67,7 @@ def curve(
 
     def one_pass(state, key: Array):
         state, _ = jax.lax.scan(step, state, jax.random.split(key, steps_per_pass(config, kept["user"].shape[0])))
-        guess = jnp.clip(mf.predict(state.params, held["user"], held["item"]), *spec.reward_range)
+        guess = jnp.clip(mf.predict(state.params, held["user"], held["item"]), *spec.feedback_range)
         return state, jnp.sqrt(jnp.mean(jnp.square(guess - held["feedback"])))
 
     key_init, key_passes = jax.random.split(key)
@@ -78,7 +78,9 @@ def steps_per_pass(config: ConfigDict, rows: int) -> int:
     return -(-rows // config.batch_size)
 
 
-def choose(config: ConfigDict, spec: Spec, interactions: Interactions, split: int = TRAIN, seed: int = 0) -> Choice:
+def choose(
+    config: ConfigDict, spec: RatingsSpec, interactions: Interactions, split: int = TRAIN, seed: int = 0
+) -> Choice:
     """Tries every (width, l2) on the rows of one split, no others; the best pass of the best one wins."""
     search = config.search
     rows = interactions.where(interactions.split == split)
@@ -98,7 +100,7 @@ def choose(config: ConfigDict, spec: Spec, interactions: Interactions, split: in
 
 
 def fit(
-    config: ConfigDict, spec: Spec, interactions: Interactions, split: int = TRAIN, seed: int = 0
+    config: ConfigDict, spec: RatingsSpec, interactions: Interactions, split: int = TRAIN, seed: int = 0
 ) -> tuple[Params, Choice]:
     """Chooses, then trains with what was chosen on all rows of the split."""
     choice = choose(config, spec, interactions, split, seed)

@@ -1,5 +1,9 @@
-"""One file per dataset; the folder is the registry. Each file has `load(root, **options) -> Interactions`; `RANGES`,
-where there are any, are those of options."""
+"""One file per dataset; the folder is the registry.
+
+Each file has `load(root, **options) -> Interactions` and `RELEASE`, what is known of its official release
+(`files.official.Release`; None where there is nothing to download). `RANGES`, where a file has it, says what values its
+options may have.
+"""
 
 from __future__ import annotations
 

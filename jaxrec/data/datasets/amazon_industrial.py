@@ -13,13 +13,18 @@ import numpy as np
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data.files import assemble, compressed, json_lines, official
-from jaxrec.data.files.lines import REMEDY, Column, one_line
+from jaxrec.data.files.fields import REMEDY, Column, one_line
+from jaxrec.data.files.identifiers import distinct
 
-URL = "https://nijianmo.github.io/amazon/index.html"
-AGREEMENT = "Amazon's reviews and metadata are two files behind a form"
-FOLDER = "amazon_industrial"
-FILES = {"Industrial_and_Scientific_5.json": None, "meta_Industrial_and_Scientific.json": None}  # may be gzipped
-EXPECTED = {"users": 11_041, "items": 5_334, "train": 77_071, "test": 0}
+RELEASE = official.Release(
+    name="amazon_industrial",
+    url="https://nijianmo.github.io/amazon/index.html",
+    folder="amazon_industrial",
+    files={"Industrial_and_Scientific_5.json": None, "meta_Industrial_and_Scientific.json": None},
+    counts={"users": 11_041, "items": 5_334, "train": 77_071, "test": 0},
+    agreement="Amazon's reviews and metadata are two files behind a form",
+    gzipped=True,
+)
 
 
 def load(root: Path | str | None, *, check: bool = True) -> Interactions:
@@ -37,22 +42,20 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
     Raises:
       JaxrecError: a file is missing or damaged.
     """
-    folder = official.folder(root, "amazon_industrial", URL, FOLDER, FILES, gzipped=True)
-    reviews, metadata = (folder / name for name in FILES)
+    folder = official.find_folder(RELEASE, root)
+    reviews, metadata = (folder / name for name in RELEASE.files)
     columns = [
         Column("reviewerID", str),
         Column("asin", str),
         Column("overall", float, 1, 5),
         Column("unixReviewTime", int, 0, 2**40),
     ]
-    with compressed.plain(reviews) as text:
-        data = json_lines.read(text, columns)
-    where = compressed.present(reviews)
+    with compressed.unpacked(reviews) as text:
+        data = json_lines.read_columns(text, columns)
+    where = compressed.plain_or_gzipped(reviews)
     log = assemble.Log(where, data["reviewerID"], data["asin"], data["overall"], data["unixReviewTime"])
-    interactions = assemble.interactions(
-        "amazon_industrial", [log], item_features=_features(metadata, assemble.distinct(data["asin"]))
-    )
-    return official.counted(interactions, EXPECTED, root, folder) if check else interactions
+    interactions = assemble.interactions(RELEASE.name, [log], item_features=_features(metadata, distinct(data["asin"])))
+    return official.check_counts(RELEASE, interactions, root, folder) if check else interactions
 
 
 def _features(path: Path, item_ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,8 +64,8 @@ def _features(path: Path, item_ids: np.ndarray) -> dict[str, np.ndarray]:
     place = {asin: n for n, asin in enumerate(item_ids)}
     columns = {name: np.full(len(item_ids), "", object) for name in (*names, "text")}
     listed = np.zeros(len(item_ids), bool)
-    with compressed.plain(path) as text:
-        for line, fields in json_lines.records(text):
+    with compressed.unpacked(path) as text:
+        for line, fields in json_lines.json_objects(text):
             asin = fields.get("asin")
             if not isinstance(asin, str) or not asin:
                 raise JaxrecError(f"{text} line {line}: asin is missing; {REMEDY}")

@@ -14,15 +14,18 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions
 from jaxrec.data.files import assemble, lines, official
 
-URL = "https://www.cs.cornell.edu/~schnabts/mnar/coat.zip"
-FOLDER = "coat"
-FILES = {  # name -> bytes
-    "train.ascii": 174_000,
-    "test.ascii": 174_000,
-    "user_item_features/user_features.ascii": 8_120,
-    "user_item_features/item_features.ascii": 19_800,
-}
-EXPECTED = {"users": 290, "items": 300, "train": 6_960, "test": 4_640}
+RELEASE = official.Release(
+    name="coat",
+    url="https://www.cs.cornell.edu/~schnabts/mnar/coat.zip",
+    folder="coat",
+    files={
+        "train.ascii": 174_000,
+        "test.ascii": 174_000,
+        "user_item_features/user_features.ascii": 8_120,
+        "user_item_features/item_features.ascii": 19_800,
+    },
+    counts={"users": 290, "items": 300, "train": 6_960, "test": 4_640},
+)
 
 
 def load(root: Path | str | None, *, check: bool = True) -> Interactions:
@@ -38,7 +41,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
     Raises:
       JaxrecError: a file is missing, damaged or of another shape.
     """
-    folder = official.folder(root, "coat", URL, FOLDER, FILES)
+    folder = official.find_folder(RELEASE, root)
     train, test = (lines.matrix(folder / f, low=0, high=5) for f in ("train.ascii", "test.ascii"))
     if train.shape != test.shape:
         raise JaxrecError(f"{folder}: train.ascii is {train.shape}, test.ascii {test.shape}; fetch both again")
@@ -50,14 +53,14 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
             raise JaxrecError(f"{path} has {len(features[kind])} rows for {size} {kind}s; fetch the files again")
     logs = [_log(folder / "train.ascii", train, TRAIN), _log(folder / "test.ascii", test, TEST)]
     interactions = assemble.interactions(
-        "coat",
+        RELEASE.name,
         logs,
         user_ids=np.arange(train.shape[0]),
         item_ids=np.arange(train.shape[1]),
         user_features={"attributes": features["user"]},
         item_features={"attributes": features["item"]},
     )
-    return official.counted(interactions, EXPECTED, root, folder) if check else interactions
+    return official.check_counts(RELEASE, interactions, root, folder) if check else interactions
 
 
 def _log(path: Path, ratings: np.ndarray, split: int) -> assemble.Log:

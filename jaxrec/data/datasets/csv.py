@@ -12,12 +12,15 @@ import numpy as np
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.files import assemble, tables
-from jaxrec.data.files.lines import Column
+from jaxrec.data.files import assemble, parquet, text_tables
+from jaxrec.data.files.fields import Column
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _LARGEST = float(np.finfo(np.float32).max)
-RANGES = {"rating_range": ranges.optional(ranges.exactly(2, ranges.FINITE, "two finite numbers, lowest and highest"))}
+RELEASE = None  # the data are the user's
+RANGES = {
+    "rating_range": ranges.or_none(ranges.list_of_length(2, ranges.FINITE, "two finite numbers, lowest and highest"))
+}
 
 
 def load(
@@ -64,16 +67,26 @@ def load(
     low, high = rating_range or (-_LARGEST, _LARGEST)
     columns = [Column(user, kind), Column(item, kind)]
     columns += [Column(rating, float, low, high)] if rating else []
-    parquet = file.suffix == ".parquet"
     separator = separator or ("\t" if file.suffix == ".tsv" else ",")
-    if timestamp == "timestamp" and timestamp not in tables.names(file, separator, parquet=parquet):
+    if timestamp == "timestamp" and timestamp not in _column_names(file, separator):
         timestamp = None
     columns += [Column(timestamp, float, -(2.0**62), 2.0**62)] if timestamp else []
-    data = tables.read_parquet(file, columns) if parquet else tables.read(file, columns, separator=separator)
+    if _is_parquet(file):
+        data = parquet.read_columns(file, columns)
+    else:
+        data = text_tables.read_columns(file, columns, separator=separator)
     feedback = data[rating] if rating else np.ones(len(data[user]))
     time = data[timestamp] / _TICKS[time_unit] if timestamp else None
-    log = assemble.Log(file, data[user], data[item], feedback, time, first_line=1 if parquet else 2)
+    log = assemble.Log(file, data[user], data[item], feedback, time, first_line=1 if _is_parquet(file) else 2)
     return assemble.interactions("csv", [log], unique=duplicates == "refuse")
+
+
+def _is_parquet(file: Path) -> bool:
+    return file.suffix == ".parquet"
+
+
+def _column_names(file: Path, separator: str) -> list[str]:
+    return parquet.column_names(file) if _is_parquet(file) else text_tables.column_names(file, separator)
 
 
 def _check_options(columns: list[str | None], separator: str | None, **choices: tuple[str, tuple[str, ...]]) -> None:

@@ -13,14 +13,17 @@ import numpy as np
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.files import assemble, official, tables
-from jaxrec.data.files.lines import Column
+from jaxrec.data.files import assemble, official, text_tables
+from jaxrec.data.files.fields import Column
 
-URL = "https://www.cp.jku.at/datasets/LFM-1b/"
-AGREEMENT = "LFM-1b is no longer handed out"
-FOLDER = "LFM-1b"
-FILES = {"LFM-1b_LEs.txt": None}  # name -> bytes
-EXPECTED = {"users": 120_322, "items": 32_291_134, "train": 1_088_161_692, "test": 0}  # of the whole, not of a span
+RELEASE = official.Release(
+    name="lfm_1b",
+    url="https://www.cp.jku.at/datasets/LFM-1b/",
+    folder="LFM-1b",
+    files={"LFM-1b_LEs.txt": None},
+    counts={"users": 120_322, "items": 32_291_134, "train": 1_088_161_692, "test": 0},  # of the whole, not of a span
+    agreement="LFM-1b is no longer handed out",
+)
 RANGES = dict.fromkeys(("start", "stop"), ranges.FINITE)
 FIRST_WEEK_OF_JUNE_2012 = (1_338_508_800, 1_339_113_600)  # T 4.5.1; Unix seconds
 
@@ -43,11 +46,11 @@ def load(
       JaxrecError: the file is missing or damaged, or has no events in that span. The counts of a span are not
         published before filters, so they are not checked.
     """
-    folder = official.folder(root, "lfm_1b", URL, FOLDER, FILES)
+    folder = official.find_folder(RELEASE, root)
     if item not in ("track", "album"):
         raise JaxrecError(f"dataset lfm_1b has no item {item!r}; choose track or album")
-    path = folder / next(iter(FILES))
+    path = folder / next(iter(RELEASE.files))
     columns = [Column(name, int) for name in ("user", "artist", "album", "track", "timestamp")]
-    data = tables.read_where(path, columns, column="timestamp", low=start, high=stop, separator="\t")
+    data = text_tables.read_where(path, columns, column="timestamp", low=start, high=stop, separator="\t")
     log = assemble.Log(path, data["user"], data[item], np.ones(len(data["user"])), data["timestamp"])
-    return assemble.interactions("lfm_1b", [log])
+    return assemble.interactions(RELEASE.name, [log])

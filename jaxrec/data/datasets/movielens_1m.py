@@ -4,7 +4,7 @@ Harper and Konstan, The MovieLens Datasets, TiiS 2015.
 Licence: research use, acknowledge GroupLens in publications; no redistribution or commercial use without permission.
 
 Film ids run from 1 to 3952, and so does the catalogue here, as in published work on this dataset. 69 of these ids are
-no film (empty title, no category) and 3,706 films are rated; `data.preprocess.min_counts` leaves only the rated ones.
+no film (empty title, no category) and 3,706 films are rated; `data.filters.min_counts` leaves only the rated ones.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ import numpy as np
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.datasets import movielens_100k
-from jaxrec.data.files import assemble, lines, official, tables
-from jaxrec.data.files.lines import REMEDY, Column
+from jaxrec.data.datasets.movielens_100k import CATEGORIES as CATEGORIES_100K
+from jaxrec.data.datasets.movielens_100k import COLUMNS
+from jaxrec.data.files import assemble, lines, official, text_tables
+from jaxrec.data.files.fields import REMEDY, Column, parse_number
 
-URL = "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
-CHECKSUM = "md5:c4d9eecfca2ab87c1945afe126590906"
-FOLDER = "ml-1m"
-FILES = {"ratings.dat": 24_594_131, "users.dat": 134_368, "movies.dat": 171_308}  # name -> bytes
-EXPECTED = {"users": 6_040, "items": 3_952, "train": 1_000_209, "test": 0}
-CATEGORIES = movielens_100k.CATEGORIES[1:]  # all but `unknown`
+RELEASE = official.Release(
+    name="movielens_1m",
+    url="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
+    folder="ml-1m",
+    files={"ratings.dat": 24_594_131, "users.dat": 134_368, "movies.dat": 171_308},
+    counts={"users": 6_040, "items": 3_952, "train": 1_000_209, "test": 0},
+    checksum="md5:c4d9eecfca2ab87c1945afe126590906",
+)
+CATEGORIES = CATEGORIES_100K[1:]  # all but `unknown`
 _MOST_ITEMS = 10_000_000  # a damaged id must not ask for a catalogue that fills the memory
 
 
@@ -43,14 +47,8 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
     Raises:
       JaxrecError: a file is missing, damaged or names a user or film that the side tables do not list.
     """
-    folder = official.folder(root, "movielens_1m", URL, FOLDER, FILES)
-    columns = [
-        Column("user", int),
-        Column("item", int),
-        Column("rating", int, 1, 5),
-        Column("timestamp", int, 0, 2**40),
-    ]
-    data = tables.read(folder / "ratings.dat", columns, separator="::", header=False, quoted=False)
+    folder = official.find_folder(RELEASE, root)
+    data = text_tables.read_columns(folder / "ratings.dat", COLUMNS, separator="::", header=False, quoted=False)
     user_ids, user_features = _users(folder / "users.dat")
     item_ids, item_features = _items(folder / "movies.dat")
     unlisted = np.flatnonzero(item_features["title"][np.clip(data["item"], 1, len(item_ids)) - 1] == "")
@@ -59,7 +57,7 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
         raise JaxrecError(f"{folder / 'ratings.dat'} line {line}: item {item} is not a film of movies.dat; {REMEDY}")
     log = assemble.Log(folder / "ratings.dat", data["user"], data["item"], data["rating"], data["timestamp"])
     interactions = assemble.interactions(
-        "movielens_1m",
+        RELEASE.name,
         [log],
         user_ids=user_ids,
         item_ids=item_ids,
@@ -67,14 +65,14 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
         user_features=user_features,
         item_features=item_features,
     )
-    return official.counted(interactions, EXPECTED, root, folder) if check else interactions
+    return official.check_counts(RELEASE, interactions, root, folder) if check else interactions
 
 
 def _users(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rows = lines.side_table(path, "::", 5)
     ids, order = lines.sorted_ids(path, rows, "user")
     age = Column("age", int, 0, 150)
-    features = {"age": np.array([lines.number(path, n, f[2], age) for n, f in rows], np.int32)[order]}
+    features = {"age": np.array([parse_number(path, n, f[2], age) for n, f in rows], np.int32)[order]}
     for place, name in ((1, "gender"), (3, "occupation"), (4, "zip_code")):
         features[name] = np.array([f[place] for _, f in rows], object)[order]
     return ids, features

@@ -13,15 +13,19 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import filters
-from jaxrec.data.files import assemble, compressed, official, tables
-from jaxrec.data.files.lines import Column
+from jaxrec.data.files import assemble, compressed, official, text_tables
+from jaxrec.data.files.fields import Column
 
-URL = "https://www.kaggle.com/datasets/colemaclean/subreddit-interactions"
-AGREEMENT = "Kaggle hands the subreddit interactions out to those who signed in"
-FOLDER = "reddit"
-FILES = {"reddit_data.csv": None}  # name -> bytes; may be gzipped
-EXPECTED = {"users": 22_610, "items": 34_967, "train": 14_000_000, "test": 0}
-RANGES = dict.fromkeys(("start", "stop"), ranges.optional(ranges.FINITE))
+RELEASE = official.Release(
+    name="reddit",
+    url="https://www.kaggle.com/datasets/colemaclean/subreddit-interactions",
+    folder="reddit",
+    files={"reddit_data.csv": None},
+    counts={"users": 22_610, "items": 34_967, "train": 14_000_000, "test": 0},
+    agreement="Kaggle hands the subreddit interactions out to those who signed in",
+    gzipped=True,
+)
+RANGES = dict.fromkeys(("start", "stop"), ranges.or_none(ranges.FINITE))
 
 
 def load(
@@ -38,16 +42,16 @@ def load(
     Raises:
       JaxrecError: the file is missing or damaged, or has no events in that span.
     """
-    folder = official.folder(root, "reddit", URL, FOLDER, FILES, gzipped=True)
-    path = compressed.present(folder / next(iter(FILES)))
+    folder = official.find_folder(RELEASE, root)
+    path = compressed.plain_or_gzipped(folder / next(iter(RELEASE.files)))
     columns = [Column("username", str), Column("subreddit", str), Column("utc", float, 0, 2**40)]
-    with compressed.plain(path) as text:
-        data = tables.read(text, columns)
+    with compressed.unpacked(path) as text:
+        data = text_tables.read_columns(text, columns)
     feedback = np.ones(len(data["utc"]))
     log = assemble.Log(path, data["username"], data["subreddit"], feedback, data["utc"], first_line=2)
-    interactions = assemble.interactions("reddit", [log])
+    interactions = assemble.interactions(RELEASE.name, [log])
     if check:
-        official.counted(interactions, EXPECTED, root, folder)
+        official.check_counts(RELEASE, interactions, root, folder)
     if start is None and stop is None:
         return interactions
     low, high = (-np.inf if start is None else start), (np.inf if stop is None else stop)
@@ -55,5 +59,5 @@ def load(
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events from {start} up to {stop} (Unix seconds); ask for another span")
     found = filters.reindex(interactions.where(kept))
-    assemble.several(path, found.num_users, found.num_items)
+    assemble.check_enough(path, found.num_users, found.num_items)
     return found

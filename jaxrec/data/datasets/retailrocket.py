@@ -14,16 +14,20 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import filters
-from jaxrec.data.files import assemble, compressed, official, tables
-from jaxrec.data.files.lines import REMEDY, Column, one_line
+from jaxrec.data.files import assemble, compressed, official, text_tables
+from jaxrec.data.files.fields import REMEDY, Column, one_line
 
-URL = "https://www.kaggle.com/datasets/retailrocket/ecommerce-dataset"
-AGREEMENT = "Kaggle hands RetailRocket out to those who signed in"
-FOLDER = "retailrocket"
-FILES = {"events.csv": None}  # name -> bytes; may be gzipped
-EXPECTED = {"users": 1_407_580, "items": 235_061, "train": 2_756_101, "test": 0}
+RELEASE = official.Release(
+    name="retailrocket",
+    url="https://www.kaggle.com/datasets/retailrocket/ecommerce-dataset",
+    folder="retailrocket",
+    files={"events.csv": None},
+    counts={"users": 1_407_580, "items": 235_061, "train": 2_756_101, "test": 0},
+    agreement="Kaggle hands RetailRocket out to those who signed in",
+    gzipped=True,
+)
 EVENTS = ("view", "addtocart", "transaction")
-RANGES = {"rewards": ranges.exactly(3, ranges.optional(ranges.FINITE), f"a number or None for each of {EVENTS}")}
+RANGES = {"rewards": ranges.list_of_length(3, ranges.or_none(ranges.FINITE), f"a number or None for each of {EVENTS}")}
 
 
 def load(
@@ -46,27 +50,27 @@ def load(
     Raises:
       JaxrecError: the file is missing or damaged, or holds none of the events asked for.
     """
-    folder = official.folder(root, "retailrocket", URL, FOLDER, FILES, gzipped=True)
-    path = compressed.present(folder / next(iter(FILES)))
+    folder = official.find_folder(RELEASE, root)
+    path = compressed.plain_or_gzipped(folder / next(iter(RELEASE.files)))
     columns = [
         Column("timestamp", int, 0, 2**53),
         Column("visitorid", int),
         Column("event", str),
         Column("itemid", int),
     ]
-    with compressed.plain(path) as text:
-        data = tables.read(text, columns, quoted=False)
+    with compressed.unpacked(path) as text:
+        data = text_tables.read_columns(text, columns, quoted=False)
     event = _events(path, data["event"])
     feedback = np.array([np.nan if r is None else r for r in rewards])[event]
     log = assemble.Log(path, data["visitorid"], data["itemid"], feedback, data["timestamp"] / 1000, first_line=2)
-    interactions = assemble.interactions("retailrocket", [log])
+    interactions = assemble.interactions(RELEASE.name, [log])
     if check:
-        official.counted(interactions, EXPECTED, root, folder)
+        official.check_counts(RELEASE, interactions, root, folder)
     kept = np.flatnonzero(~np.isnan(interactions.feedback))
     if len(kept) == 0:
         raise JaxrecError(f"{path} has no events with a reward among {rewards}; give {', '.join(EVENTS)} one")
     found = filters.reindex(interactions.where(kept))
-    assemble.several(path, found.num_users, found.num_items)
+    assemble.check_enough(path, found.num_users, found.num_items)
     return found
 
 

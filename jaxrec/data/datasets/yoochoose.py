@@ -15,16 +15,20 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data import filters
-from jaxrec.data.files import assemble, compressed, official, tables
-from jaxrec.data.files.lines import REMEDY, Column, one_line
+from jaxrec.data.files import assemble, compressed, official, text_tables
+from jaxrec.data.files.fields import REMEDY, Column, one_line
 
-URL = "https://www.kaggle.com/datasets/chadgostopp/recsys-challenge-2015"
-AGREEMENT = "Yoochoose's files lie in a 7z archive, or behind a sign-in"
-FOLDER = "rsc15"
-FILES = {"yoochoose-clicks.dat": None}  # name -> bytes (not published); each may be gzipped
 BUYS = "yoochoose-buys.dat"
-EXPECTED = {"users": 9_249_729, "items": 52_739, "train": 33_003_944, "test": 0}
-RANGES = {"rewards": ranges.exactly(2, ranges.FINITE, "two finite numbers, of a click and of a buy")}
+RELEASE = official.Release(
+    name="yoochoose",
+    url="https://www.kaggle.com/datasets/chadgostopp/recsys-challenge-2015",
+    folder="rsc15",
+    files={"yoochoose-clicks.dat": None},
+    counts={"users": 9_249_729, "items": 52_739, "train": 33_003_944, "test": 0},
+    agreement="Yoochoose's files lie in a 7z archive, or behind a sign-in",
+    gzipped=True,
+)
+RANGES = {"rewards": ranges.list_of_length(2, ranges.FINITE, "two finite numbers, of a click and of a buy")}
 
 
 def load(
@@ -44,23 +48,25 @@ def load(
     Raises:
       JaxrecError: a file is missing or damaged.
     """
-    folder = official.folder(root, "yoochoose", URL, FOLDER, FILES | ({BUYS: None} if buys else {}), gzipped=True)
-    logs = [_log(folder / next(iter(FILES)), [Column("category", str)], rewards[0] if buys else 1.0)]
+    folder = official.find_folder(RELEASE, root)
+    if buys and not compressed.plain_or_gzipped(folder / BUYS).is_file():
+        raise JaxrecError(f"{folder / BUYS} is missing; it comes from {RELEASE.url}; put it there, or leave buys out")
+    logs = [_log(folder / next(iter(RELEASE.files)), [Column("category", str)], rewards[0] if buys else 1.0)]
     if buys:
         logs.append(_log(folder / BUYS, [Column("price", float), Column("quantity", int)], rewards[1]))
-    interactions = assemble.interactions("yoochoose", logs)
+    interactions = assemble.interactions(RELEASE.name, logs)
     if check:
         clicks = filters.reindex(interactions.where(np.arange(len(logs[0].user))))
-        official.counted(clicks, EXPECTED, root, folder)
+        official.check_counts(RELEASE, clicks, root, folder)
     return interactions
 
 
 def _log(path: Path, rest: list[Column], feedback: float) -> assemble.Log:
     columns = [Column("session", int), Column("timestamp", str), Column("item", int), *rest]
-    with compressed.plain(path) as text:
-        data = tables.read(text, columns, header=False, quoted=False)
+    with compressed.unpacked(path) as text:
+        data = text_tables.read_columns(text, columns, header=False, quoted=False)
         seconds = _seconds(text, data["timestamp"])
-    where = compressed.present(path)
+    where = compressed.plain_or_gzipped(path)
     return assemble.Log(where, data["session"], data["item"], np.full(len(seconds), feedback), seconds)
 
 

@@ -1,1 +1,1 @@
-"""Readers of tables, lines and archives of unknown origin: numpy arrays out, or one clear line."""
+"""Readers of tables, lines and archives of unknown origin: NumPy arrays come out, or an error of one clear line."""

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.files.lines import one_line
+from jaxrec.data.files.fields import one_line
 
 MOST_BYTES = 16 * 2**30  # the largest dataset here unpacks to less than a quarter of it
 MOST_MEMBERS = 100_000

@@ -1,4 +1,4 @@
-"""Logs as read from files -> `Interactions`: dense indices, and the checks that every dataset shares."""
+"""Makes `Interactions` of the logs read from files: dense indices, and the checks that every dataset shares."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ import polars as pl
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions
-from jaxrec.data.files.lines import Column, number, one_line
+from jaxrec.data.files.fields import one_line
+from jaxrec.data.files.identifiers import distinct, positions
 
 
 class Log(NamedTuple):
-    """One file's rows [E]: the dataset's own ids, feedback, seconds (None if unknown), and the split they belong to.
+    """The events of one file, each array [E].
 
-    `first_line` is the line of row 0, so that a complaint about a row can name its line.
+    Attributes:
+      path: the file, for messages.
+      user, item: the dataset's own ids, int64, or object of str.
+      feedback: numbers; the unit is the dataset's. time: seconds, None if unknown.
+      split: TRAIN, VALIDATION or TEST, to which all of these events belong.
+      first_line: the line of event 0, so that a message about an event can name its line.
     """
 
     path: Path
@@ -39,12 +45,14 @@ def interactions(
     user_features: Mapping[str, np.ndarray] | None = None,
     item_features: Mapping[str, np.ndarray] | None = None,
 ) -> Interactions:
-    """Joins logs, in order, under one dense index.
+    """Joins logs, in order, under one dense index of users and one of items.
 
     Args:
-      logs: at least one, each with at least one row.
-      user_ids, item_ids: sorted catalogues, which may hold ids without rows; by default the ids that occur.
+      name: the dataset's name.
+      logs: at least one, each with at least one event.
+      user_ids, item_ids: sorted catalogues, which may hold ids without events; by default the ids that occur.
       unique: whether one log may hold a (user, item) pair only once.
+      user_features, item_features: name -> array whose first axis is the users or items of the catalogue.
 
     Raises:
       JaxrecError: an id that is not in the catalogue, a repeated pair, fewer than two users or items.
@@ -54,7 +62,7 @@ def interactions(
             raise JaxrecError(f"{log.path} has no interactions; fetch the file again")
     user_ids, users = _indices("user", logs, [log.user for log in logs], user_ids)
     item_ids, items = _indices("item", logs, [log.item for log in logs], item_ids)
-    several(logs[0].path, len(user_ids), len(item_ids))
+    check_enough(logs[0].path, len(user_ids), len(item_ids))
     if unique:
         for log, user, item in zip(logs, users, items, strict=True):
             _refuse_pairs(log, user, item, len(item_ids))
@@ -76,7 +84,7 @@ def interactions(
 
 
 def _order(log: np.ndarray, user: np.ndarray, times: np.ndarray, seconds: np.ndarray) -> np.ndarray | slice:
-    """Rows stay where they are, but those of one user and second of a log, which seconds cannot order, go by time."""
+    """Keeps events where they are, but sorts those of one user and second of a log by their time within the second."""
     if not (times > seconds).any():
         return slice(None)
     order = np.empty(len(user), np.int64)
@@ -84,7 +92,7 @@ def _order(log: np.ndarray, user: np.ndarray, times: np.ndarray, seconds: np.nda
     return order
 
 
-def several(path: Path, num_users: int, num_items: int) -> None:
+def check_enough(path: Path, num_users: int, num_items: int) -> None:
     """Raises JaxrecError where what was read of a file is of one user, or of one item."""
     for what, count in (("user", num_users), ("item", num_items)):
         if count < 2:
@@ -94,14 +102,14 @@ def several(path: Path, num_users: int, num_items: int) -> None:
 def _indices(
     what: str, logs: Sequence[Log], values: list[np.ndarray], ids: np.ndarray | None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The sorted ids and, per log, the int32 place of each value in them."""
+    """The sorted ids, and per log the int32 position of each value among them."""
     if ids is None:
         ids = distinct(np.concatenate(values))
     if len(ids) >= 2**31:
         raise JaxrecError(f"{logs[0].path} has {len(ids)} {what}s; at most {2**31 - 1} fit a 32-bit index")
-    places = []
+    indices = []
     for log, value in zip(logs, values, strict=True):
-        place, known = find(ids, value)
+        position, known = positions(ids, value)
         if not known.all():
             row = int(np.argmin(known))
             shown = one_line(value[row])[:40]
@@ -109,45 +117,14 @@ def _indices(
                 f"{log.path} line {row + log.first_line}: {what} {shown} is not in the list of {what}s; "
                 "fetch the files again, all from one release"
             )
-        places.append(place)
-    return ids, places
-
-
-def distinct(values: np.ndarray) -> np.ndarray:
-    """Sorted distinct ids: int64, or object of str."""
-    return pl.Series(values).unique().sort().to_numpy()
-
-
-def find(ids: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The int32 place of each value in the sorted ids, and whether it is there at all."""
-    if ids.dtype == object:
-        table = pl.DataFrame({"id": ids, "place": np.arange(len(ids), dtype=np.int32)})
-        place = pl.DataFrame({"id": values}).join(table, on="id", how="left", maintain_order="left")["place"]
-        return place.fill_null(0).to_numpy(), place.is_not_null().to_numpy()
-    low, high = int(ids[0]), int(ids[-1])
-    if high - low < 4 * (len(ids) + len(values)):  # a table is several times faster than a binary search per row
-        table = np.full(high - low + 1, -1, np.int32)
-        table[ids - low] = np.arange(len(ids))
-        inside = (values >= low) & (values <= high)
-        place = table[np.where(inside, values, low) - low]
-        return place, inside & (place >= 0)
-    place = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
-    return place.astype(np.int32), ids[place] == values
+        indices.append(position)
+    return ids, indices
 
 
 def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_items: int) -> None:
+    """Raises JaxrecError where a (user, item) pair comes twice."""
     pair = pl.Series(user.astype(np.int64) * num_items + item)
     if pair.n_unique() < len(pair):
         row = int((~pair.is_first_distinct()).arg_max())
         shown = f"user {one_line(log.user[row])[:40]} has item {one_line(log.item[row])[:40]}"
         raise JaxrecError(f"{log.path} line {row + log.first_line}: {shown} a second time; keep one of the two")
-
-
-def multi_hot(path: Path, lists: Sequence[tuple[int, Sequence[str]]], *, most: int = 1000) -> np.ndarray:
-    """Lists of category numbers, as (line, texts), to bool [A, C] with C = largest number + 1 (at most `most`)."""
-    column = Column("category", int, 0, most - 1)
-    pairs = [(row, number(path, line, t, column)) for row, (line, texts) in enumerate(lists) for t in texts]
-    rows, categories = np.array(pairs, np.int64).reshape(-1, 2).T
-    hot = np.zeros((len(lists), int(categories.max(initial=0)) + 1), bool)
-    hot[rows, categories] = True
-    return hot

@@ -11,24 +11,27 @@ import numpy as np
 import polars as pl
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.files.lines import REMEDY, Column, existing, one_line, undecodable
+from jaxrec.data.files.fields import REMEDY, Column, one_line, require_file
+from jaxrec.data.files.layout import DTYPES, UNREADABLE
+from jaxrec.data.files.lines import undecodable
 
-_DTYPES = {int: pl.Int64, float: pl.Float64, str: pl.String}
 _KINDS = {int: "an integer", float: "a number", str: "a text"}
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError, OverflowError)
 
 
-def read(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
-    """name -> int64, float64 or object (str) [E], rows as in the file; fields not asked for are skipped.
+def read_columns(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
+    """Reads the named fields of every object; other fields are skipped.
+
+    Returns:
+      name -> int64 [E], float64 [E] or object [E] of str, rows as in the file.
 
     Raises:
       JaxrecError: names the file and its first bad line: no JSON object, a missing field, another kind, out of range.
     """
-    existing(path)
+    require_file(path)
     try:
-        frame = pl.read_ndjson(path, schema={c.name: _DTYPES[c.kind] for c in columns})
+        frame = pl.read_ndjson(path, schema={c.name: DTYPES[c.kind] for c in columns})
         sound = not any(_is_faulty(path, frame[c.name], c) for c in columns)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise JaxrecError(_first_fault(path, columns) or f"{path} cannot be read ({one_line(error)})") from None
     if frame.is_empty():
         raise JaxrecError(f"{path} has no rows; fetch the file again")
@@ -37,11 +40,11 @@ def read(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
     return {c.name: frame[c.name].to_numpy() for c in columns}
 
 
-def records(path: Path) -> list[tuple[int, dict]]:
-    """All (line number, object) of a small file. Raises: JaxrecError at a line that is no JSON object."""
+def json_objects(path: Path) -> list[tuple[int, dict]]:
+    """Reads a small file: (line number, object) of each line. Raises: JaxrecError at a line that is no JSON object."""
     rows = []
     try:
-        with existing(path).open(encoding="utf-8") as file:
+        with require_file(path).open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 value = _object(line)
                 if value is None:
@@ -61,7 +64,7 @@ def _object(line: str) -> dict | None:
 
 
 def is_whole(text: str) -> bool:
-    """Whether all its characters are whole: what JSON escapes may be one half of a pair, which is no Unicode."""
+    """Whether a text is Unicode: a JSON escape may be one half of a surrogate pair, which is no character."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -92,7 +95,7 @@ def _are_texts(path: Path, name: str, rows: set[int]) -> bool:
 
 def _first_fault(path: Path, columns: Sequence[Column]) -> str | None:
     try:
-        rows = records(path)
+        rows = json_objects(path)
     except JaxrecError as error:
         return str(error)
     for line, fields in rows:

@@ -1,53 +1,16 @@
-"""Text files line by line: small side tables, small matrices, and what is wrong with a line."""
+"""Small text files read line by line: side tables, matrices, and the line at fault of a large table."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import math
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from jaxrec.base.errors import JaxrecError
-
-REMEDY = "mend that line or fetch the file again"
-_KINDS = {int: "an integer", float: "a number"}
-_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """One column to read: its name in the header (or our name for it where there is none), kind and closed range.
-
-    An optional column may have empty fields, which read as zero (or the empty text).
-    """
-
-    name: str
-    kind: type
-    low: float = -math.inf
-    high: float = math.inf
-    optional: bool = False
-
-
-def one_line(text: object) -> str:
-    """Any text on one line of at most 300 characters, safe to print on any terminal."""
-    line = " ".join(str(text).split())[:300]
-    return "".join(c if c.isprintable() else "?" for c in line)
-
-
-def existing(path: Path) -> Path:
-    """The path, if a file that holds something is there."""
-    if not path.is_file():
-        raise JaxrecError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; a file is expected there")
-    if not os.access(path, os.R_OK):
-        raise JaxrecError(f"{path} may not be read; change its permissions")
-    if path.stat().st_size == 0:
-        raise JaxrecError(f"{path} is empty; fetch the file again")
-    return path
+from jaxrec.data.files.fields import REMEDY, Column, one_line, parse_number, require_file
 
 
 def split_lines(
@@ -58,9 +21,12 @@ def split_lines(
     encoding: str = "utf-8-sig",
     start: tuple[int, int] = (0, 0),
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line number, fields) after the first `start` (bytes, lines). Slow: for thousands of lines.
+    """Yields (line number, fields) of each line; slow, for thousands of lines.
 
-    A field in quotes may span lines; the number is then that of its last. Separator None splits at any run of blanks.
+    Args:
+      separator: between two fields; None splits at any run of blanks.
+      quoted: whether fields may be in double quotes. Such a field may span lines; the number is then its last line's.
+      start: (bytes, lines) at the beginning of the file to leave out.
 
     Raises:
       JaxrecError: names the line that is not text in this encoding.
@@ -87,7 +53,7 @@ def split_lines(
 
 
 def undecodable(path: Path, encoding: str) -> int:
-    """Files are decoded in blocks, so the line at fault has to be looked for."""
+    """The number of the first line that is not text in this encoding: files are decoded in blocks, which hide it."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -97,38 +63,13 @@ def undecodable(path: Path, encoding: str) -> int:
     return 1
 
 
-def complain(text: str, column: Column) -> str | None:
-    """What is wrong with one field, or None."""
-    shown = f"{column.name} {one_line(text)[:40]!r}"
-    if not text.strip():
-        return None if column.optional else f"{column.name} is missing"
-    if column.kind is str:
-        return None
-    try:
-        value = int(text) if column.kind is int and _INTEGER.fullmatch(text) else float(text)
-    except ValueError:
-        return f"{shown} is not {_KINDS[column.kind]}"
-    if column.kind is int and not isinstance(value, int):
-        return f"{shown} is not an integer"
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return f"{shown} does not fit in 64 bits"
-    if not math.isfinite(value):
-        return f"{shown} is not a finite number"
-    if not column.low <= value <= column.high:
-        return f"{shown} is out of range [{column.low:g}, {column.high:g}]"
-    return None
-
-
-def number(path: Path, line: int, text: str, column: Column) -> int | float:
-    """One field as a number. Raises: JaxrecError that names file, line and field."""
-    if complaint := complain(text, column):
-        raise JaxrecError(f"{path} line {line}: {complaint}; {REMEDY}")
-    return column.kind(text)
-
-
 def side_table(path: Path, separator: str, count: int, *, encoding: str = "utf-8-sig") -> list[tuple[int, list[str]]]:
-    """All (line number, fields) of a small table of exactly `count` fields a line, blank lines at the end left out."""
-    rows = list(split_lines(existing(path), separator, encoding=encoding))
+    """Reads a small table: (line number, fields) of each line, blank lines at the end left out.
+
+    Raises:
+      JaxrecError: names the first line that has not exactly `count` fields.
+    """
+    rows = list(split_lines(require_file(path), separator, encoding=encoding))
     while rows and rows[-1][1] == [""]:
         rows.pop()
     for line, fields in rows:
@@ -139,9 +80,13 @@ def side_table(path: Path, separator: str, count: int, *, encoding: str = "utf-8
     return rows
 
 
-def records(path: Path, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
-    """All (line number, fields of the named columns) of a small quoted CSV file with a header."""
-    rows = [r for r in split_lines(existing(path), ",", quoted=True) if r[1]]
+def csv_records(path: Path, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
+    """Reads a small quoted CSV file with a header: (line number, fields of the named columns) of each record.
+
+    Raises:
+      JaxrecError: a column is missing, or a line has another number of fields than the header.
+    """
+    rows = [r for r in split_lines(require_file(path), ",", quoted=True) if r[1]]
     header = rows.pop(0)[1] if rows else []
     for name in names:
         if name not in header:
@@ -151,16 +96,23 @@ def records(path: Path, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
             raise JaxrecError(f"{path} line {line}: {len(fields)} fields where {len(header)} are expected; {REMEDY}")
     if not rows:
         raise JaxrecError(f"{path} has no rows; fetch the file again")
-    places = [header.index(n) for n in names]
-    return [(line, [fields[p] for p in places]) for line, fields in rows]
+    columns = [header.index(name) for name in names]
+    return [(line, [fields[column] for column in columns]) for line, fields in rows]
 
 
 def sorted_ids(
     path: Path, rows: list[tuple[int, list[str]]], name: str, *, low: float = -math.inf, high: float = math.inf
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ids in the first field, int64 and sorted, and the order of the rows that sorts them; each comes once."""
+    """Reads the ids in the first field of a side table's rows.
+
+    Returns:
+      (the ids, int64 and sorted; the order of the rows that sorts them).
+
+    Raises:
+      JaxrecError: an id is no integer in [low, high], or comes twice.
+    """
     column = Column(name, int, low, high)
-    ids = np.array([number(path, line, fields[0], column) for line, fields in rows], np.int64)
+    ids = np.array([parse_number(path, line, fields[0], column) for line, fields in rows], np.int64)
     order = np.argsort(ids, kind="stable")
     repeated = np.flatnonzero(np.diff(ids[order]) == 0)
     if len(repeated):
@@ -170,8 +122,15 @@ def sorted_ids(
 
 
 def matrix(path: Path, *, low: int, high: int) -> np.ndarray:
-    """A matrix of integers in [low, high], one row a line, separated by blanks: int64 [rows, columns]."""
-    rows = [r for r in split_lines(existing(path), None) if r[1]]
+    """Reads a matrix of integers in [low, high], one row a line, separated by blanks.
+
+    Returns:
+      int64 [rows, columns].
+
+    Raises:
+      JaxrecError: names the first line with another number of fields, or a number out of range.
+    """
+    rows = [r for r in split_lines(require_file(path), None) if r[1]]
     if not rows:
         raise JaxrecError(f"{path} has no rows; fetch the file again")
     for line, fields in rows:
@@ -186,6 +145,6 @@ def matrix(path: Path, *, low: int, high: int) -> np.ndarray:
         column = Column("value", int, low, high)
         for line, fields in rows:
             for text in fields:
-                number(path, line, text, column)
+                parse_number(path, line, text, column)
         raise JaxrecError(f"{path} holds something other than whole numbers; fetch the file again")
     return values

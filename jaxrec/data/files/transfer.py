@@ -17,7 +17,7 @@ from typing import IO
 from tqdm import tqdm
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.files.lines import one_line
+from jaxrec.data.files.fields import one_line
 
 _BLOCK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a byte

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world.generator import World
 
 MENTION = 0.25
@@ -60,26 +60,27 @@ CODAS = ("l", "n", "r", "s", "x", "nd", "rk", "lm")
 
 
 def category_name(g: int) -> str:
+    """The name of category g; beyond the last of CATEGORIES the names return with a number."""
     return (
         CATEGORIES[g][0] if g < len(CATEGORIES) else f"{CATEGORIES[g % len(CATEGORIES)][0]} {g // len(CATEGORIES) + 1}"
     )
 
 
 def attribute_names(num_factors: int) -> list[str]:
-    """2F names: the high poles of all factors, then the low poles."""
+    """The 2F names of attributes: the high poles of all factors, then the low poles."""
     poles = [POLES[f] if f < len(POLES) else (f"high-{f}", f"low-{f}") for f in range(num_factors)]
     return [high for high, _ in poles] + [low for _, low in poles]
 
 
 def attributes(world: World, items: np.ndarray | None = None) -> np.ndarray:
-    """bool [A, 2F]: which poles each item's factors reach; columns as `attribute_names`."""
+    """Which poles each item's factors reach: bool [A, 2F], columns as `attribute_names`."""
     vectors = world.tables.item_vectors if items is None else world.tables.item_vectors[items]
     factors = vectors[:, : world.config.num_factors]
     return np.concatenate([factors > MENTION, factors < -MENTION], axis=1)
 
 
 def brand_names(world: World) -> np.ndarray:
-    """object [num_brands]: invented, pronounceable and distinct."""
+    """Invents the brands' names, pronounceable and distinct: object [num_brands] of str."""
     bits = draws.stream(world.config.seed, "brands")
     taken: dict[str, None] = {}
     while len(taken) < world.config.num_brands:
@@ -90,7 +91,7 @@ def brand_names(world: World) -> np.ndarray:
 
 
 def titles(world: World, items: np.ndarray | None = None) -> np.ndarray:
-    """object [A] of str, such as "Norlo quiet kettle"."""
+    """The items' titles, such as "Norlo quiet kettle": object [A] of str."""
     items = np.arange(world.num_items) if items is None else np.asarray(items)
     num_factors = world.config.num_factors
     category = world.tables.item_category[items]
@@ -113,7 +114,7 @@ def _own_attribute(factors: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 
 def descriptions(world: World, items: np.ndarray | None = None) -> np.ndarray:
-    """object [A] of str: title, categories, brand and every attribute told, in one line."""
+    """Title, categories and every attribute told, in one line each: object [A] of str."""
     items = np.arange(world.num_items) if items is None else np.asarray(items)
     names = np.array([category_name(g) for g in range(world.config.num_categories)], dtype=object)
     first, second = world.tables.item_category[items], world.tables.item_second[items]

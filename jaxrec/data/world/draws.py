@@ -15,19 +15,19 @@ INVERSE_2_53 = 2.0**-53
 
 
 def stream(seed: int, name: str, index: int = 0) -> np.random.PCG64:
-    """One independent stream per table name, so that a new table leaves the others as they were."""
+    """Opens a stream of random words: each table has one by its name, so that a new table leaves the others alone."""
     return np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode()), index]))
 
 
 def uniform(bits: np.random.PCG64, *shape: int) -> np.ndarray:
-    """float64 `shape` in [0, 1)."""
+    """Draws uniform numbers: float64 `shape` in [0, 1)."""
     count = int(np.prod(shape, dtype=np.int64))
     words = np.atleast_1d(bits.random_raw(count)) if count else np.zeros(0, np.uint64)
     return ((words >> np.uint64(11)) * INVERSE_2_53).reshape(shape)
 
 
 def normal(bits: np.random.PCG64, *shape: int) -> np.ndarray:
-    """float32 `shape`, standard normal (Box-Muller, both of each pair used)."""
+    """Draws standard normal numbers: float32 `shape` (Box-Muller, both numbers of each pair used)."""
     count = int(np.prod(shape, dtype=np.int64))
     half = (count + 1) // 2
     radius = np.sqrt(-2.0 * np.log1p(-uniform(bits, half))).astype(np.float32)
@@ -37,11 +37,11 @@ def normal(bits: np.random.PCG64, *shape: int) -> np.ndarray:
 
 
 def edges(weights: np.ndarray) -> np.ndarray:
-    """float64 [A]: running sums of `weights`, what `categorical` searches."""
+    """The running sums of weights [A], float64 [A], which `categorical` searches."""
     return np.cumsum(weights, dtype=np.float64)
 
 
 def categorical(bits: np.random.PCG64, edges: np.ndarray, *shape: int) -> np.ndarray:
-    """int32 `shape`: indices drawn with replacement in proportion to the weights behind `edges` [A]."""
+    """Draws indices with replacement, in proportion to the weights behind `edges` [A]: int32 `shape`."""
     drawn = np.searchsorted(edges, uniform(bits, *shape) * edges[-1], side="right")
     return np.minimum(drawn, len(edges) - 1).astype(np.int32)

@@ -9,9 +9,9 @@ sessions s in S.
     drift     D_ps = a random walk over sessions s, shared by the users of a community    drift [P, S, F + 2]
               mix_ns proportional to mix_n * drift_mix_ps                                 drift_mix [P, S, G]
 
-so that the base preference, biases included, is one dot product <v_n + D_ps, e_a>. `world_session` makes sessions of
-it, `world_text` and `world_images` give items words and pixels that follow e_a. Nothing here is users x items.
-Deterministic in `seed` for every supported NumPy (see `world_draws`); other seeds are other worlds of the same kind.
+so that the base preference, biases included, is one dot product <v_n + D_ps, e_a>. `dynamics` makes sessions of
+it, `descriptions` and `images` give items words and pixels that follow e_a. Nothing here is users x items.
+Deterministic in `seed` for every supported NumPy (see `draws`); other seeds are other worlds of the same kind.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import numpy as np
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.data.world import draws as draws
+from jaxrec.base.unit_vectors import unit_vectors
+from jaxrec.data.world import draws
 from jaxrec.data.world.settings import SIZES, check, defaults
 
-__all__ = ["SIZES", "Dynamics", "Tables", "World", "defaults", "expected_feedback", "generate"]
+__all__ = ["SIZES", "Dynamics", "Tables", "World", "defaults", "generate"]
 
 
 @struct.dataclass
@@ -100,9 +101,10 @@ class World:
 
 
 def generate(config: ConfigDict) -> World:
-    """The world of `config` (see `defaults`). Raises JaxrecError on sizes that no world can have."""
+    """Generates the world of settings (see `defaults`). Raises: JaxrecError on sizes that no world can have."""
     check(config)
-    centres = _unit(draws.normal(draws.stream(config.seed, "centres"), config.num_categories, config.num_factors))
+    bits = draws.stream(config.seed, "centres")
+    centres = unit_vectors(draws.normal(bits, config.num_categories, config.num_factors), np)
     items = _items(config, centres)
     users = _users(config, centres)
     tables = Tables(
@@ -114,19 +116,6 @@ def generate(config: ConfigDict) -> World:
         window=config.dynamics.window,
     )
     return World(config=config.copy_and_resolve_references(), tables=tables, centres=centres, **items)
-
-
-def expected_feedback(world: World, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """float32 [len(users), len(items)]: the true feedback, intents averaged over; no drift, boredom or noise."""
-    tables, rules = world.tables, world.tables.dynamics
-    mix, second = tables.user_mix[users], tables.item_second[items]
-    match = mix[:, tables.item_category[items]] + 0.5 * np.where(second >= 0, mix[:, second], 0.0)
-    base = tables.user_vectors[users] @ tables.item_vectors[items].T
-    return np.clip(rules.base + base + rules.intent * match, rules.low, rules.high).astype(np.float32)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-6)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

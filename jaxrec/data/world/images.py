@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world.generator import World
 
 SIDE, CHANNELS, WAVES = 16, 3, 6
@@ -18,7 +18,7 @@ BATCH = 8192
 
 
 def images(world: World, items: np.ndarray | None = None) -> np.ndarray:
-    """uint8 [len(items), 16, 16, 3], all items if None (768 bytes each)."""
+    """Draws the pictures of the items, of all items if None: uint8 [len(items), 16, 16, 3], 768 bytes each."""
     items = np.arange(world.num_items) if items is None else np.asarray(items)
     basis = _basis(world)
     drawn = np.empty((len(items), SIDE, SIDE, CHANNELS), np.uint8)

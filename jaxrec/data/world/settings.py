@@ -38,7 +38,14 @@ LEAST = {
 
 
 def defaults(size: str = "default") -> ConfigDict:
-    """The world's settings; `size` is one of SIZES and changes only how much there is of everything."""
+    """The world's settings.
+
+    Args:
+      size: one of SIZES; changes only how much there is of everything.
+
+    Raises:
+      JaxrecError: an unknown size.
+    """
     if size not in SIZES:
         raise JaxrecError(f"world size {size!r} is unknown: use one of {', '.join(SIZES)}")
     config = ConfigDict(

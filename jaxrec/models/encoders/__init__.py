@@ -1,61 +1,67 @@
-"""State encoders, one per file, newest pair last.
+"""State encoders, one per file: what turns a window of (item, feedback) pairs into the state of a user.
 
-`encoder(item int32 [..., W], feedback float32 [..., W], mask bool [..., W]) -> state [..., D]`, the state after the
-pair in the last place: what simulators and policies ask for, on windows padded on the left.
-`encoder(..., at=history.EVERY) -> states [..., W, D]`, the state after each place from what lies at or before it: what
-next-item models train on; `at` int32 [..., P] gives those after some places alone, [..., P, D]. `joined` [..., D_j] is
-a vector that every pair of the window is mixed with (see `interactions`). Masked places, on either side, count for
-nothing; what comes out of one is meaningless.
+Every file defines one class `Encoder`, a `SequenceEncoder`; see there for its three methods. They are UserTrans of
+T 4.2, the sequence model G of T 5.6 and L Eq. 4, and the state tracker of M 4.1.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-import flax.linen as nn
-
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.models import transformer
+from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 
 
 def names() -> list[str]:
-    """The files that hold an `Encoder`; the others hold parts."""
-    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return [name for name in found if hasattr(_file(name), "Encoder")]
+    """Lists the files that define an `Encoder`; the others hold parts."""
+    files = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in files if hasattr(_module(name), "Encoder")]
 
 
-def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> nn.Module:
-    """The encoder of the file `name`; feedback is divided by `feedback_scale`.
+def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> SequenceEncoder:
+    """Builds the encoder of the file `name`.
+
+    Args:
+      num_items: A. width: D, of pairs and states. feedback_scale: what feedback is divided by.
+      options: further fields of that file's `Encoder`.
 
     Raises:
-      JaxrecError: no such file, or it has no such option, or not of that value.
+      JaxrecError: no such file, no such option, or an option out of its range.
     """
     if name not in names():
         raise JaxrecError(f"state encoder {name!r} does not exist: choose one of {', '.join(names())}")
-    encoder = _file(name).Encoder
-    fields = {"num_items": num_items, "width": width, "feedback_scale": feedback_scale}
-    own = {o: f.default for o, f in encoder.__dataclass_fields__.items() if o not in (*fields, "parent", "name")}
+    encoder = _module(name).Encoder
+    defaults = _own_options(encoder)
     for option in options:
-        if option not in own:
-            known = ", ".join(sorted(own)) or "none"
+        if option not in defaults:
+            known = ", ".join(sorted(defaults)) or "none"
             raise JaxrecError(f"state encoder {name!r} has no option {option!r}: choose one of {known}")
-    _check(f"state encoder {name!r}: ", width, own, {**own, **options})
-    return encoder(**fields, **options)
+    _check_options(f"state encoder {name!r}: ", width, defaults, {**defaults, **options})
+    return encoder(num_items=num_items, width=width, feedback_scale=feedback_scale, **options)
 
 
-def _check(prefix: str, width: int, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Every option of an encoder counts something, or several things where its default does, but what a transformer
-    has is as that wants it."""
-    several = {option: isinstance(default, tuple) for option, default in defaults.items() if option != "dropout"}
-    ranges.check(prefix, options, {o: ranges.COUNTS if many else ranges.COUNT for o, many in several.items()})
+def _own_options(encoder: type[SequenceEncoder]) -> dict[str, Any]:
+    """Returns the fields that an encoder has beyond those of every encoder, with their defaults."""
+    shared = {field.name for field in dataclasses.fields(SequenceEncoder)}
+    return {field.name: field.default for field in dataclasses.fields(encoder) if field.name not in shared}
+
+
+def _check_options(prefix: str, width: int, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raises JaxrecError where an option is no count, no list of counts where its default is a list, or fits no
+    transformer."""
+    ranged = {option: default for option, default in defaults.items() if option != "dropout"}
+    kinds = {o: ranges.COUNTS if isinstance(default, tuple) else ranges.COUNT for o, default in ranged.items()}
+    ranges.check(prefix, options, kinds)
     if "num_heads" in options:
         transformer.check(prefix, {**options, "width": width})
 
 
-def _file(name: str) -> ModuleType:
+def _module(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")

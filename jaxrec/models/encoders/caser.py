@@ -1,7 +1,7 @@
-"""Caser over the window (Tang and Wang, 2018): filters across the last pairs (horizontal) and along them (vertical).
+"""Caser (Tang and Wang, 2018): convolutions across the window's last pairs (horizontal) and along them (vertical).
 
-The published settings of the next-item papers: one vertical filter, 16 horizontal ones of each of the heights 2, 3, 4
-(T 5.4.2).
+The published settings of the next-item systems: 1 vertical filter, 16 horizontal filters of each of the heights 2, 3
+and 4 (T 5.4.2).
 """
 
 from __future__ import annotations
@@ -11,50 +11,76 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.models.dense import Dense
-from jaxrec.models.encoders.interactions import InteractionEmbedding
-from jaxrec.models.history import earlier, take
+from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
+from jaxrec.models.history import at_positions, earlier
 
 
-class Encoder(nn.Module):
-    """Our reading where the paper is silent: masked places embed as zero, and a horizontal filter's maximum is over the
-    places where it ends on a real pair (its activation is never negative, so that none counts as 0).
+class Encoder(SequenceEncoder):
+    """Our reading where the paper is silent: padded pairs embed as zero, and a horizontal filter takes its maximum over
+    the positions where it ends on a real pair (activations are never negative, so a window without one gives 0).
 
-    The vertical filter's weights belong to how far back a pair lies. So the state after a place depends on the pairs up
-    to it alone, not on where in the window they lie.
+    A vertical filter's weights belong to how far back a pair lies. So the state after a position depends on the pairs
+    up to it alone, not on where in the window they lie.
     """
 
-    num_items: int
-    width: int
-    feedback_scale: float = 1.0
     num_vertical: int = 1
     num_horizontal: int = 16
     heights: tuple[int, ...] = (2, 3, 4)
 
-    @nn.compact
-    def __call__(
+    def setup(self):
+        super().setup()
+        self.horizontal = [Dense(self.num_horizontal, name=f"horizontal_{height}") for height in self.heights]
+        self.output = Dense(self.width)
+
+    def states(
+        self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
+    ) -> jax.Array:
+        return nn.relu(self.output(self._features(item, feedback, mask, joined)))
+
+    def states_at(
         self,
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        at: jax.Array | str | None = None,
+        positions: jax.Array,
         joined: jax.Array | None = None,
     ) -> jax.Array:
+        features = self._features(item, feedback, mask, joined)
+        return nn.relu(self.output(at_positions(features, positions)))
+
+    def __call__(
+        self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
+    ) -> jax.Array:
+        pairs = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        horizontal = [activation.max(-2) for activation in self._activations(pairs, mask)]
+        vertical = jnp.einsum("sv,...sd->...vd", self._vertical_weights(item.shape[-1])[::-1], pairs)
+        return nn.relu(self.output(jnp.concatenate([*horizontal, _flat(vertical)], -1)))
+
+    def _features(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None) -> jax.Array:
+        """Returns what the filters find in the pairs up to every position, [..., W, F]."""
+        pairs = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        horizontal = [jax.lax.cummax(a, axis=a.ndim - 2) for a in self._activations(pairs, mask)]
         window = item.shape[-1]
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
-        pairs = jnp.where(mask[..., None], pairs, 0.0)
-        parts = []
-        for height in self.heights:
+        distance = jnp.arange(window)[:, None] - jnp.arange(window)[None]  # from position t back to position s
+        weights = self._vertical_weights(window)[jnp.maximum(distance, 0)]
+        weights = jnp.where((distance >= 0)[..., None], weights, 0.0)
+        vertical = jnp.einsum("tsv,...sd->...tvd", weights, pairs)
+        return jnp.concatenate([*horizontal, _flat(vertical)], -1)
+
+    def _activations(self, pairs: jax.Array, mask: jax.Array) -> list[jax.Array]:
+        """Returns one array per height, [..., W, num_horizontal]: each filter's activation where it ends."""
+        activations = []
+        for height, dense in zip(self.heights, self.horizontal, strict=True):
             stacked = jnp.concatenate([earlier(pairs, steps) for steps in range(height)], -1)
-            found = nn.relu(Dense(self.num_horizontal, name=f"horizontal_{height}")(stacked))
-            found = jnp.where(mask[..., None], found, 0.0)
-            parts.append(found.max(-2) if at is None else take(jax.lax.cummax(found, axis=found.ndim - 2), at))
-        vertical = self.param("vertical", nn.initializers.lecun_normal(), (window, self.num_vertical), jnp.float32)
-        if at is None:
-            along = jnp.einsum("sv,...sd->...vd", vertical[::-1], pairs)
-            parts.append(along.reshape(*along.shape[:-2], -1))
-        else:
-            back = jnp.arange(window)[:, None] - jnp.arange(window)[None]  # how far place s lies behind place t
-            weights = jnp.where((back >= 0)[..., None], vertical[jnp.maximum(back, 0)], 0.0)
-            along = jnp.einsum("tsv,...sd->...tvd", weights, pairs)
-            parts.append(take(along.reshape(*along.shape[:-2], -1), at))
-        return nn.relu(Dense(self.width, name="output")(jnp.concatenate(parts, -1)))
+            activations.append(jnp.where(mask[..., None], nn.relu(dense(stacked)), 0.0))
+        return activations
+
+    @nn.compact
+    def _vertical_weights(self, window: int) -> jax.Array:
+        """Returns the vertical filters [W, V], the weight of the newest pair first."""
+        return self.param("vertical", nn.initializers.lecun_normal(), (window, self.num_vertical), jnp.float32)
+
+
+def _flat(vertical: jax.Array) -> jax.Array:
+    """[..., V, D] -> [..., V * D]."""
+    return vertical.reshape(*vertical.shape[:-2], -1)

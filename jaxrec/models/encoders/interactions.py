@@ -1,7 +1,8 @@
-"""How one (item, feedback) pair becomes a vector; shared by the encoders."""
+"""Embeds (item, feedback) pairs; every encoder reads its input through this table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -10,15 +11,16 @@ import jax.numpy as jnp
 
 from jaxrec.models.dense import Dense
 
+PARAMETERS = "InteractionEmbedding_0"  # where an encoder's parameters hold those of its pair embedding
+
 
 class InteractionEmbedding(nn.Module):
-    """item [...], feedback [...] -> [..., D]: `e[item] + feedback / feedback_scale * g[item]`.
+    """Embeds pairs item [...], feedback [...] as vectors [..., D]: `e[item] + feedback / feedback_scale * g[item]`.
 
-    Each item has its own response to feedback, so liking one item and disliking another is not the same as the reverse
-    even under an encoder that only averages. Both halves come from one table, hence one gather.
+    Each item has its own response vector g to feedback, so liking one item and disliking another is not the same as
+    the reverse even under an encoder that only averages. Both halves come from one table, hence one gather.
 
-    `joined` [..., D_j], where given, is one vector for the whole window: W [pair, joined] + b takes the pair's place
-    (T 5.5).
+    With `joined` [..., D_j], one vector per window, each pair becomes W [pair, joined] + b (T 5.5).
     """
 
     num_items: int
@@ -37,7 +39,7 @@ class InteractionEmbedding(nn.Module):
         return Dense(self.width, name="joined")(jnp.concatenate([pairs, joined], -1))
 
 
-def item_vectors(encoder_params: Any) -> jax.Array:
-    """[A, D]: the items' own half of the table, without the response to feedback, from any encoder's parameters."""
-    table = encoder_params[f"{InteractionEmbedding.__name__}_0"]["table"]
+def item_vectors(encoder_params: Mapping[str, Any]) -> jax.Array:
+    """Returns the item embeddings e [A, D], without the response to feedback, from any encoder's parameters."""
+    table = encoder_params[PARAMETERS]["table"]
     return table[:, : table.shape[-1] // 2]

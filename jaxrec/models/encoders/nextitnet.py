@@ -1,4 +1,4 @@
-"""NextItNet over the window (Yuan et al., 2019): residual blocks of dilated causal convolutions."""
+"""NextItNet (Yuan et al., 2019): residual blocks of dilated causal convolutions over the window."""
 
 from __future__ import annotations
 
@@ -7,45 +7,44 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.models.dense import Dense
-from jaxrec.models.encoders.interactions import InteractionEmbedding
-from jaxrec.models.history import earlier, take
+from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
+from jaxrec.models.history import earlier
 
 
-class Encoder(nn.Module):
-    """Each entry of `dilations` is one block (the paper's second kind): two convolutions of that dilation and of twice
-    it, each normed and rectified, added to what came in. With kernels of 3 the default sees 31 pairs back.
+class Encoder(SequenceEncoder):
+    """Each entry of `dilations` is one block of the paper's second kind: two convolutions, of that dilation and of
+    twice it, each normed and rectified, added to the block's input. With kernels of 3 the default sees 31 pairs back.
 
-    Masked places are zero before every convolution, so padding on the left is what lies before the sequence began.
+    Padded positions are zero before every convolution, so padding on the left equals the start of the sequence.
     """
 
-    num_items: int
-    width: int
-    feedback_scale: float = 1.0
     dilations: tuple[int, ...] = (1, 4)
     kernel: int = 3
 
-    @nn.compact
-    def __call__(
-        self,
-        item: jax.Array,
-        feedback: jax.Array,
-        mask: jax.Array,
-        at: jax.Array | str | None = None,
-        joined: jax.Array | None = None,
+    def setup(self):
+        super().setup()
+        self.blocks = [
+            [
+                _Convolution(self.width, self.kernel, reach, name=f"block_{block}_{half}")
+                for half, reach in enumerate((dilation, 2 * dilation))
+            ]
+            for block, dilation in enumerate(self.dilations)
+        ]
+
+    def states(
+        self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
     ) -> jax.Array:
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
-        hidden = jnp.where(mask[..., None], pairs, 0.0)
-        for block, dilation in enumerate(self.dilations):
+        hidden = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        for block in self.blocks:
             inner = hidden
-            for half, reach in enumerate((dilation, 2 * dilation)):
-                inner = _Convolution(self.width, self.kernel, reach, name=f"block_{block}_{half}")(inner)
-                inner = jnp.where(mask[..., None], inner, 0.0)
+            for convolution in block:
+                inner = jnp.where(mask[..., None], convolution(inner), 0.0)
             hidden = hidden + inner
-        return hidden[..., -1, :] if at is None else take(hidden, at)
+        return hidden
 
 
 class _Convolution(nn.Module):
-    """Causal and dilated [..., W, D] -> [..., W, D], written as one product of matrices; normed, rectified."""
+    """Convolves [..., W, D] -> [..., W, D] causally, written as one product of matrices; then norms and rectifies."""
 
     width: int
     kernel: int

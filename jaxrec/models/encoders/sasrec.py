@@ -1,4 +1,4 @@
-"""SASRec over the window (Kang and McAuley, 2018): each pair attends to the pairs before it."""
+"""SASRec (Kang and McAuley, 2018): self-attention over the window, each pair to itself and the pairs before it."""
 
 from __future__ import annotations
 
@@ -8,56 +8,64 @@ import jax.numpy as jnp
 
 from jaxrec.models import caches
 from jaxrec.models.dropout import Dropout
-from jaxrec.models.encoders.interactions import InteractionEmbedding
+from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 from jaxrec.models.transformer import Block, attend
 
 
-class Encoder(nn.Module):
-    """Positions are counted back from the newest pair, so padding on the left changes nothing.
+class Encoder(SequenceEncoder):
+    """Counts positions back from the newest pair, so padding on the left changes nothing.
 
-    The last block computes queries, and what follows from them, for the places alone whose outputs are asked for.
-    Dropout falls where a stream of random numbers is handed in (`rngs={"dropout": key}`), and only where `at` is given:
-    on the pairs and on what blocks add to the residual stream.
+    The last block computes queries, and what follows from them, only at the positions whose states are returned.
+    `states` and `states_at` drop out elements of the pairs and of what blocks add to the residual stream where a stream
+    of random numbers is handed in (`rngs={"dropout": key}`); the newest state alone never does.
     """
 
-    num_items: int
-    width: int
-    feedback_scale: float = 1.0
     num_layers: int = 1
     num_heads: int = 1
     dropout: float = 0.0
 
-    @nn.compact
-    def __call__(
+    def states(
+        self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
+    ) -> jax.Array:
+        states = self._attended(self.embedding(item, feedback, joined), mask, None)
+        return states.reshape(*item.shape[:-1], -1, self.width)
+
+    def states_at(
         self,
         item: jax.Array,
         feedback: jax.Array,
         mask: jax.Array,
-        at: jax.Array | str | None = None,
+        positions: jax.Array,
         joined: jax.Array | None = None,
     ) -> jax.Array:
+        pairs = self.embedding(item, feedback, joined)
+        states = self._attended(pairs, mask, positions.reshape(-1, positions.shape[-1]))
+        return states.reshape(*item.shape[:-1], -1, self.width)
+
+    def __call__(
+        self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
+    ) -> jax.Array:
+        hidden, blocks, norm, _ = self._layers(self.embedding(item, feedback, joined))
         window = item.shape[-1]
-        pairs = InteractionEmbedding(self.num_items, self.width, self.feedback_scale)(item, feedback, joined)
+        state, _ = caches.encode_suffixes(blocks, attend, norm, hidden, mask.reshape(-1, window), lengths=(window,))
+        return state.reshape(*item.shape[:-1], self.width)
+
+    def _attended(self, pairs: jax.Array, mask: jax.Array, positions: jax.Array | None) -> jax.Array:
+        """Returns the outputs [B, P, D] at the positions, int32 [B, P], or [B, W, D] at all of them for None."""
+        hidden, (*lower, last), norm, dropout = self._layers(pairs)
+        deterministic = not self.has_rng("dropout")
+        window = hidden.shape[1]
+        visible = mask.reshape(-1, 1, window) & jnp.tri(window, dtype=bool)[None]
+        hidden = dropout(hidden, deterministic)
+        for block in lower:
+            hidden = block(hidden, visible, deterministic)
+        return norm(last(hidden, visible, deterministic, read=positions))
+
+    @nn.compact
+    def _layers(self, pairs: jax.Array) -> tuple[jax.Array, list[Block], nn.LayerNorm, Dropout]:
+        """Returns the pairs with their positions added, as rows [B, W, D], and the layers above them."""
+        window = pairs.shape[-2]
         position = self.param("position", nn.initializers.normal(0.02), (window, self.width), jnp.float32)
         hidden = pairs.reshape(-1, window, self.width) + position[None, ::-1]
         blocks = [Block(self.width, self.num_heads, self.num_layers, self.dropout) for _ in range(self.num_layers)]
-        norm = nn.LayerNorm(epsilon=1e-5)
-        mask = mask.reshape(-1, window)
-        if at is not None:
-            places, still = at if isinstance(at, str) else at.reshape(-1, at.shape[-1]), not self.has_rng("dropout")
-            hidden = Dropout(self.dropout)(hidden, still)
-            states = _after(blocks, norm, hidden, mask, places, still)
-            return states.reshape(*item.shape[:-1], -1, self.width)
-        state, _ = caches.encode_suffixes(blocks, attend, norm, hidden, mask, lengths=(window,))
-        return state.reshape(*item.shape[:-1], self.width)
-
-
-def _after(
-    blocks: list[Block], norm: nn.Module, hidden: jax.Array, mask: jax.Array, places: jax.Array | str, still: bool
-) -> jax.Array:
-    """Outputs [B, P, D] of hidden [B, W, D]; a place sees the real places up to itself."""
-    visible = mask[:, None, :] & jnp.tri(mask.shape[1], dtype=bool)[None]
-    *lower, last = blocks
-    for block in lower:
-        hidden = block(hidden, visible, still)
-    return norm(last(hidden, visible, still, read=places))
+        return hidden, blocks, nn.LayerNorm(epsilon=1e-5), Dropout(self.dropout)

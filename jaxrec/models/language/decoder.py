@@ -15,10 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.backbone import Backbone, kernel_deviation, residual_deviation
+from jaxrec.models.backbone import Backbone, Read, kernel_deviation, residual_deviation, tokens_read
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
-from jaxrec.models.history import EVERY, Places, take
 from jaxrec.models.language import attention
 from jaxrec.models.language.config import DecoderConfig
 from jaxrec.models.lora import Adapters, LoRA
@@ -93,11 +92,11 @@ class Block(nn.Module):
         inner = activation(self.gate(normed)) * inner if self.config.family == "llama" else activation(inner)
         return hidden + self.residual_dropout(self.contract(inner), deterministic)
 
-    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Places = EVERY) -> Array:
+    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Read = None) -> Array:
         """[B, L, D] -> [B, L, D], or [B, P, D] of the tokens read."""
         queries, keys, values = self._project(hidden, deterministic)
         attended = attention.make(self.config)(queries, keys, values, mask)
-        return self.merge(take(hidden, read), take(attended, read), deterministic)
+        return self.merge(tokens_read(hidden, read), tokens_read(attended, read), deterministic)
 
 
 class Decoder(Backbone):

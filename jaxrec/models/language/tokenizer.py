@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 
 END = "<|endoftext|>"
@@ -43,10 +44,11 @@ class Tokenizer:
     def save(self, folder: Path) -> None:
         """Writes tokenizer.json and tokenizer_config.json, as transformers reads them."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.engine.save(str(folder / "tokenizer.json"))
+        with files.replacing(folder / "tokenizer.json") as partial:
+            self.engine.save(str(partial))
         end = self.engine.id_to_token(self.end)
         about = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": end, "bos_token": end}
-        (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n")
+        files.write_text(folder / "tokenizer_config.json", json.dumps(about, indent=1) + "\n")
 
 
 def load(folder: Path | str) -> Tokenizer:

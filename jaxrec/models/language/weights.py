@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import names
 from jaxrec.models.language.checkpoint_files import DTYPES, Tensor, tensors
@@ -127,8 +128,9 @@ def save(folder: Path | str, config: DecoderConfig, leaf_of: Callable[[str], np.
         name = stored.name if stored.name.startswith("lm_head") else names.PREFIX["gpt2"] + stored.name
         tensor = whole.setdefault(name, np.empty(stored.shape, np.float32))
         stored.view(tensor)[...] = np.asarray(leaf_of(path), np.float32)
-    save_file(whole, folder / "model.safetensors", {"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(_gpt2_fields(config), indent=1) + "\n")
+    with files.replacing(folder / "model.safetensors") as partial:
+        save_file(whole, partial, {"format": "pt"})
+    files.write_text(folder / "config.json", json.dumps(_gpt2_fields(config), indent=1) + "\n")
 
 
 def _gpt2_fields(config: DecoderConfig) -> dict[str, object]:

@@ -8,12 +8,12 @@ import numpy as np
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.training.sources import Transitions
 
 # Two steps of one episode, s0 -> s1 -> the end, with their actions and rewards.
 STATES, ACTIONS, REWARDS = np.array([0.5, -1.0]), np.array([0.3, -0.7]), np.array([0.2, 1.0])
-VECTOR = Spec(num_users=1, num_items=0, max_turn=9, observation_size=1, action_size=1)
+VECTOR = EnvironmentSpec(num_users=1, num_items=0, max_turn=9, observation_size=1, action_size=1)
 DISCOUNT = 0.5
 
 

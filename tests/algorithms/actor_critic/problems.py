@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxrec.base.records import Interactions
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import feedback_matrix
 
 
@@ -27,7 +27,7 @@ def environment(matrix, **rules):
     config = feedback_matrix.defaults()
     config.update(rules)
     env, env_params = feedback_matrix.make(config, interactions=log)
-    spec = Spec(num_users, num_items, int(config.max_turn), reward_range=(1.0, 5.0), environment=env)
+    spec = EnvironmentSpec(num_users, num_items, int(config.max_turn), reward_range=(1.0, 5.0), environment=env)
     return env, env_params, spec
 
 

@@ -10,7 +10,7 @@ import pytest
 from jaxrec.algorithms.actor_critic import a2c
 from jaxrec.algorithms.actor_critic import state as states
 from jaxrec.base.records import Observation, Steps
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import rollout
 from jaxrec.training import loop
 from jaxrec.training.sources import OnPolicyBatch
@@ -78,7 +78,7 @@ def test_learns_to_stay_by_alternating():
 
 def test_update_by_hand():
     """One user, two steps, all weights zero: value 0, uniform policy, so that every term has a closed form."""
-    spec = Spec(num_users=1, num_items=4, max_turn=9, reward_range=(0.0, 2.0))
+    spec = EnvironmentSpec(num_users=1, num_items=4, max_turn=9, reward_range=(0.0, 2.0))
     config = tiny(window=1, value_weight=0.5, entropy_weight=0.1, discount=0.5)
     algorithm = a2c.make(config, spec)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
@@ -115,7 +115,7 @@ def test_update_by_hand():
 
 @pytest.mark.parametrize("encoder", ["average", "gru", "sasrec"])
 def test_policy_sees_its_window_and_nothing_before_it(encoder):
-    spec = Spec(num_users=2, num_items=5, max_turn=9)
+    spec = EnvironmentSpec(num_users=2, num_items=5, max_turn=9)
     algorithm = a2c.make(tiny(encoder=encoder, window=2), spec)
     params = jax.jit(algorithm.learner.init)(jax.random.key(0)).params
     params["actor_critic"]["actor"]["kernel"] = params["actor_critic"]["actor"]["kernel"] * 100
@@ -152,7 +152,7 @@ def test_recorded_histories_give_the_acting_policys_logits():
 
 
 def test_continuous_actions_come_from_the_vector_with_noise_only_while_exploring():
-    spec = Spec(num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2)
+    spec = EnvironmentSpec(num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2)
     algorithm = a2c.make(tiny(), spec)
     params = jax.jit(algorithm.learner.init)(jax.random.key(0)).params
     assert "encoder" not in params
@@ -165,7 +165,9 @@ def test_continuous_actions_come_from_the_vector_with_noise_only_while_exploring
 
 def test_continuous_update_by_hand():
     """One step, all weights zero, unit noise: the action (1, 2) has log density -2.5 - log(2 pi)."""
-    spec = Spec(num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2, reward_range=(0.0, 1.0))
+    spec = EnvironmentSpec(
+        num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2, reward_range=(0.0, 1.0)
+    )
     algorithm = a2c.make(tiny(entropy_weight=0.1), spec)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     state = state.replace(params=jax.tree.map(jnp.zeros_like, state.params))

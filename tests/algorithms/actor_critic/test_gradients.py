@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from jaxrec.algorithms.actor_critic import ddpg, dqn, sac, td3
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.models import history as histories
 from tests.algorithms.actor_critic import linear, problems
 
@@ -107,7 +107,7 @@ def test_sac_by_hand(monkeypatch):
 
 def test_dqn_by_hand(monkeypatch):
     """Q(s, i) = k_i s + c_i: the online network chooses item 1 in s1, the target network values it."""
-    spec = Spec(num_users=1, num_items=2, max_turn=9, observation_size=1)
+    spec = EnvironmentSpec(num_users=1, num_items=2, max_turn=9, observation_size=1)
     init, loss_fn, _ = linear.loss_of(monkeypatch, dqn, spec, width=1)
     k, c = np.array([0.5, -0.2]), np.array([0.1, 0.4])
     copy_k, copy_c = np.array([2.0, -1.0]), np.array([0.3, 0.7])

@@ -30,7 +30,7 @@ CASES = {
 def test_finds_what_each_user_likes(name):
     num_steps, changes = CASES[name]
     env, env_params, spec = problems.environment(problems.tastes(), exits=False, max_turn=12)
-    module = algorithms.load("actor_critic", name)
+    module = algorithms.load(f"actor_critic.{name}")
     config = module.defaults()
     config.update({"width": 8, "hidden": (32,), "discount": 0.9} | changes)
     if "groups" in config.optimizer and "actor" in config.optimizer.groups:

@@ -10,7 +10,7 @@ import pytest
 from jaxrec.algorithms.actor_critic import continuous, ddpg, dqn, sac, td3
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import rollout
 from jaxrec.models.encoders import interactions
 from tests.algorithms.actor_critic import linear, problems
@@ -66,7 +66,7 @@ def test_without_repeats_the_next_best_item_is_taken(module):
 
 @CONTINUOUS
 def test_vectors_are_the_actions_where_the_environment_takes_them(module):
-    spec = Spec(num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2)
+    spec = EnvironmentSpec(num_users=1, num_items=0, max_turn=9, observation_size=3, action_size=2)
     algorithm = module.make(tiny(module), spec)
     params = jax.jit(algorithm.learner.init)(jax.random.key(0)).params
     assert "encoder" not in params
@@ -82,7 +82,7 @@ def test_vectors_are_the_actions_where_the_environment_takes_them(module):
 def test_noise_is_measured_against_the_numbers_of_an_action(vectors):
     """A unit vector of 16 numbers has them at a quarter of one in the mean square."""
     space = {"num_items": 0, "action_size": 16} if vectors else {"num_items": 6}
-    config, spec = tiny(ddpg, width=16), Spec(num_users=1, max_turn=9, observation_size=3, **space)
+    config, spec = tiny(ddpg, width=16), EnvironmentSpec(num_users=1, max_turn=9, observation_size=3, **space)
     agent = continuous.build(config, spec, num_critics=1)
     still = jnp.zeros((2000, 16))
     scale = 1.0 if vectors else 0.25

@@ -11,7 +11,7 @@ from jaxrec.algorithms.actor_critic import ppo
 from jaxrec.algorithms.actor_critic import state as states
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.training.sources import OnPolicyBatch
 
 
@@ -38,7 +38,7 @@ def two_steps(policy) -> OnPolicyBatch:
 def test_update_by_hand():
     """Weights zero: value 0, uniform policy, ratio 1. Rewards over 2 are 1 and 0.5; advantages 1.25 and 0.5, normalised
     1 and -1; so that one step of plain descent moves the logits by (e_1 - e_2) / 2 and the value by 0.5 * 0.875."""
-    spec = Spec(num_users=1, num_items=4, max_turn=9, reward_range=(0.0, 2.0))
+    spec = EnvironmentSpec(num_users=1, num_items=4, max_turn=9, reward_range=(0.0, 2.0))
     config = ppo.defaults()
     config.update({"width": 4, "hidden": (8,), "window": 1, "discount": 0.5, "gae_lambda": 1.0, "entropy_weight": 0.1})
     config.update({"num_epochs": 1, "num_minibatches": 1})
@@ -69,4 +69,4 @@ def test_more_minibatches_than_steps_are_refused():
     config = ppo.defaults()
     config.update({"num_envs": 2, "num_steps": 2, "num_minibatches": 5})
     with pytest.raises(JaxrecError, match="num_minibatches is 5, but a rollout has 4 steps"):
-        ppo.make(config, Spec(1, 4, 9))
+        ppo.make(config, EnvironmentSpec(1, 4, 9))

@@ -8,11 +8,13 @@ import numpy as np
 
 from jaxrec.algorithms.decision_transformer import build
 from jaxrec.base.records import Observation, Trajectories
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 
 ITEMS, HORIZON = 6, 7
-ITEM_SPEC = Spec(num_users=3, num_items=ITEMS, max_turn=HORIZON, reward_range=(0.0, 2.0), return_range=(0.0, 14.0))
-VECTOR_SPEC = Spec(
+ITEM_SPEC = TrajectoriesSpec(
+    num_users=3, num_items=ITEMS, max_turn=HORIZON, reward_range=(0.0, 2.0), return_range=(0.0, 14.0)
+)
+VECTOR_SPEC = TrajectoriesSpec(
     num_users=3, num_items=0, max_turn=HORIZON, observation_size=5, action_size=2, return_range=(0.0, 7.0)
 )
 SMALL = {"width": 8, "num_layers": 2, "num_heads": 2, "context_length": 4, "batch_size": 4}
@@ -24,7 +26,7 @@ def small(config, **changes):
     return config
 
 
-def random_log(spec: Spec, episodes: int = 5) -> Trajectories:
+def random_log(spec: TrajectoriesSpec, episodes: int = 5) -> Trajectories:
     """Episodes of random length, item or vector."""
     draw = np.random.default_rng(0)
     shape = (episodes, HORIZON)
@@ -46,7 +48,7 @@ def _device(x: np.ndarray) -> jax.Array:
     return jnp.asarray(x, {"f": jnp.float32, "i": jnp.int32, "b": jnp.bool_}[x.dtype.kind])
 
 
-def parameters(network, config, spec: Spec):
+def parameters(network, config, spec: TrajectoriesSpec):
     """Parameters drawn far from the usual small first values, so that a leak shows, and without compiling anything."""
     shapes = jax.eval_shape(network.init, jax.random.key(0), build.blank(config, spec))["params"]
     draw = np.random.default_rng(1)

@@ -72,7 +72,7 @@ def test_padding_changes_neither_losses_nor_gradients(module, spec):
     config, network, params = made(module, spec)
     log = random_log(spec)
     length = int(log.mask[2].sum())
-    batch = windows.gather(log, jnp.array([2]), jnp.array([length - 2]), context_length=STEPS, state_window=3)
+    batch = windows.windows_at(log, jnp.array([2]), jnp.array([length - 2]), context_length=STEPS, state_window=3)
     garbage = jax.tree.map(lambda x: x.at[:, 2:].set(jnp.ones((), x.dtype)), batch).replace(mask=batch.mask)
     evaluate = terms_of(module, spec, config, network)
     loss = jax.jit(jax.value_and_grad(lambda p, b: sum(evaluate(p, b)[0].values())))
@@ -103,7 +103,7 @@ def test_acting_equals_the_training_forward_at_every_step(module, spec):
     first = np.maximum(turns - STEPS + 1, 0)
     read = jax.jit(lambda p, b: network.apply({"params": p}, *network.bind({"params": p}).tokens(b), method="read"))
     for user in range(2):
-        batch = windows.gather(log, jnp.full(7, user), jnp.asarray(first), context_length=STEPS, state_window=3)
+        batch = windows.windows_at(log, jnp.full(7, user), jnp.asarray(first), context_length=STEPS, state_window=3)
         places = np.minimum(first[:, None] + np.arange(STEPS), 6)
         batch = batch.replace(return_to_go=asked[:, user][places])
         expected = read(params, batch)
@@ -160,7 +160,9 @@ def test_edt4rec_stitches_beyond_the_window():
     config, network, params = made(edt4rec, ITEM_SPEC, entropy_floor=0.5, value_expectile=0.5)
     _, batch = edt4rec.make(config, ITEM_SPEC).source.next(random_log(ITEM_SPEC), (), params, jax.random.key(0))
     assert batch.reward.shape[1] == STEPS + 1
-    batch = windows.gather(random_log(ITEM_SPEC), jnp.arange(2), jnp.zeros(2, int), context_length=5, state_window=3)
+    batch = windows.windows_at(
+        random_log(ITEM_SPEC), jnp.arange(2), jnp.zeros(2, int), context_length=5, state_window=3
+    )
     batch = edt4rec.normalised(batch.replace(mask=jnp.ones((2, STEPS + 1), bool)), ITEM_SPEC)
     held = {"value": jax.tree.map(lambda x: 1.1 * x, params["value"])}
     terms = jax.jit(lambda p: edt4rec.losses(network, config, ITEM_SPEC, p, held, batch)[0])(params)

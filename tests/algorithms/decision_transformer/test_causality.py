@@ -57,7 +57,7 @@ def vectors():
     config = small(mdt4rec.defaults())
     network = mdt4rec.make_network(config, VECTOR_SPEC)
     params = parameters(network, config, VECTOR_SPEC)
-    batch = windows.gather(
+    batch = windows.windows_at(
         random_log(VECTOR_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3
     )
     return network, params, build.normalised(batch, VECTOR_SPEC)
@@ -88,7 +88,9 @@ def test_the_logged_item_never_reaches_its_own_prediction(module):
     config = small(module.defaults())
     network = module.make_network(config, ITEM_SPEC)
     params = parameters(network, config, ITEM_SPEC)
-    batch = windows.gather(random_log(ITEM_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3)
+    batch = windows.windows_at(
+        random_log(ITEM_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3
+    )
     apply = jax.jit(lambda b: jax.tree.leaves(network.apply({"params": params}, b)))
     outputs = apply(batch)
     for t in range(STEPS):
@@ -104,7 +106,7 @@ def test_padding_changes_neither_losses_nor_gradients():
     params = parameters(network, config, ITEM_SPEC)
     log = random_log(ITEM_SPEC)
     length = int(log.mask[2].sum())
-    batch = windows.gather(log, jnp.array([2]), jnp.array([length - 2]), context_length=STEPS, state_window=3)
+    batch = windows.windows_at(log, jnp.array([2]), jnp.array([length - 2]), context_length=STEPS, state_window=3)
     assert batch.mask.sum() == 2
     garbage = jax.tree.map(lambda x: x.at[:, 2:].set(jnp.ones((), x.dtype)), batch).replace(mask=batch.mask)
     loss = jax.jit(jax.value_and_grad(lambda p, b: sum(mdt4rec.losses(network, config, p, b)[0].values())))

@@ -24,7 +24,9 @@ def test_acting_along_a_log_equals_the_training_forward(spec):
     params = parameters(network, config, spec)
     log = random_log(spec).replace(mask=jnp.ones((5, 7), bool))
     length = config.context_length + 2
-    batch = windows.gather(log, jnp.arange(2), jnp.array([2, 2]), context_length=config.context_length, state_window=3)
+    batch = windows.windows_at(
+        log, jnp.arange(2), jnp.array([2, 2]), context_length=config.context_length, state_window=3
+    )
     acting = dt.policy(network, config, spec)
     act, carry = jax.jit(acting.act), acting.init(params, 2)
     spent = np.zeros(2)

@@ -13,9 +13,8 @@ from flax.traverse_util import flatten_dict
 
 from jaxrec.algorithms.decision_transformer import language, mdt4rec
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Observation
+from jaxrec.base.records import Observation, Text
 from jaxrec.batches.windows import Windows
-from jaxrec.data.text import Text
 from jaxrec.training import loop
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, ITEMS, random_log
 from tests.models.language import checkpoints

@@ -9,7 +9,7 @@ import pytest
 
 from jaxrec.algorithms.decision_transformer import build, cdt4rec, dt, dt4rec, edt4rec, loss_terms, mdt4rec
 from jaxrec.base.records import Observation, Trajectories
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
 LOG2, LOG4 = np.log(2.0), np.log(4.0)
@@ -91,7 +91,7 @@ def test_without_the_expectile_its_loss_and_its_head_are_gone():
     assert set(params["tokens"]["state_embedding"]["MLP_0"]) == {"Dense_0"}
 
 
-SPEC = Spec(
+SPEC = TrajectoriesSpec(
     num_users=1, num_items=3, max_turn=4, reward_range=(0.0, 1.0), return_range=(0.0, 4.0),
     episode_returns=(0.0, 0.0, 4.0, 4.0),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from jaxrec.algorithms.decision_transformer import build, mdt4rec, search
 from jaxrec.algorithms.decision_transformer.policy import policy
 from jaxrec.base.contracts import Policy
 from jaxrec.base.records import Interactions, Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.environments import feedback_matrix, rollout
 from jaxrec.losses import returns_bins
@@ -167,7 +167,7 @@ def real_episodes():
 @pytest.mark.parametrize(("context_length", "delta"), [(20, 2), (7, 3)])
 def test_the_incremental_search_equals_the_batched_one_over_whole_episodes(context_length, delta):
     """Users that leave, stay to the last turn, begin anew, and repeat nothing: same lengths, same logits."""
-    spec = Spec(num_users=5, num_items=40, max_turn=30, reward_range=(0.0, 2.0), return_range=(0.0, 60.0))
+    spec = TrajectoriesSpec(num_users=5, num_items=40, max_turn=30, reward_range=(0.0, 2.0), return_range=(0.0, 60.0))
     observations = real_episodes()
     begins = np.flatnonzero(np.asarray(observations.turn == 0).any(1))
     assert observations.turn.max() == 29 and len(begins) > 3

@@ -13,8 +13,8 @@ import pytest
 
 from jaxrec.algorithms.language import causal_lm, token_loss
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.specs import Spec
-from jaxrec.data.text import Text
+from jaxrec.base.records import Text
+from jaxrec.base.specs import TextSpec
 from jaxrec.models.language import config as decoder_config
 from jaxrec.models.language import tokenizer
 from jaxrec.training import loop
@@ -22,7 +22,7 @@ from tests.models.language import checkpoints
 from tests.models.language.loading import call, load
 
 VOCABULARY = 7
-SPEC = Spec(1, 0, 1, vocabulary=VOCABULARY)
+SPEC = TextSpec(VOCABULARY)
 STREAM = np.arange(200, dtype=np.int32) ** 2 % VOCABULARY  # a cycle of seven: what follows is certain
 
 
@@ -46,7 +46,7 @@ def trained():
 
 def test_perplexity_of_a_certain_stream_falls_to_one(trained):
     algorithm, data, before, after = trained
-    evaluate = jax.jit(algorithm.evaluator)
+    evaluate = jax.jit(algorithm.perplexity)
     untrained, found = evaluate(before, data), evaluate(after, data)
     np.testing.assert_allclose(untrained["validation/perplexity"], VOCABULARY, rtol=0.2)
     # The first token after a cut is uncertain: it has nothing but itself to go by, and 0, 1, 2, 4 follow two ways.
@@ -129,7 +129,7 @@ def test_what_learns_of_a_checkpoint(adapt, tmp_path):
     checkpoints.write(tmp_path, checkpoints.LLAMA | {"num_hidden_layers": 1, "tie_word_embeddings": True})
     options = small(backbone=str(tmp_path), adapt=adapt, init="pretrained")
     options.lora.rank = 2
-    spec = Spec(1, 0, 1, vocabulary=checkpoints.VOCAB)
+    spec = TextSpec(checkpoints.VOCAB)
     if adapt == "frozen":
         with pytest.raises(JaxrecError, match="leave no parameter to train"):
             jax.eval_shape(causal_lm.make(options, spec).learner.init, jax.random.key(0))
@@ -151,15 +151,13 @@ def test_what_learns_of_a_checkpoint(adapt, tmp_path):
 
 
 def test_mistakes_are_one_clear_line(tmp_path):
-    with pytest.raises(JaxrecError, match="name one of config.texts"):
-        causal_lm.make(small(), Spec(1, 5, 1))
     with pytest.raises(JaxrecError, match="width 15 does not split into 2 heads"):
         causal_lm.make(small(width=15), SPEC)
     with pytest.raises(JaxrecError, match="config.json cannot be read"):
         causal_lm.make(small(backbone=str(tmp_path)), SPEC)
     checkpoints.write(tmp_path, checkpoints.GPT2)
     with pytest.raises(JaxrecError, match="tokenizer has 99 ids but the language model knows 37"):
-        causal_lm.make(small(backbone=str(tmp_path)), Spec(1, 0, 1, vocabulary=99))
+        causal_lm.make(small(backbone=str(tmp_path)), TextSpec(99))
     with pytest.raises(JaxrecError, match="context_length is 64: the model has positions for 1 to 32"):
         causal_lm.make(small(backbone=str(tmp_path), context_length=64), SPEC)
     with pytest.raises(JaxrecError, match="adapt is 'half': choose one of"):

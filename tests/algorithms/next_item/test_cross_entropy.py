@@ -9,12 +9,11 @@ import pytest
 
 from jaxrec.algorithms.next_item import cross_entropy
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem
+from jaxrec.base.records import NextItem, Sequences
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.evaluation import ranking_metrics, rankings
 from jaxrec.losses import catalogue
-from jaxrec.models.history import History, take
+from jaxrec.models.history import History, at_positions
 from jaxrec.training import loop
 
 ITEMS, LENGTH = 12, 6
@@ -36,11 +35,11 @@ def made(**overrides):
     config = cross_entropy.defaults()
     config.update({"width": 16, "batch_size": 24, "encoder": "gru", **overrides})
     config.optimizer.learning_rate = 0.02
-    return cross_entropy.make(config, Spec(24, ITEMS, LENGTH))
+    return cross_entropy.make(config, SequencesSpec(24, ITEMS, LENGTH - 1))
 
 
 def measured(algorithm, params):
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1, 3))
     return ranking_metrics.summary(count(params, chain().test[0]), ks=(1, 3))
 
 
@@ -78,8 +77,9 @@ def test_items_of_long_sessions_are_ranked_from_the_last_ones(fitted):
         start = max(last - 4, 0)
         short = states(params, *(x[:, start : last + 1] for x in (item, ones, mask)))[:, -1]
         np.testing.assert_allclose(long[:, last], short, atol=1e-5)
-    places = jnp.array([[8, 2], [4, 6]])
-    np.testing.assert_allclose(states(params, item, ones, mask, places=places), take(long, places), atol=1e-5)
+    positions = jnp.array([[8, 2], [4, 6]])
+    some = jax.jit(algorithm.ranker.states_at)(params, item, ones, mask, positions)
+    np.testing.assert_allclose(some, at_positions(long, positions), atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{"targets": "one"}, {"num_negatives": 8}], ids=["one target", "sampled"])
@@ -113,7 +113,7 @@ def test_bad_settings_are_named():
     with pytest.raises(JaxrecError, match="state encoder 'lstm' does not exist"):
         made(encoder="lstm")
     with pytest.raises(JaxrecError, match="sequences of 1 items hold nothing to predict"):
-        cross_entropy.make(cross_entropy.defaults(), Spec(24, ITEMS, 1))
+        cross_entropy.make(cross_entropy.defaults(), SequencesSpec(24, ITEMS, 0))
 
 
 @pytest.mark.parametrize(

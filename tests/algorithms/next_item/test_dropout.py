@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from jaxrec import algorithms
-from tests.algorithms.test_contract import sequences, small, world  # noqa: F401
+from tests.algorithms.test_contract import make, sequences, small, world  # noqa: F401
 
 # Without another source of chance in their loss.
-NAMES = ("hdt", "items_left", "modt4r", "next_item")
+NAMES = ("cross_entropy", "hdt", "items_left", "modt4r")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_encoder_drops_out_in_training_alone(name, world):  # noqa: F811
-    module, spec, data = algorithms.load("next_item", name), world[2], sequences()
+    module, data = algorithms.load(f"next_item.{name}"), sequences()
     config = small(module)
     config.encoder = "sasrec"
     if "dropout" in config:
@@ -23,7 +23,7 @@ def test_an_encoder_drops_out_in_training_alone(name, world):  # noqa: F811
     losses = {}
     for rate in (0.0, 0.9):
         config.encoder_options = {"dropout": rate}
-        made = module.make(config, spec)
+        made, _ = make(module, world[2], config)
         state = jax.jit(made.learner.init)(jax.random.key(0))
         _, batch = jax.jit(made.source.next)(data, (), state.params, jax.random.key(2))
         update = jax.jit(lambda state, batch, key, made=made: made.learner.update(state, batch, key)[1]["loss/total"])
@@ -32,7 +32,7 @@ def test_an_encoder_drops_out_in_training_alone(name, world):  # noqa: F811
 
     @jax.jit
     def states(params, rows):
-        known = (made.ranker.context(params, rows, rows.user),) if made.ranker.context else ()
-        return made.ranker.states(params, *(x[:, :-1] for x in (rows.item, rows.feedback, rows.mask)), *known)
+        contexts = (made.ranker.context(params, rows, rows.user),) if made.ranker.context else ()
+        return made.ranker.states(params, *(x[:, :-1] for x in (rows.item, rows.feedback, rows.mask)), *contexts)
 
     assert np.isfinite(states(state.params, data.train)).all()

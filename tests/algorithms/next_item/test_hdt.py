@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 from jaxrec.algorithms.next_item import hdt
-from jaxrec.algorithms.next_item.hierarchy import IntraDT
+from jaxrec.algorithms.next_item.intra_session import IntraDT
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
-from jaxrec.data.sequences import NextItem, Sessions
+from jaxrec.base.records import NextItem, Sequences
+from jaxrec.base.specs import SequencesSpec
+from jaxrec.batches.user_sessions import Sessions
 from jaxrec.evaluation import rankings
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import loop
 
 ITEMS, LENGTH = 8, 4
-KNOWN = {"tail": np.arange(ITEMS) > 1, "vectors": np.random.default_rng(2).normal(size=(ITEMS, 3)).astype(np.float32)}
+TAIL, VECTORS = np.arange(ITEMS) > 1, np.random.default_rng(2).normal(size=(ITEMS, 3)).astype(np.float32)
 VARIANTS = {"hdt": {}, "inter": {"intra": False}, "hier": {"inter": "gru", "intra": False}}
 
 
-def made(spec=None, **overrides):
+def made(spec=None, vectors=VECTORS, **overrides):
     config = hdt.defaults()
     config.update({"width": 16, "batch_size": 16, "encoder": "gru", "dropout": 0.0, "num_sessions": 3, **overrides})
     config.optimizer.learning_rate = 0.02
-    return hdt.make(config, spec or Spec(16, ITEMS, LENGTH, **KNOWN))
+    return hdt.make(config, spec or SequencesSpec(16, ITEMS, LENGTH - 1, tail=TAIL), vectors=vectors)
 
 
 def habits() -> NextItem:
@@ -47,7 +47,7 @@ def test_earlier_sessions_decide(name):
     algorithm, data = made(**VARIANTS[name]), habits()
     state = loop.fit(algorithm.learner, algorithm.source, data, num_steps=100, steps_per_call=50)
     params = jax.tree.map(lambda x: jnp.asarray(np.asarray(x[0])), state.params)
-    count = rankings.make(*algorithm.ranker, num_items=ITEMS, ks=(1,))
+    count = rankings.counter(*algorithm.ranker, num_items=ITEMS, ks=(1,))
     assert int(count(params, data.test[0], None, data.train).hit[:, 0].sum()) == 2
 
     def known(feedback):
@@ -63,7 +63,8 @@ def test_earlier_sessions_decide(name):
 
 def test_what_ranks_adds_probabilities_and_not_logits():
     """Of three items the first is sure by one model and out of the question by the other; sums of logits would tie."""
-    algorithm = made(Spec(16, 3, LENGTH, tail=np.ones(3, bool), vectors=np.eye(3, dtype=np.float32)), width=1)
+    spec = SequencesSpec(16, 3, LENGTH - 1, tail=np.ones(3, bool))
+    algorithm = made(spec, np.eye(3, dtype=np.float32), width=1)
     params = {
         "output": {"table": jnp.array([[3.0], [0.0], [0.0]]), "bias": jnp.zeros(3)},
         "action": {"table": jnp.array([[-3.0], [0.0], [0.0]]), "bias": jnp.zeros(3)},
@@ -75,7 +76,7 @@ def test_what_ranks_adds_probabilities_and_not_logits():
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_a_place_sees_the_items_up_to_it_alone(name):
+def test_a_position_sees_the_items_up_to_it_alone(name):
     algorithm = made(**VARIANTS[name])
     item = jnp.array([[1, 2, 3, 4, 5], [1, 2, 3, 0, 0], [3, 4, 5, 0, 0]])
     mask = jnp.arange(5)[None] < jnp.array([5, 3, 3])[:, None]
@@ -83,12 +84,10 @@ def test_a_place_sees_the_items_up_to_it_alone(name):
     @jax.jit
     def run(key):
         params = algorithm.learner.init(key).params
-        known = algorithm.ranker.context(params, habits().train, jnp.zeros(3, jnp.int32))
-        places = jnp.array([[4], [2], [0]])
-        return [
-            algorithm.ranker.states(params, item, jnp.ones(item.shape), mask, known, **at)
-            for at in ({}, {"places": places})
-        ]
+        goal = algorithm.ranker.context(params, habits().train, jnp.zeros(3, jnp.int32))
+        rows = (item, jnp.ones(item.shape), mask)
+        some = algorithm.ranker.states_at(params, *rows, jnp.array([[4], [2], [0]]), goal)
+        return algorithm.ranker.states(params, *rows, goal), some
 
     states, some = run(jax.random.key(0))
     np.testing.assert_allclose(some[:, 0], states[jnp.arange(3), jnp.array([4, 2, 0])], atol=1e-5)
@@ -105,7 +104,7 @@ def test_the_decoder_inside_a_session_sees_no_target():
 
     def seen(which):
         def output(tokens):
-            read = intra.apply(variables, tokens, method="read")[which][0, 2]
+            read = intra.apply(variables, tokens, method="outputs")[which][0, 2]
             return read @ jnp.arange(1.0, 9.0) if read.ndim else read
 
         return [[bool(np.abs(g[0, t]).max() > 1e-7) for t in range(4)] for g in jax.jit(jax.grad(output))(tokens)]
@@ -118,8 +117,8 @@ def test_the_decoder_inside_a_session_sees_no_target():
 def test_the_loss_of_two_sessions_by_hand():
     """Everything at zero but the biases; items 0, 1, 2 point right, up, left."""
     vectors = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
-    spec = Spec(1, 3, 4, tail=np.array([False, True, True]), vectors=vectors)
-    algorithm = made(spec, return_weight=0.5, action_weight=2.0, goal_weight=3.0)
+    spec = SequencesSpec(1, 3, 3, tail=np.array([False, True, True]))
+    algorithm = made(spec, vectors, return_weight=0.5, action_weight=2.0, goal_weight=3.0)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     assert float(state.params["given"]["largest"]) == 2.0  # left against right
     params = jax.tree.map(jnp.zeros_like, state.params) | {"given": state.params["given"]}
@@ -140,8 +139,10 @@ def test_the_loss_of_two_sessions_by_hand():
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(JaxrecError, match="item vectors; set the stage's vectors"):
-        made(Spec(16, ITEMS, LENGTH))
+    with pytest.raises(JaxrecError, match="needs popular items and item vectors"):
+        made(SequencesSpec(16, ITEMS, LENGTH - 1))
+    with pytest.raises(JaxrecError, match="needs popular items and item vectors"):
+        made(vectors=None)
     with pytest.raises(JaxrecError, match="inter 'lstm' is unknown"):
         made(inter="lstm")
     with pytest.raises(JaxrecError, match="intra needs the goal return"):

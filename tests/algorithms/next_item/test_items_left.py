@@ -9,13 +9,13 @@ import pytest
 
 from jaxrec.algorithms.next_item import items_left
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 
 
 def algorithm(**overrides):
     config = items_left.defaults()
     config.update({"encoder": "average", "width": 8, "batch_size": 2, **overrides})
-    return items_left.make(config, Spec(2, 9, 4))
+    return items_left.make(config, SequencesSpec(2, 9, 3))
 
 
 def rows() -> Sequences:
@@ -41,5 +41,5 @@ def test_it_learns(targets):
     for n in range(350):
         state, metrics = step(state, rows(), jax.random.key(n))
         found.append((metrics["loss/items_left"], metrics["loss/next_item"]))
-    left, item = np.mean(found[-50:], 0)  # of many steps, for one of them draws a place that may have been rare
+    left, item = np.mean(found[-50:], 0)  # of many steps, for one of them draws a position that may have been rare
     assert left < 0.02 and item < 0.2

@@ -11,7 +11,7 @@ from jaxrec.algorithms.next_item import modt4r, objective_returns
 from jaxrec.algorithms.next_item.motrans import MoTrans
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import SequencesSpec
 from jaxrec.models.history import History
 from jaxrec.models.transformer import Transformer
 from jaxrec.training import loop
@@ -27,11 +27,11 @@ VARIANTS = {
 }
 
 
-def made(spec=None, **overrides):
+def made(spec=None, vectors=VECTORS, **overrides):
     config = modt4r.defaults()
     config.update({"width": 16, "batch_size": 24, "num_layers": 1, "dropout": 0.0, **overrides})
     config.optimizer.learning_rate = 0.01
-    return modt4r.make(config, spec or Spec(24, ITEMS, LENGTH, tail=TAIL, vectors=VECTORS))
+    return modt4r.make(config, spec or SequencesSpec(24, ITEMS, LENGTH - 1, tail=TAIL), vectors=vectors)
 
 
 def one_seed(state):
@@ -68,16 +68,16 @@ def test_what_is_given_never_moves(fitted):
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_each_variant_ranks_as_each_prefix_alone_does(name):
-    """Rows of 3, 5 and 9 items: a place sees no item after it, and no more than the last five."""
+    """Rows of 3, 5 and 9 items: a position sees no item after it, and no more than the last five."""
     algorithm, window = made(**VARIANTS[name]), LENGTH - 1
     item = np.random.default_rng(3).integers(0, ITEMS, (3, 9)).astype(np.int32)
     lengths = [3, 5, 9]
-    places = [(row, last) for row in range(3) for last in range(lengths[row])]
-    apart = np.zeros((len(places), 9), np.int32)
-    for alone, (row, last) in zip(apart, places, strict=True):
+    positions = [(row, last) for row in range(3) for last in range(lengths[row])]
+    apart = np.zeros((len(positions), 9), np.int32)
+    for alone, (row, last) in zip(apart, positions, strict=True):
         seen = item[row, max(last - window + 1, 0) : last + 1]
         alone[: len(seen)] = seen
-    lengths += [min(last + 1, window) for _, last in places]
+    lengths += [min(last + 1, window) for _, last in positions]
     rows = jnp.concatenate([item, apart])
 
     @jax.jit
@@ -85,15 +85,14 @@ def test_each_variant_ranks_as_each_prefix_alone_does(name):
         state = algorithm.learner.init(key)
         mask = jnp.arange(9)[None] < jnp.array(lengths)[:, None]
         hidden = algorithm.ranker.states(state.params, rows, jnp.ones(rows.shape), mask)
-        some = algorithm.ranker.states(
-            state.params, rows, jnp.ones(rows.shape), mask, places=jnp.array([[8, 0]] * len(rows))
-        )
+        positions = jnp.array([[8, 0]] * len(rows))
+        some = algorithm.ranker.states_at(state.params, rows, jnp.ones(rows.shape), mask, positions)
         scores = algorithm.ranker.scores(state.params, hidden.reshape(-1, hidden.shape[-1])).reshape(-1, 9, ITEMS)
         return scores, hidden[2, jnp.array([8, 0])], some[2]
 
     scores, *alike = run(jax.random.key(0))
     np.testing.assert_allclose(*alike, atol=1e-5)
-    for alone, (row, last) in enumerate(places, start=3):
+    for alone, (row, last) in enumerate(positions, start=3):
         np.testing.assert_allclose(scores[row, last], scores[alone, lengths[alone] - 1], atol=1e-4)
     metrics = jax.eval_shape(
         lambda key: algorithm.learner.update(algorithm.learner.init(key), chain().train, key)[1], jax.random.key(0)
@@ -118,7 +117,7 @@ def test_nothing_sees_its_own_target(options):
 
     def seen(which):
         def output(tokens):  # not the plain sum, which the last norm makes 0 whatever comes in
-            read = motrans.apply(variables, tokens, method="read")[which][0, 2]
+            read = motrans.apply(variables, tokens, method="outputs")[which][0, 2]
             return read @ jnp.arange(1.0, 1.0 + read.shape[0])
 
         gradients = jax.jit(jax.grad(output))(tokens)
@@ -133,7 +132,7 @@ def test_nothing_sees_its_own_target(options):
         assert all(token == [True, True, False, False] for token in given), "not the returns it predicts"
 
 
-def test_an_implicit_state_knows_its_place_alone():
+def test_an_implicit_state_knows_its_position_alone():
     motrans = network(states="implicit")
     item, values = jnp.array([[1, 2, 3, 4]]), jnp.zeros((1, 4, 3))
     variables = motrans.init(jax.random.key(0), None, item, item, values)
@@ -149,8 +148,7 @@ def test_an_implicit_state_knows_its_place_alone():
 def test_it_reports_how_often_the_novelty_asked_for_is_met():
     """Actions 2, 1, 0, 2 with the tail {0, 2}; asked of them after shares 0, 1, 1/2, 2/3: only the second and the first
     are not what was asked for."""
-    spec = Spec(1, 3, 5, tail=np.array([True, False, True]), vectors=np.eye(3, dtype=np.float32))
-    algorithm = made(spec)
+    algorithm = made(SequencesSpec(1, 3, 4, tail=np.array([True, False, True])), np.eye(3, dtype=np.float32))
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     row = Sequences(jnp.array([[0, 2, 1, 0, 2]]), jnp.ones((1, 5)), jnp.ones((1, 5), bool), jnp.zeros(1, jnp.int32))
     for mask, met in (([1, 1, 1, 1, 1], 0.5), ([1, 1, 1, 1, 0], 1 / 3)):
@@ -166,8 +164,9 @@ def test_it_reports_how_often_the_novelty_asked_for_is_met():
 )
 def test_the_loss_of_two_steps_by_hand(scaled, squares):
     """Everything at zero but the biases: logits are b, predicted returns c; items 0, 1, 2, of which 1 is popular."""
-    spec = Spec(1, 3, 3, tail=np.array([True, False, True]), vectors=np.array([[1, 0], [0, 1], [1, 0]], np.float32))
-    algorithm = made(spec, return_weight=0.5, scaled_returns=scaled)
+    vectors = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
+    spec = SequencesSpec(1, 3, 2, tail=np.array([True, False, True]))
+    algorithm = made(spec, vectors, return_weight=0.5, scaled_returns=scaled)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, state.params) | {k: state.params[k] for k in ("given", "inference")}
     params["action"]["bias"] = jnp.log(jnp.array([1.0, 2.0, 3.0]))
@@ -194,15 +193,15 @@ def test_what_is_asked_for_can_change_without_training(fitted):
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(JaxrecError, match="item vectors; set the stage's vectors"):
-        made(Spec(24, ITEMS, LENGTH, tail=TAIL))
+    with pytest.raises(JaxrecError, match="needs item vectors: name a next-item model's beside the data"):
+        made(vectors=None)
     with pytest.raises(JaxrecError, match="which items are popular"):
-        made(Spec(24, ITEMS, LENGTH, vectors=VECTORS))
+        made(SequencesSpec(24, ITEMS, LENGTH - 1))
     with pytest.raises(JaxrecError, match="objectives .*: take some of acc, nov, div"):
         made(objectives=("acc", "serendipity"))
     with pytest.raises(JaxrecError, match="states 'none' is unknown"):
         made(states="none")
-    made(Spec(24, ITEMS, LENGTH), objectives=("acc",))
+    made(SequencesSpec(24, ITEMS, LENGTH - 1), None, objectives=("acc",))
     assert objective_returns.OBJECTIVES == ("acc", "nov", "div")
 
 

@@ -29,7 +29,7 @@ def batch(rows=6, length=7, size=3):
 
 def test_logged_returns_equal_the_loop():
     vectors, mask, novel = batch()
-    found = objective_returns.logged(jnp.asarray(mask), jnp.asarray(novel), jnp.asarray(vectors))
+    found = objective_returns.logged_returns(jnp.asarray(mask), jnp.asarray(novel), jnp.asarray(vectors))
     for row, steps in enumerate(mask.sum(1)):
         for t in range(steps):
             assert found["acc"][row, t] == steps - t  # T - t + 1 with t from 1
@@ -37,11 +37,11 @@ def test_logged_returns_equal_the_loop():
             np.testing.assert_allclose(found["div"][row, t], 1 + similarity(vectors[row, : t + 1]), atol=1e-5)
 
 
-def asked_slowly(vectors, novel, *, ahead, epsilon, diversity):
+def inference_returns_by_loop(vectors, novel, *, ahead, epsilon, diversity):
     """Algorithm 2 for x_1, ..., x_p, in Python; novel[t] is of the action of step t, p - 1 of them known."""
     p = len(vectors)
-    wished = float((np.mean(novel[: p - 1]) if p > 1 else 0.0) >= epsilon)
-    rewards = [*map(float, novel[: p - 1]), wished]
+    last_reward = float((np.mean(novel[: p - 1]) if p > 1 else 0.0) >= epsilon)
+    rewards = [*map(float, novel[: p - 1]), last_reward]
     seen = [1 + similarity(vectors[: t + 1]) for t in range(p)]
     if p == 1:
         seen = [1.0]
@@ -55,12 +55,12 @@ def asked_slowly(vectors, novel, *, ahead, epsilon, diversity):
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.5, 1.0])
-def test_asked_returns_equal_algorithm_2(epsilon):
+def test_inference_returns_equal_algorithm_2(epsilon):
     vectors, mask, novel = batch()
     options = {"ahead": 1.0, "epsilon": epsilon, "diversity": 1.5}
-    found = objective_returns.asked(jnp.asarray(mask), jnp.asarray(novel), jnp.asarray(vectors), options)
+    found = objective_returns.inference_returns(jnp.asarray(mask), jnp.asarray(novel), jnp.asarray(vectors), options)
     for row, steps in enumerate(mask.sum(1)):
-        expected = asked_slowly(vectors[row, :steps], novel[row], **options)
+        expected = inference_returns_by_loop(vectors[row, :steps], novel[row], **options)
         for name in objective_returns.OBJECTIVES:
             np.testing.assert_allclose(found[name][row, :steps], expected[name], atol=1e-5, err_msg=name)
 
@@ -69,24 +69,27 @@ def test_by_hand():
     """x = right, up, left, right; the actions are the last three, the tail {up, left}."""
     vectors = jnp.array([[RIGHT, UP, LEFT]])
     mask, novel = jnp.ones((1, 3), bool), jnp.array([[True, True, False]])
-    found = objective_returns.logged(mask, novel, vectors)
+    found = objective_returns.logged_returns(mask, novel, vectors)
     np.testing.assert_allclose(found["acc"], [[3, 2, 1]])
     np.testing.assert_allclose(found["nov"], [[2, 1, 0]])
     np.testing.assert_allclose(found["div"], [[2, 1, 2 / 3]], atol=1e-6)  # Sim: 1; 0; (0 - 1 + 0) / 3
     options = {"ahead": 1.0, "epsilon": 0.5, "diversity": 2.0}
-    asked = objective_returns.asked(mask, novel, vectors, options)
-    np.testing.assert_allclose(asked["acc"], [[4, 3, 2]])  # T = p + 1 = 4
-    np.testing.assert_allclose(asked["nov"], [[3, 2, 1]])  # both steps before were novel: so shall the next be
-    np.testing.assert_allclose(asked["div"], [[4, 2, 2]], atol=1e-6)
+    at_inference = objective_returns.inference_returns(mask, novel, vectors, options)
+    np.testing.assert_allclose(at_inference["acc"], [[4, 3, 2]])  # T = p + 1 = 4
+    np.testing.assert_allclose(at_inference["nov"], [[3, 2, 1]])  # both steps before were novel: so shall the next be
+    np.testing.assert_allclose(at_inference["div"], [[4, 2, 2]], atol=1e-6)
 
 
-def test_a_novel_item_is_wished_for_after_a_share_of_novel_ones():
+def test_the_novelty_reward_is_1_after_a_large_enough_share_of_novel_items():
     novel = jnp.array([[True, False, False, True, True]])
-    assert objective_returns.wished(novel, 0.5).tolist() == [
+    assert objective_returns.inference_novelty_reward(novel, 0.5).tolist() == [
         [False, True, True, False, True]
     ]  # shares 0, 1, 1/2, 1/3, 1/2
-    assert objective_returns.wished(novel, 0.0).all() and not objective_returns.wished(novel, 1.5).any()
+    assert (
+        objective_returns.inference_novelty_reward(novel, 0.0).all()
+        and not objective_returns.inference_novelty_reward(novel, 1.5).any()
+    )
 
 
-def test_what_no_return_needs_is_not_asked_for():
-    assert set(objective_returns.logged(jnp.ones((1, 2), bool), None, None)) == {"acc"}
+def test_returns_without_their_data_are_left_out():
+    assert set(objective_returns.logged_returns(jnp.ones((1, 2), bool), None, None)) == {"acc"}

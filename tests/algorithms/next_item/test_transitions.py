@@ -20,25 +20,25 @@ def rows(left=None) -> Sequences:
 
 
 def test_rows_that_end_their_sessions():
-    steps = transitions.of(rows())
+    steps = transitions.from_sequences(rows())
     assert steps.previous.tolist() == [[5, 6, 7], [3, 4, 0]] and steps.action.tolist() == [[6, 7, 8], [4, 0, 0]]
     assert steps.real.tolist() == [[True] * 3, [True, False, False]] == steps.known.tolist()
     assert steps.ended.tolist() == [[False, False, True], [True, False, False]]
     assert steps.items_left.tolist() == [[3, 2, 1], [1, 0, 0]]
     np.testing.assert_allclose(steps.reward, [[0.6, 0.7, 0.8], [0.4, 0.0, 0.0]], rtol=1e-6)
     for reward, each in (("one", 1.0), ("click", 0.2)):
-        np.testing.assert_allclose(transitions.of(rows(), reward).reward, np.full((2, 3), each), rtol=1e-6)
+        np.testing.assert_allclose(transitions.from_sequences(rows(), reward).reward, np.full((2, 3), each), rtol=1e-6)
 
 
 def test_the_last_step_of_a_cut_row_is_neither_an_end_nor_known():
-    steps = transitions.of(rows(left=[6, 0]))
+    steps = transitions.from_sequences(rows(left=[6, 0]))
     assert steps.ended.tolist() == [[False] * 3, [True, False, False]]
     assert steps.known.tolist() == [[True, True, False], [True, False, False]]
     assert steps.items_left.tolist() == [[9, 8, 7], [1, 0, 0]]
-    assert transitions.flat(steps).action.tolist() == [6, 7, 8, 4, 0, 0]
+    assert transitions.flatten(steps).action.tolist() == [6, 7, 8, 4, 0, 0]
 
 
 def test_bad_settings_are_named():
     for setting, message in (({"reward": "clicks"}, "reward 'clicks'"), ({"discount": 1.0}, "discount is 1.0")):
         with pytest.raises(JaxrecError, match=message):
-            transitions.check(ConfigDict({"reward": "one", "discount": 0.5} | setting))
+            transitions.check_rewards(ConfigDict({"reward": "one", "discount": 0.5} | setting))

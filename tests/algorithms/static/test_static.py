@@ -10,9 +10,9 @@ import pytest
 from jaxrec.algorithms.static import popular, random, static_cycle
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions, Observation
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import EnvironmentSpec
 
-SPEC = Spec(num_users=3, num_items=6, max_turn=5)
+SPEC = EnvironmentSpec(num_users=3, num_items=6, max_turn=5)
 
 
 def observed(turn):
@@ -62,7 +62,7 @@ def test_random_differs_between_users_and_keys():
 
 
 def test_random_draws_continuous_actions_in_the_box():
-    algorithm = random.make(random.defaults(), Spec(3, 6, 5, action_size=4))
+    algorithm = random.make(random.defaults(), EnvironmentSpec(3, 6, 5, action_size=4))
     _, action = algorithm.policy.act({}, (), observed([0] * 200), jax.random.key(0))
     assert action.shape == (200, 4)
     assert -1 <= action.min() < -0.9 and 0.9 < action.max() < 1
@@ -142,7 +142,7 @@ def test_sampling_follows_the_order_too():
 @pytest.mark.parametrize("module", [popular, static_cycle])
 def test_continuous_actions_are_refused(module):
     with pytest.raises(JaxrecError, match="continuous"):
-        module.make(module.defaults(), Spec(3, 6, 5, action_size=2))
+        module.make(module.defaults(), EnvironmentSpec(3, 6, 5, action_size=2))
 
 
 def test_a_cycle_needs_what_the_exit_rule_compares():

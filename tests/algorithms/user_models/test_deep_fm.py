@@ -13,14 +13,14 @@ from jaxrec.algorithms.user_models import deep_fm
 from jaxrec.algorithms.user_models import matrix_factorization as mf
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN
-from jaxrec.base.specs import Spec
+from jaxrec.base.specs import RatingsSpec
 from jaxrec.environments import feedback_matrix
 from jaxrec.losses.gaussian import gaussian_nll
 from jaxrec.training import loop
 from tests.algorithms.user_models.test_matrix_factorization import A, N, planted
 
 FEATURES = (np.eye(3)[np.arange(N) % 3], np.random.default_rng(5).integers(0, 2, (A, 4)))
-SPEC = Spec(N, A, 10, reward_range=(1.0, 5.0), features=FEATURES)
+SPEC = RatingsSpec(N, A, feedback_range=(1.0, 5.0), features=FEATURES)
 
 
 def small(**changes):
@@ -99,7 +99,7 @@ def fitted(log):
     """Mean and variance [N, A] after training on the TRAIN rows, without features."""
     config = small(num_members=3, width=4, hidden=(16,), l2=0.02)
     config.optimizer.learning_rate = 0.01
-    spec = Spec(N, A, 10, reward_range=(1.0, 5.0))
+    spec = RatingsSpec(N, A, feedback_range=(1.0, 5.0))
     algorithm = deep_fm.make(config, spec)
     state = loop.fit(algorithm.learner, algorithm.source, mf.ratings(log, TRAIN), num_steps=500, steps_per_call=500)
     params = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf[0])), state.params)

@@ -10,7 +10,7 @@ import pytest
 from jaxrec.base.errors import JaxrecError
 from jaxrec.data import datasets
 
-OFFICIAL = [n for n in datasets.names() if hasattr(datasets.module(n), "URL")]
+OFFICIAL = [n for n in datasets.names() if datasets.module(n).RELEASE]
 
 
 def test_the_folder_is_the_registry():
@@ -28,22 +28,23 @@ def test_load_takes_a_root_and_named_options(name):
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_a_release_states_its_address_files_counts_and_terms(name):
     module = datasets.module(name)
-    assert module.URL.startswith("https://")
-    assert "/" not in module.FOLDER and module.FILES
-    assert all(size is None or size > 0 for size in module.FILES.values())
-    assert {"users", "items", "train", "test"} <= set(module.EXPECTED)
+    release = module.RELEASE
+    assert release.name == name and release.url.startswith("https://")
+    assert "/" not in release.folder and release.files
+    assert all(size is None or size > 0 for size in release.files.values())
+    assert {"users", "items", "train", "test"} <= set(release.counts)
     assert re.search(r"^Licence: \w", module.__doc__, re.MULTILINE)
-    assert re.fullmatch(r"(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})?", getattr(module, "CHECKSUM", ""))
+    assert release.checksum is None or re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", release.checksum)
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_a_missing_file_is_named_with_its_address_and_the_command(name, tmp_path):
-    module = datasets.module(name)
+    release = datasets.module(name).RELEASE
     with pytest.raises(JaxrecError) as caught:
         datasets.load(name, tmp_path)
     message = str(caught.value)
-    assert str(tmp_path / module.FOLDER / next(iter(module.FILES))) in message
-    assert module.URL in message
+    assert str(tmp_path / release.folder / next(iter(release.files))) in message
+    assert release.url in message
     assert f"python -m jaxrec.data.download {name} --root {tmp_path}" in message
     assert "\n" not in message
     with pytest.raises(JaxrecError, match=f"{name} is read from files; say where"):

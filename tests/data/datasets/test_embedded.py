@@ -9,6 +9,8 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, VALIDATION
 from jaxrec.data.datasets import embedded
 from jaxrec.data.world import generator as worlds
+from jaxrec.data.world import logging_policy
+from tests.data import world_truth
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_users_of_the_test_pool_are_never_logged(log):
 
 
 def test_rows_run_by_user_session_and_turn(log):
-    session = embedded.session_index(log)
+    session = world_truth.session_index(log)
     order = np.lexsort((log.time, session, log.user))
     np.testing.assert_array_equal(order, np.arange(len(log)))
     same = (np.diff(log.user) == 0) & (np.diff(session) == 0)
@@ -61,7 +63,7 @@ def test_rows_run_by_user_session_and_turn(log):
 
 
 def test_the_last_session_is_test_and_the_one_before_validation(log):
-    session = embedded.session_index(log)
+    session = world_truth.session_index(log)
     np.testing.assert_array_equal(log.split, np.where(session == 7, TEST, np.where(session == 6, VALIDATION, TRAIN)))
     one = embedded.load(size="tiny", world={"num_sessions": 1}, images=False)
     two = embedded.load(size="tiny", world={"num_sessions": 2}, images=False)
@@ -69,18 +71,18 @@ def test_the_last_session_is_test_and_the_one_before_validation(log):
 
 
 def test_feedback_is_what_the_true_matrix_says_with_the_rest_on_top(log, world):
-    matrix = worlds.expected_feedback(world, np.arange(200), np.arange(240))
+    matrix = world_truth.expected_feedback(world, np.arange(200), np.arange(240))
     expected = matrix[log.user, log.item]
     assert 0.3 < np.corrcoef(expected, log.feedback)[0, 1] < 0.8
 
 
 def test_the_policy_is_mediocre(log, world):
     """Better than chance, far from what can be had; and it leans to the popular."""
-    session = embedded.session_index(log)
+    session = world_truth.session_index(log)
     _, index = np.unique(log.user * 100 + session, return_inverse=True)
     returns = np.bincount(index, weights=log.feedback)
     uniform = embedded.load(images=False, logging={"candidates": 1, "popularity": 0.0})
-    _, index = np.unique(uniform.user * 100 + embedded.session_index(uniform), return_inverse=True)
+    _, index = np.unique(uniform.user * 100 + world_truth.session_index(uniform), return_inverse=True)
     chance = np.bincount(index, weights=uniform.feedback).mean()
     assert 1.2 * chance < returns.mean() < 30  # the clairvoyant has about 90
     assert np.quantile(returns, 0.95) > 2 * returns.mean()  # good pieces to stitch exist
@@ -90,7 +92,7 @@ def test_the_policy_is_mediocre(log, world):
 
 
 def test_the_policy_leans_to_what_was_just_liked(log):
-    category, session = log.item_features["category"], embedded.session_index(log)
+    category, session = log.item_features["category"], world_truth.session_index(log)
     same_session = (np.diff(log.user) == 0) & (np.diff(session) == 0)
     shared = (category[log.item[1:]] & category[log.item[:-1]]).any(1)
     liked = log.feedback[:-1] > 3
@@ -99,7 +101,7 @@ def test_the_policy_leans_to_what_was_just_liked(log):
 
 def test_chunks_of_sessions_do_not_change_the_first(monkeypatch):
     whole = embedded.load(size="tiny", images=False, text=False)
-    monkeypatch.setattr(embedded, "LANES", 40)
+    monkeypatch.setattr(logging_policy, "LANES", 40)
     parts = embedded.load(size="tiny", images=False, text=False)
     assert set(np.unique(parts.user)) == set(np.unique(whole.user)) and len(parts) != 0
     assert abs(parts.feedback.mean() - whole.feedback.mean()) < 0.3

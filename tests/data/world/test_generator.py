@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.world import draws as draws
+from jaxrec.data.world import draws
 from jaxrec.data.world import generator as worlds
+from tests.data import world_truth
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_transitions_leave_an_intent_and_favour_two_followers(world):
 def test_expected_feedback_by_hand(world):
     tables = world.tables
     with_second = int(np.flatnonzero(tables.item_second >= 0)[0])
-    matrix = worlds.expected_feedback(world, np.arange(world.num_users), np.arange(world.num_items))
+    matrix = world_truth.expected_feedback(world, np.arange(world.num_users), np.arange(world.num_items))
     assert matrix.shape == (300, 240) and matrix.min() >= 1 and matrix.max() <= 5
     for user, item in ((0, 0), (17, with_second), (299, 239)):
         mix, second = tables.user_mix[user], tables.item_second[item]

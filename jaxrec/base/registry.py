@@ -1,0 +1,41 @@
+"""The folder is the registry: a name such as `actor_critic.a2c` is a file below a package, and found here alone."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from jaxrec.base.errors import JaxrecError
+
+
+def names(package: str, defines: str) -> list[str]:
+    """Lists the files below a package that define something; the others hold parts. Of them none is imported.
+
+    Args:
+      package: dotted, such as 'jaxrec.algorithms'; files in its sub-packages are named 'family.name'.
+      defines: what such a file has at its left margin, for example 'def make('.
+    """
+    root = Path(importlib.import_module(package).__file__).parent
+    files = [file for file in root.rglob("*.py") if file.stem != "__init__"]
+    found = [file for file in files if f"\n{defines}" in file.read_text(encoding="utf-8")]
+    return sorted(".".join(file.relative_to(root).with_suffix("").parts) for file in found)
+
+
+def resolve(package: str, name: str, defines: str, what: str) -> ModuleType:
+    """Imports the file that a name stands for.
+
+    Args:
+      package, defines: as in `names`.
+      what: the word for such a file in the error, for example 'algorithm'.
+
+    Raises:
+      JaxrecError: there is no such file; names the nearest and all there are.
+    """
+    known = names(package, defines)
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise JaxrecError(f"there is no {what} {name!r}{hint}; choose one of {', '.join(known)}")
+    return importlib.import_module(f"{package}.{name}")

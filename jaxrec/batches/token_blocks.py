@@ -1,0 +1,48 @@
+"""Blocks of a stream of token ids: drawn anywhere to learn from, or cut one after the other to be measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxrec.base.contracts import Array
+from jaxrec.base.records import Text
+
+
+def random_blocks(*, batch_size: int, length: int) -> Callable[[Text, Array], Array]:
+    """Makes a view for `sources.logged` of B blocks of the training stream, each beginning anywhere.
+
+    Args:
+      length: L, the tokens of a block that a model reads; one more follows, which is a target only.
+
+    Returns:
+      `view(data, key) -> int32` [B, L + 1]. A stream shorter than that is repeated.
+    """
+
+    def view(data: Text, key: Array) -> Array:
+        size = data.train.shape[0]
+        start = jax.random.randint(key, (batch_size, 1), 0, max(size - length, 1))
+        return data.train[(start + jnp.arange(length + 1)[None]) % size]
+
+    return view
+
+
+def count_blocks(stream: Array, length: int) -> int:
+    """How many blocks of `length` targets a stream [K] is cut into; its first token is no target."""
+    return -(-max(stream.shape[0] - 1, 1) // length)
+
+
+def blocks_at(stream: Array, index: Array, length: int) -> tuple[Array, Array]:
+    """Gathers blocks of a stream that is cut every `length` tokens; in all blocks together each target is there once.
+
+    Args:
+      stream: int32 [K]. index: int32 [R], which blocks.
+
+    Returns:
+      (int32 [R, length + 1], the tokens; bool [R, length], which tokens after the first are inside the stream).
+    """
+    position = index[:, None] * length + jnp.arange(length + 1)[None]
+    last = stream.shape[0] - 1
+    return stream[jnp.minimum(position, last)], position[:, 1:] <= last

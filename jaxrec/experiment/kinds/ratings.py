@@ -1,0 +1,73 @@
+"""Events of the log one by one, for user models: who gave which item what feedback."""
+
+from __future__ import annotations
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import TEST, TRAIN, Interactions
+from jaxrec.base.specs import RatingsSpec
+from jaxrec.data import features
+from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.resources import Resources
+from jaxrec.experiment.store import fingerprint
+
+EVALUATORS: tuple[str, ...] = ()
+BESIDE = None
+_SPLITS = {"train": TRAIN, "test": TEST}
+
+
+def options(split: str = "train") -> ConfigDict:
+    """Takes the events of a split: 'train', 'test' or 'all'."""
+    return ConfigDict({"split": split})
+
+
+def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:
+    del config, name
+    return ()
+
+
+def events_of(interactions: Interactions, split: str) -> Interactions:
+    """The train events, the test events, or all.
+
+    Raises:
+      JaxrecError: there are none.
+    """
+    if split == "all":
+        return interactions
+    if split not in _SPLITS:
+        raise JaxrecError(f"split {split!r} is unknown; choose 'train', 'test' or 'all'")
+    chosen = interactions.where(interactions.split == _SPLITS[split])
+    if not len(chosen):
+        raise JaxrecError(f"dataset {interactions.name} has no {split} rows; set data.test_fraction or use 'all'")
+    return chosen
+
+
+def load(resources: Resources, name: str) -> Dataset:
+    """Columns `user`, `item` int32 [E] and `feedback` float32 [E]."""
+    chosen = events_of(resources.log, resources.config.datasets[name].split)
+    columns = {"user": chosen.user, "item": chosen.item, "feedback": chosen.feedback}
+    return Dataset({column: np.asarray(values) for column, values in columns.items()}, _spec(chosen))
+
+
+def _spec(events: Interactions) -> RatingsSpec:
+    users = features.indicators(events.user_features, events.num_users)
+    items = features.indicators(events.item_features, events.num_items)
+    bounds = (float(events.feedback.min()), float(events.feedback.max()))
+    return RatingsSpec(events.num_users, events.num_items, bounds, features=(users, items), item_ids=events.item_ids)
+
+
+def spec(resources: Resources, name: str) -> RatingsSpec:
+    return resources.dataset(name).spec
+
+
+def content(resources: Resources, name: str) -> Content:
+    data, facts = resources.dataset(name)
+    learned = fingerprint(data, facts.num_users, facts.num_items, facts.features, facts.item_ids)
+    return Content(learned, learned)
+
+
+def facts(resources: Resources, name: str) -> list[str]:
+    del resources, name
+    return []

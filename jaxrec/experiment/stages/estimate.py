@@ -1,0 +1,81 @@
+"""The `estimate` stage: parameters that are counted from the log and an environment's facts, not trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from ml_collections import ConfigDict
+
+from jaxrec.base import files
+from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment import graph
+from jaxrec.experiment.kinds import environment
+from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
+from jaxrec.experiment.store import fingerprint, save_arrays
+from jaxrec.reporting.progress import Progress
+
+PRODUCES = ""
+GROWS = ""
+_FILE = "params.npz"
+
+
+def inputs(config: ConfigDict, name: str) -> list[str]:
+    return [config.stages[name].data]
+
+
+def describe(stage: ConfigDict) -> str:
+    return f"count {stage.algorithm.name} for {stage.data}"
+
+
+def options(resources: Resources, name: str) -> dict[str, Any]:
+    return {"algorithm": resources.config.stages[name].algorithm.to_dict()}
+
+
+def contents(resources: Resources, name: str) -> dict[str, str]:
+    found = {"data": resources.content(resources.config.stages[name].data).learned}
+    if resources.config.data.name:
+        log = resources.log
+        found["log"] = resources.once("log content", lambda: fingerprint(log.user, log.item, log.feedback, log.split))
+    return found
+
+
+def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> AlgorithmInputs:
+    stage = resources.config.stages[name]
+    return AlgorithmInputs(stage.algorithm, spec_of(stage.data))
+
+
+def check(resources: Resources, name: str) -> None:
+    stage = resources.config.stages[name]
+    if graph.kind_of(resources.config, stage.data) != "environment":
+        raise JaxrecError(f"stage {name!r}: what is counted is counted for an environment, and {stage.data!r} is none")
+    try:
+        if resources.algorithm(name).estimate is None:
+            raise JaxrecError(f"{stage.algorithm.name} is trained, not counted: make it a fit stage")
+    except JaxrecError as error:
+        raise JaxrecError(f"stage {name!r}: {error}") from error
+
+
+def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
+    """Counts the parameters of stage `name` and leaves them in its folder."""
+    del progress
+    began, stage = time.monotonic(), resources.config.stages[name]
+    algorithm = AlgorithmInputs(stage.algorithm, resources.dataset(stage.data).spec).make()
+    log = resources.log if resources.config.data.name else None
+    params = algorithm.estimate(log, **environment.item_facts(resources, stage.data))
+    save_arrays(resources.folder(name).path / _FILE, {"/": flatten_dict(params, sep="/")})
+    return {"seconds": time.monotonic() - began, "num_seeds": 1}
+
+
+def read(resources: Resources, name: str) -> Fitted:
+    """The algorithm with the counted parameters, their seeds axis of one."""
+    stage, folder = resources.config.stages[name], resources.folder(name).path
+    spec = resources.dataset(stage.data).spec
+    stored = files.read_npz(folder / _FILE, f"delete {folder}, and the stage is run again")
+    flat = {path[len("['/']['") : -len("']")]: leaf[None] for path, leaf in stored.items()}
+    params = jax.tree.map(np.asarray, unflatten_dict(flat, sep="/"))
+    return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)

@@ -1,0 +1,225 @@
+"""The `fit` stage: train an algorithm on a dataset, from where it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.base import ranges
+from jaxrec.base.contracts import Algorithm, Params
+from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment import graph, kinds, starts, watching
+from jaxrec.experiment.kinds import text
+from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
+from jaxrec.experiment.store import fingerprint
+from jaxrec.reporting.progress import Progress
+from jaxrec.reporting.writer import MetricsWriter
+from jaxrec.training import loop, processes, sharding
+from jaxrec.training.checkpoint import Checkpoints
+
+PRODUCES = ""
+GROWS = "num_steps"
+EXPORT = "export"  # the folder inside the stage's for what other programs read
+_NAMES = ("kind", "data", "beside", "start_from", "steps_per_call", "watch", "num_seeds")  # no part of the recipe
+
+
+def inputs(config: ConfigDict, name: str) -> list[str]:
+    stage = config.stages[name]
+    named = [stage.data, *stage.beside.values(), *filter(None, [backbone_stage(config, name)])]
+    named += [stage.start_from] if stage.start_from in config.stages else []
+    return named + ([stage.watch.on] if stage.watch else [])
+
+
+def backbone_stage(config: ConfigDict, name: str) -> str:
+    """The fit stage whose language model a fit stage's algorithm stands on; '' where that is a folder, or none."""
+    backbone = config.stages[name].algorithm.get("backbone", "")
+    return backbone if backbone in config.stages else ""
+
+
+def describe(stage: ConfigDict) -> str:
+    if starts.shares_params(stage):
+        return f"{stage.algorithm.name} with the parameters of {stage.start_from}"
+    start = f", starting from {stage.start_from}" if stage.start_from else ""
+    return f"fit {stage.algorithm.name} on {stage.data}, {stage.num_steps:,} steps{start}"
+
+
+def options(resources: Resources, name: str) -> dict[str, Any]:
+    stage = resources.config.stages[name].to_dict()
+    watch = {f"watch.{leaf}": value for leaf, value in stage["watch"].items() if leaf != "on"}
+    kept = {leaf: value for leaf, value in stage.items() if leaf not in _NAMES}
+    return kept | watch | {"seed": resources.config.seed, "num_seeds": resources.num_seeds(name)}
+
+
+def contents(resources: Resources, name: str) -> dict[str, str]:
+    config, stage = resources.config, resources.config.stages[name]
+    found = {role: resources.content(given).learned for role, given in {"data": stage.data, **stage.beside}.items()}
+    if backbone := stage.algorithm.get("backbone", ""):
+        own = backbone in config.stages
+        found["backbone"] = resources.stage_fingerprint(backbone) if own else _folder_print(Path(backbone))
+    if stage.start_from:
+        own = stage.start_from in config.stages
+        found["start"] = resources.stage_fingerprint(stage.start_from) if own else starts.recorded(stage.start_from)
+    if stage.watch:
+        found["what watches it"] = resources.content(stage.watch.on).measured
+    return found
+
+
+def _folder_print(folder: Path, end: int = 1 << 20) -> str:
+    """A fingerprint of a language model's folder: names, sizes and both ends of its files, for they may be large."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    parts = []
+    for file in files:
+        with file.open("rb") as opened:
+            head = opened.read(end)
+            opened.seek(max(file.stat().st_size - end, 0))
+            parts.append((file.name, file.stat().st_size, np.frombuffer(head + opened.read(), np.uint8)))
+    return fingerprint(parts)
+
+
+def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> AlgorithmInputs:
+    """What the stage's algorithm is made of.
+
+    Args:
+      spec_of: dataset -> its spec, as it stands or as far as it is known before any stage has run.
+
+    Raises:
+      JaxrecError: a dataset that cannot stand beside another.
+    """
+    config, stage = resources.config, resources.config.stages[name]
+    beside = {role: _role(config, given).value(spec_of(given)) for role, given in stage.beside.items()}
+    options, backbone = stage.algorithm, backbone_stage(config, name)
+    if backbone:
+        options = stage.algorithm.copy_and_resolve_references()
+        folder = starts.params_folder(resources, backbone) / EXPORT
+        # Before the language model is trained, what does not depend on it can be checked.
+        options.backbone = str(folder) if (folder / "config.json").exists() else ""
+    return AlgorithmInputs(options, spec_of(stage.data), beside)
+
+
+def _role(config: ConfigDict, name: str) -> kinds.Beside:
+    """How the dataset `name` stands beside the data of a stage."""
+    kind = graph.kind_of(config, name)
+    beside = kinds.load(kind).BESIDE
+    if beside is None:
+        raise JaxrecError(f"{name!r} is a dataset of kind {kind!r}, which cannot stand beside the data of a stage")
+    return beside
+
+
+def data_of(resources: Resources, name: str) -> Any:
+    """What the source draws from: the stage's data, or a dict by role where datasets beside it are drawn from too."""
+    stage = resources.config.stages[name]
+    data = resources.dataset(stage.data).data
+    drawn = {role: given for role, given in stage.beside.items() if _role(resources.config, given).drawn}
+    return {"log": data} | {role: resources.dataset(given).data for role, given in drawn.items()} if drawn else data
+
+
+def check(resources: Resources, name: str) -> None:
+    """Data, options and start of the stage.
+
+    Raises:
+      JaxrecError: the first mistake found.
+    """
+    stage = resources.config.stages[name]
+    ranges.check(
+        f"stage {name!r}: ",
+        stage,
+        {"num_steps": ranges.WHOLE, "steps_per_call": ranges.COUNT, "num_seeds": ranges.WHOLE},
+    )
+    try:
+        algorithm = resources.algorithm(name)
+        if algorithm.learner is None:
+            raise JaxrecError(f"{stage.algorithm.name} is counted, not trained: make it an estimate stage")
+        if stage.start_from:
+            starts.check(resources, name, algorithm)
+        if stage.watch:
+            watching.check(resources, name, algorithm)
+    except JaxrecError as error:
+        raise JaxrecError(f"stage {name!r}: {error}") from error
+
+
+def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
+    """Trains stage `name` from where it stands and leaves its parameters in its folder."""
+    stage, folder = resources.config.stages[name], resources.folder(name).path
+    began = time.monotonic()
+    inputs_ = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
+    algorithm, spec = inputs_.make(), inputs_.spec
+    num_seeds = resources.num_seeds(name)
+    facts = {"num_seeds": num_seeds, "catalogue": starts.catalogue(spec), "spec": starts.in_record(spec)}
+    if starts.shares_params(stage):
+        return {"seconds": time.monotonic() - began, **facts}
+    state, seconds, rate, best = _train(resources, name, algorithm, progress)
+    Checkpoints(folder / "params", keep=1).save(stage.num_steps, state.params)
+    if algorithm.export and processes.is_first():
+        export(resources, name, algorithm, state.params, folder / EXPORT)
+    size = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // num_seeds
+    speed = f"{rate:.3g} steps/s of {num_seeds} seed{'s' * (num_seeds != 1)} at once, {size:,} parameters each"
+    return {"seconds": seconds, "speed": speed, **facts, **best}
+
+
+def _train(
+    resources: Resources, name: str, algorithm: Algorithm, progress: Progress
+) -> tuple[Any, float, float, dict[str, Any]]:
+    """(the final learner state, seconds, steps per second, what a watched fit kept)."""
+    config, stage = resources.config, resources.config.stages[name]
+    learner = algorithm.learner
+    if stage.start_from:
+        learner, said = starts.starting(resources, name, learner)
+        progress.say(f"  {said}")
+    watched = watching.Watched(resources, name, algorithm) if stage.watch else None
+    with contextlib.ExitStack() as stack:
+        shown: dict[str, Any] = {}
+
+        def on_start(step: int) -> None:
+            shown["bar"] = stack.enter_context(progress.bar(name, stage.num_steps, initial=step))
+            writer = MetricsWriter(resources.workdir, name, first_step=step, enabled=processes.is_first())
+            shown["writer"] = stack.enter_context(writer)
+
+        def on_metrics(step: int, metrics: Mapping[str, np.ndarray]) -> None:
+            means = shown["writer"].write(step, metrics)
+            told = {metric: means[metric] for metric in ("loss/total", "rollout/R_avg") if metric in means}
+            shown["bar"].done(step, told)
+
+        state = loop.fit(
+            learner,
+            algorithm.source,
+            data_of(resources, name),
+            num_steps=stage.num_steps,
+            steps_per_call=stage.steps_per_call,
+            seed=config.seed,
+            num_seeds=resources.num_seeds(name),
+            mesh=resources.mesh,
+            rules=config.sharding,
+            checkpoints=Checkpoints(resources.folder(name).path / "checkpoints", report=progress.say),
+            checkpoint_seconds=config.checkpoint_seconds,
+            on_start=on_start,
+            on_metrics=on_metrics,
+            stop_requested=resources.stop_requested,
+            **(watched.options() if watched else {}),
+        )
+        return state, shown["bar"].elapsed(), shown["bar"].rate(), watched.facts() if watched else {}
+
+
+def export(resources: Resources, name: str, algorithm: Algorithm, params: Params, folder: Path) -> None:
+    """Writes what other programs read of seed 0, with the tokenizer of the text that it was trained on."""
+    algorithm.export(jax.tree.map(lambda leaf: leaf[0], params), folder)
+    data = resources.config.stages[name].data
+    if graph.kind_of(resources.config, data) == "text":
+        text.tokenizer_of(resources, data).save(folder)
+
+
+def read(resources: Resources, name: str) -> Fitted:
+    """The algorithm with the parameters that the stage left."""
+    inputs_ = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
+    algorithm, spec = inputs_.make(), inputs_.spec
+    keys = jax.random.split(jax.random.key(0), resources.num_seeds(name))
+    template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
+    placed = sharding.shardings(template, resources.mesh, resources.config.sharding, leading=1)
+    template = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), template, placed)
+    return Fitted(algorithm, starts.read_params(starts.params_folder(resources, name), template), spec)

@@ -1,0 +1,133 @@
+"""The `transform` stage: what a fitted model says of every row of something, shard by shard.
+
+The artifact is a folder of shards and a manifest with the checksum of each; a stage that was stopped goes on at the
+first shard that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxrec.base import files, ranges
+from jaxrec.base.contracts import Algorithm, Transform
+from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment.resources import Resources
+from jaxrec.experiment.store import save_arrays, write_json
+from jaxrec.reporting.progress import Progress
+from jaxrec.training import processes
+from jaxrec.training.loop import Stopped
+
+PRODUCES = "annotations"
+GROWS = ""
+_MANIFEST = "manifest.json"
+
+
+def inputs(config: ConfigDict, name: str) -> list[str]:
+    model = config.stages[name].model
+    data = config.stages[model].data if model in config.stages and "data" in config.stages[model] else None
+    return [model, *filter(None, [data])]
+
+
+def describe(stage: ConfigDict) -> str:
+    return f"transform: {', '.join(stage.names)} of {stage.model}"
+
+
+def options(resources: Resources, name: str) -> dict[str, Any]:
+    stage = resources.config.stages[name]
+    return {"names": stage.names, "seed": stage.seed}
+
+
+def contents(resources: Resources, name: str) -> dict[str, str]:
+    model = resources.config.stages[name].model
+    return {"model": resources.stage_fingerprint(model)}
+
+
+def named(algorithm: Algorithm, model: str, name: str) -> Transform:
+    """A transform of an algorithm.
+
+    Raises:
+      JaxrecError: it has none of that name.
+    """
+    if name not in algorithm.transforms:
+        known = ", ".join(sorted(algorithm.transforms)) or "none"
+        raise JaxrecError(f"{model!r} has no transform {name!r}; it has {known}")
+    return algorithm.transforms[name]
+
+
+def check(resources: Resources, name: str) -> None:
+    stage = resources.config.stages[name]
+    ranges.check(f"stage {name!r}: ", stage, {"seed": ranges.WHOLE, "rows_per_shard": ranges.COUNT})
+    if resources.config.stages[stage.model].kind != "fit":
+        raise JaxrecError(f"stage {name!r}: {stage.model!r} is no fit stage")
+    if not stage.names:
+        raise JaxrecError(f"stage {name!r} names no transform of {stage.model!r}")
+    if stage.seed >= resources.num_seeds(stage.model):
+        raise JaxrecError(f"stage {name!r}: {stage.model!r} has no seed {stage.seed}")
+    algorithm = resources.algorithm(stage.model)
+    for transformed in stage.names:
+        named(algorithm, stage.model, transformed)
+
+
+def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
+    """Writes the shards of stage `name` that are missing, and the manifest."""
+    stage, folder = resources.config.stages[name], resources.folder(name).path
+    fitted, data = resources.fitted(stage.model), resources.learned_from(stage.model)
+    params = jax.tree.map(lambda leaf: leaf[stage.seed], fitted.params)
+    began, written = time.monotonic(), {}
+    shards = list(_shards(fitted.algorithm, stage, data))
+    with progress.bar(name, total=len(shards), unit="shard") as bar:
+        for number, (transformed, first, rows) in enumerate(shards, start=1):
+            if any(processes.any_wants(resources.stop_requested())):
+                raise Stopped(f"stopped at shard {number} of {len(shards)} of {name}")
+            path = folder / f"{transformed}_{first:012d}.npz"
+            if not path.exists():
+                annotate = resources.once(
+                    ("annotate", name, transformed), lambda t=transformed: _jitted(fitted, stage, t)
+                )
+                save_arrays(path, {"rows": np.asarray(annotate(params, data, rows))[: len(rows)]})
+            written.setdefault(transformed, []).append(path.name)
+            bar.done(number)
+    processes.wait_for_all(f"shards of {name}")
+    write_json(
+        folder / _MANIFEST, {t: {file: files.checksum(folder / file) for file in of} for t, of in written.items()}
+    )
+    return {"seconds": time.monotonic() - began, "num_seeds": 1}
+
+
+def _jitted(fitted: Any, stage: ConfigDict, transformed: str) -> Any:
+    return jax.jit(named(fitted.algorithm, stage.model, transformed).annotate)
+
+
+def _shards(algorithm: Algorithm, stage: ConfigDict, data: Any) -> Iterator[tuple[str, int, np.ndarray]]:
+    """(transform, first row, rows int32 [R]); every shard of a transform but the last has as many rows."""
+    for transformed in stage.names:
+        count = named(algorithm, stage.model, transformed).num_rows(data)
+        for first in range(0, count, stage.rows_per_shard):
+            yield transformed, first, np.arange(first, min(first + stage.rows_per_shard, count), dtype=np.int32)
+
+
+def read(resources: Resources, name: str) -> dict[str, np.ndarray]:
+    """Transform -> array [R, ...], from the shards of a finished stage.
+
+    Raises:
+      JaxrecError: a shard is missing or changed.
+    """
+    folder = resources.folder(name).path
+    remedy = f"delete {folder}, and the stage is run again"
+    manifest = json.loads((folder / _MANIFEST).read_text())
+    arrays = {}
+    for transformed, shards in manifest.items():
+        for file, expected in shards.items():
+            if not (folder / file).exists() or files.checksum(folder / file) != expected:
+                raise JaxrecError(f"{folder / file} is missing or not as it was written; {remedy}")
+        arrays[transformed] = np.concatenate(
+            [files.read_npz(folder / file, remedy)["['rows']"] for file in sorted(shards)]
+        )
+    return arrays

@@ -1,0 +1,62 @@
+"""Kinds of datasets: each keeps its contract, and options that cannot be are named before any work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jaxrec.base import registry
+from jaxrec.base.errors import JaxrecError
+from jaxrec.base.records import Trajectories
+from jaxrec.config import declare
+from jaxrec.experiment import kinds
+from jaxrec.experiment.kinds import sequences, trajectories
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("name", registry.names("jaxrec.experiment.kinds", "def load("))
+def test_a_kind_keeps_its_contract(name):
+    module = kinds.load(name)
+    for function in ("inputs", "load", "spec", "content", "facts"):
+        assert callable(getattr(module, function)), function
+    evaluators = registry.names("jaxrec.evaluation", "def make(")
+    assert set(module.EVALUATORS) <= set(evaluators)
+    for function in ("check_policy", "measured") if module.EVALUATORS else ():
+        assert callable(getattr(module, function)), function
+
+
+@pytest.mark.parametrize(
+    ("leaf", "value", "wanted"),
+    [
+        ("length", 0, "a whole number from 1 upward"),
+        ("length", -3, "a whole number from 1 upward"),
+        ("test", NAN, "0 or more and below 1"),
+        ("validation", -0.1, "0 or more and below 1"),
+        ("validation", 1.0, "0 or more and below 1"),
+        ("head", NAN, "0 or more and below 1"),
+        ("head", 2.0, "0 or more and below 1"),
+        ("head", -1.0, "0 or more and below 1"),
+        ("min_item", -1, "a whole number from 0 upward"),
+        ("min_session", -1, "a whole number from 0 upward"),
+        ("min_sessions", -1, "a whole number from 0 upward"),
+        ("num_users", -1, "a whole number from 0 upward"),
+        ("session_minutes", NAN, "a finite number from 0 upward"),
+        ("session_minutes", -1.0, "a finite number from 0 upward"),
+    ],
+)
+@pytest.mark.parametrize("split", ["user", "last_session"])
+def test_numbers_of_sequences_that_cannot_be_are_named(leaf, value, wanted, split):
+    made = declare.dataset("sequences", split=split, **{leaf: value})
+    with pytest.raises(JaxrecError, match=f"sequences.{leaf} is {value}: set it to {wanted}"):
+        sequences.of_log(made, None)
+
+
+def test_a_log_knows_its_returns():
+    """Eleven episodes return 0 to 10, half at each of two turns, the first at one alone; an empty row is no episode."""
+    reward = np.repeat(np.arange(11.0, dtype=np.float32)[:, None] / 2, 2, axis=1)
+    mask = np.arange(2)[None] < np.array([1, *[2] * 10])[:, None]
+    rows = [np.append(x, np.full((1, 2), y, x.dtype), axis=0) for x, y in ((reward, 99), (mask, False))]
+    facts = trajectories.return_facts(Trajectories(None, None, *rows))
+    assert facts["return_range"] == (0.0, 10.0)
+    np.testing.assert_allclose(facts["episode_returns"], range(11))
