@@ -12,11 +12,13 @@ import pages  # noqa: E402
 import jaxrec  # noqa: E402
 
 project, author, version = "jaxrec", "The jaxrec maintainers", jaxrec.__version__
+copyright = "The jaxrec maintainers, Apache-2.0"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"jaxrec {version}"
+html_static_path, html_css_files = ["_static"], ["site.css"]
 autodoc_default_options = {"members": True, "exclude-members": "replace", "member-order": "bysource"}
 autodoc_typehints = "none"  # docstrings give shapes, which the types do not
 

@@ -108,14 +108,18 @@ def _rows(entries: dict[citations.Citation, list[citations.Place]]) -> list[str]
 
 
 def _link(place: citations.Place) -> str:
-    """The object as a link to its file, which `references` turns into one to the reference on the site."""
-    return f"[`{place.name.removeprefix('jaxrec.')}`](../{place.file})"
+    """The object, by its module and its own name, as a link to its file; see `references`."""
+    if not place.file.endswith(".py"):
+        return f"[`{place.file}`](../{place.file})"
+    module = place.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return f"[`{module.rpartition('.')[2]}{place.name.removeprefix(module)}`](../{place.file})"
 
 
 def _said(place: citations.Place) -> str:
     """The first sentence of the docstring, with what Markdown would read as markup escaped."""
     sentence = re.split(r"(?<=[^.A-Z][.])\s+(?=[A-Z])", place.summary)[0]
-    return re.sub(r"([\\*_|$<>\[\]{}~])", r"\\\1", sentence)
+    parts = re.split(r"(`[^`]*`)", sentence)  # what is code stands as it is
+    return "".join(part if part.startswith("`") else re.sub(r"([\\*_|$<>\[\]{}~])", r"\\\1", part) for part in parts)
 
 
 def experiments() -> str:
@@ -149,6 +153,9 @@ def references(text: str) -> str:
         said, path = link[1], link[2]
         if not path.startswith("jaxrec/"):
             return f"`{path}`" if said == path or "`" in link[0] else f"{said} (`{path}`)"
+        path = path.removesuffix("/__init__.py")
+        if not path.endswith(".py") and said != path.rpartition("/")[2]:
+            return f"{{py:obj}}`{said} <{_object(said, path.replace('/', '.'))}>`"
         if not path.endswith(".py"):
             return f"[`{said}`](api/{path.strip('/').replace('/', '.')}.rst)"
         return f"{{py:obj}}`{said} <{_object(said, path.removesuffix('.py').replace('/', '.'))}>`"
