@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxrec.base import files
+from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 
 
