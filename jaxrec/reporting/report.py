@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxrec.base import files
-from jaxrec.base import files
 from jaxrec.reporting import leads, sections
 from jaxrec.reporting.headline import headline
 from jaxrec.reporting.quantities import leading, mode_words

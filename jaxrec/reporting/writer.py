@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from jaxrec.base import files
-from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 
 
