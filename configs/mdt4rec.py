@@ -3,15 +3,21 @@
     python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec            # the embedded world
     python -m jaxrec.main --config=configs/mdt4rec.py:coat --config.data.root=DATA      # real data
     python -m jaxrec.main --config=configs/mdt4rec.py:smoke                             # proves that every stage runs
+    python -m jaxrec.main --config=configs/mdt4rec.py:csv --config.data.options.path=ratings.csv ...   # your ratings
 
-Variants: smoke, coat, coat_leak, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the training
-environment; it and its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are played in the
-test environment.
+Variants: smoke, coat, coat_leak, csv, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the
+training environment; it and its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are
+played in the test environment.
+
+Your own ratings (csv) need three flags more, which hold for both environments: `--config.datasets.train.reward_low` and
+`--config.datasets.train.reward_high`, the lowest and the highest rating, and `--config.datasets.train.threshold`: users
+leave when two recent items are nearer than this.
 """
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import FieldReference, placeholder
 
-from jaxrec.config import declare, experiment, published
+from jaxrec.config import declare, experiment, own_file, published
 
 # kind -> (share, chance of a random step)
 EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}
@@ -33,7 +39,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config.paper = (
         "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior, table 1."
     )
-    make = experiment.variant(variant, embedded, smoke, coat, coat_leak, movielens_100k, virtual_taobao)
+    make = experiment.variant(variant, embedded, smoke, coat, coat_leak, csv, movielens_100k, virtual_taobao)
     make(config)
     return config
 
@@ -148,6 +154,32 @@ def movielens_100k(config: ConfigDict) -> None:
         num_steps=800,
         episodes=2000,
         static={"static_cycle": {"window": 7, "threshold": threshold}, "popular": {}, "random": {}},
+    )
+
+
+def csv(config: ConfigDict) -> None:
+    """Your own ratings: name their file, the lowest and highest rating, and the distance below which users leave.
+
+    Both environments have one set of rules (window and max_turn too), so that each of them is set once, for `train`.
+    Distances between items grow with the root of the number of users; a smaller threshold makes longer episodes: look
+    at the column Length.
+    """
+    config.data.update(name="csv", test_fraction=0.2, options=own_file.options())
+    rules = {rule: placeholder(float) for rule in ("reward_low", "reward_high", "threshold")}
+    rules |= {"window": FieldReference(7), "max_turn": FieldReference(30)}
+    models = {split: {"num_steps": 4000, "steps_per_call": 500} for split in ("train", "test")}
+    feedback_matrix(config, models=models, **rules)
+    stages(
+        config,
+        a2c={"num_steps": 1500, "optimizer__learning_rate": 0.002},
+        transformer=SMALL,
+        num_steps=800,
+        episodes=2000,
+        static={
+            "static_cycle": {"window": rules["window"], "threshold": rules["threshold"]},
+            "popular": {},
+            "random": {},
+        },
     )
 
 

@@ -8,7 +8,7 @@ ranking needs no training: on files of records that alone is tried. Measured: re
 results/modt4r_validation_yoochoose_sample.md, results/modt4r_validation_movielens_100k.md,
 results/modt4r_validation_amazon_industrial.md.
 
-Variants: amazon_industrial, lfm_1b, movielens_100k, retailrocket, smoke, yoochoose, yoochoose_sample.
+Variants: amazon_industrial, csv, lfm_1b, movielens_100k, retailrocket, smoke, yoochoose, yoochoose_sample.
 """
 
 from ml_collections import ConfigDict

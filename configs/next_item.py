@@ -3,15 +3,16 @@
     python -m jaxrec.main --config=configs/next_item.py --workdir=runs/next_item                # the embedded world
     python -m jaxrec.main --config=configs/next_item.py:yoochoose_sample --config.data.root=DATA
     python -m jaxrec.main --config=configs/next_item.py:smoke                                   # proves that it runs
+    python -m jaxrec.main --config=configs/next_item.py:csv --config.data.options.path=events.csv
 
-Variants: amazon_industrial, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample. Full ranking of every test
+Variants: amazon_industrial, csv, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample. Full ranking of every test
 position; the splits and filters are those of thesis T 4.5.1 (80/10/10 by sequence). Measured in the embedded
 world: results/next_item_embedded.md.
 """
 
 from ml_collections import ConfigDict
 
-from jaxrec.config import declare, experiment, outputs, published
+from jaxrec.config import declare, experiment, outputs, own_file, published
 
 # A generated log with something in it to learn: its recommender looks at more items than the main job's, knows its
 # users and follows their mood, where that one shows little but popularity.
@@ -31,7 +32,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
     config.name = "next_item"
     config.paper = "The sequence models that thesis T, chapters 4 and 5, starts from; trained by cross-entropy alone."
     make = experiment.variant(
-        variant, embedded, amazon_industrial, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample
+        variant, embedded, amazon_industrial, csv, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample
     )
     make(config)
     return config
@@ -108,5 +109,12 @@ def amazon_industrial(config: ConfigDict) -> None:
     """Reviews of Industrial and Scientific as sequences (L 4.1), any part of the official files."""
     config.data.name = "amazon_industrial"
     config.data.options = {"check": False}
+    config.datasets.sequences = declare.dataset("sequences")
+    stages(config, num_steps=3000)
+
+
+def csv(config: ConfigDict) -> None:
+    """Your own events, a user a sequence, or a session where datasets.sequences.session_minutes is set."""
+    config.data.update(name="csv", options=own_file.options(duplicates="keep"))
     config.datasets.sequences = declare.dataset("sequences")
     stages(config, num_steps=3000)

@@ -16,7 +16,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from configs import mdt4rec
-from jaxrec.config import declare, outputs, published
+from jaxrec.config import declare, experiment, outputs, published
 
 # Of paper M: table 1 (VirtualTB: table 2 for GPT-2), and tables 3 and 4, which it made on VirtualTB.
 TABLE_1, TABLE_3, TABLE_4 = (published.load(f"mdt4rec_table_{number}").rows for number in (1, 3, 4))
@@ -28,6 +28,11 @@ SHARED = ("width", "num_layers", "num_heads", "dropout", "context_length", "batc
 
 def get_config(variant: str | None = None) -> ConfigDict:
     """The main job's world, log and budget with every row of the tables."""
+    # Those of mdt4rec that this one has.
+    experiment.variant(
+        variant, mdt4rec.embedded, mdt4rec.smoke, mdt4rec.coat, mdt4rec.coat_leak, mdt4rec.movielens_100k,
+        mdt4rec.virtual_taobao,
+    )  # fmt: skip
     config = mdt4rec.get_config(variant)
     config.name = "tables"
     config.paper = "Paper M: Maximum In-Support Return Modeling for Dynamic Recommendation with Language Model Prior."

@@ -31,11 +31,15 @@ SMOKE = "--config=configs/mdt4rec.py:smoke"
         ([SMOKE, "--config.num_sedes=3"], "no option 'num_sedes'. Did you mean \"num_seeds\""),
         ([SMOKE, "--config.data.options.chek=1"], "no option 'chek'; what is not in the file cannot be set by"),
         ([SMOKE, "--config.num_seeds=three"], "--config.num_seeds=three"),
-        ([SMOKE, "--config.data.name=movielens_100m"], "no dataset is called 'movielens_100m', did you mean"),
+        ([SMOKE, "--config.data.name=movielens_100m"], "there is no dataset 'movielens_100m', did you mean"),
         (["--config=configs/mdt4rec.py:coat", "--config.data.root=nowhere"], "nowhere"),
+        (
+            ["--config=configs/next_item.py:csv"],
+            "needs the file to read: name it by path, or --config.data.options.path",
+        ),
         ([SMOKE, "--config.stages.dt.algorithm.context_length=500"], "no episode is longer than 20 turns"),
         ([SMOKE, "--config.stages.a2c.algorithm.window=21"], "algorithm.window is 21 but no episode is longer than 20"),
-        ([SMOKE, "--config.stages.evaluation.modes=('NX_1000',)"], "asks for 1000 different items"),
+        ([SMOKE, "--config.stages.evaluation.evaluator.modes=('NX_1000',)"], "asks for 1000 different items"),
         ([SMOKE, "--config.order=('dt',)"], "'dt' needs 'log'"),
     ],
 )

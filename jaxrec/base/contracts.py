@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import jax
 import numpy as np
 
-from jaxrec.base.records import Observation, Sequences
+from jaxrec.base.records import Interactions, Observation, Sequences, Text
 
 Array = jax.Array
 # Pytrees of arrays. Params is a dict keyed by role; Data is what a source reads, Batch what it gives to a learner.
@@ -223,33 +223,105 @@ class Policy(NamedTuple):
     diagnostics: Diagnostics | None = None
 
 
+class States(Protocol):
+    """Returns the state [B, T, D] after each position, from the items at or before it.
+
+    Args:
+      item: int32 [B, T]. feedback: float32 [B, T]. mask: bool [B, T], True on real items.
+      context: [B, ...], of a ranker that has one.
+    """
+
+    def __call__(self, params: Params, item: Array, feedback: Array, mask: Array, /, *context: Array) -> Array: ...
+
+
+class StatesAt(Protocol):
+    """Returns the states [B, P, D] after the positions int32 [B, P] alone, for less work where a model can."""
+
+    def __call__(
+        self, params: Params, item: Array, feedback: Array, mask: Array, positions: Array, /, *context: Array
+    ) -> Array: ...
+
+
+class Scores(Protocol):
+    """Returns the scores [R, A] of all items in each of the states [R, D]."""
+
+    def __call__(self, params: Params, states: Array, /) -> Array: ...
+
+
+class Context(Protocol):
+    """Returns [B, ...], what a model knows of the users int32 [B] from their earlier sessions in `history` (Sequences,
+    by user and time)."""
+
+    def __call__(self, params: Params, history: Sequences, user: Array, /) -> Array: ...
+
+
 class Ranker(NamedTuple):
     """Ranks the catalogue by a next-item model, in two parts so that nobody need hold scores [B, T, A].
 
-    `states(params, item [B, T], feedback [B, T], mask [B, T][, context]) -> [B, T, D]`: the state after each position,
-    computed from the items at or before it.
-    `states_at(params, item, feedback, mask, positions int32 [B, P][, context]) -> [B, P, D]`: those after some
-    positions, for less work where a model can.
-    `scores(params, states [R, D]) -> [R, A]`.
-    `context(params, history, user int32 [B]) -> [B, ...]`, optional: what the model knows of users from their earlier
-    sessions in `history` (Sequences, by user and time). Where set, both functions of states take it as last argument.
+    Attributes:
+      states: (params, item, feedback, mask[, context]) -> the state after each position.
+      states_at: (params, item, feedback, mask, positions[, context]) -> the states after some.
+      scores: (params, states) -> the scores of all items.
+      context: (params, history, user) -> what both functions of states take last; None where they take none.
     """
 
-    states: Callable[..., Array]
-    states_at: Callable[..., Array]
-    scores: Callable[[Params, Array], Array]
-    context: Callable[[Params, Sequences, Array], Array] | None = None
+    states: States
+    states_at: StatesAt
+    scores: Scores
+    context: Context | None = None
+
+
+class Annotate(Protocol):
+    """Returns what a fitted model says of the rows int32 [R], an array [R, ...]; `data` is what it learned from."""
+
+    def __call__(self, params: Params, data: Data, rows: Array, /) -> Array: ...
 
 
 class Transform(NamedTuple):
     """What a fitted model says of every row of something, and a `transform` stage keeps.
 
-    `num_rows(data) -> int`, known before anything is compiled; `annotate(params, data, rows) -> array [R, ...]` of the
-    rows int32 [R], jitted by the stage. `data` is what the model learned from.
+    Attributes:
+      num_rows: (data) -> how many rows there are, known before anything is compiled.
+      annotate: (params of one seed, data, rows) -> array [R, ...], jitted by the stage.
     """
 
-    num_rows: Callable[[Any], int]
-    annotate: Callable[[Params, Any, Array], Array]
+    num_rows: Callable[[Data], int]
+    annotate: Annotate
+
+
+class Score(Protocol):
+    """Returns the scores [B, A] of all items for each of B users, by index or by history as the algorithm says."""
+
+    def __call__(self, params: Params, users: Any, /) -> Array: ...
+
+
+class Estimate(Protocol):
+    """Returns the parameters that are counted.
+
+    Args:
+      interactions: the log, or None.
+      facts: name -> array, what `environment.item_facts(env_params)` says of the training environment.
+    """
+
+    def __call__(self, interactions: Interactions | None, /, **facts: Any) -> Params: ...
+
+
+class Perplexity(Protocol):
+    """Returns {"validation/metric": scalar} of a language model on the held-out part of a text."""
+
+    def __call__(self, params: Params, data: Text, /) -> Scalars: ...
+
+
+class Export(Protocol):
+    """Writes the parameters of one seed to a folder, as other programs read them."""
+
+    def __call__(self, params: Params, folder: Path, /) -> None: ...
+
+
+class Ask(Protocol):
+    """Returns the parameters with options set anew that may be asked at inference: {option: number}."""
+
+    def __call__(self, params: Params, options: Mapping[str, float], /) -> Params: ...
 
 
 class Algorithm(NamedTuple):
@@ -258,34 +330,38 @@ class Algorithm(NamedTuple):
     Attributes:
       learner, source: of a method that is trained; both None of one that is counted.
       policy: acts in environments.
-      scorer: (params, what it scores for) -> scores [B, A] of all items.
-      estimate: of a method that is counted: (log or None, **facts) -> params, where `facts` is what
-        `environment.item_facts(env_params)` says of the training environment.
-      perplexity: (params, text) -> {"validation/metric": scalar}, of a language model.
-      ranker: how a next-item model ranks.
+      scorer: scores all items for users.
+      estimate: counts the parameters of a method that is not trained.
+      perplexity: of a language model.
+      export: writes parameters as other programs read them.
+      ranker: ranks, of a next-item model.
       transforms: name -> what the fitted model says of every row of something.
-      ask: (params, {option: number}) -> params in which those of its options that may be asked anew at inference are
-        set; None of a method that has none. The options are those under `inference` in its config.
-      export: (params of one seed, folder) -> None, writes them as other programs read them.
+      ask: sets options anew at inference; None of a method that has none. They stand under `inference` in its config.
     """
 
     learner: Learner | None
     source: Source | None
     policy: Policy | None = None
-    scorer: Callable[[Params, Any], Array] | None = None
-    estimate: Callable[..., Params] | None = None
-    perplexity: Callable[[Params, Any], Mapping[str, Array]] | None = None
-    export: Callable[[Params, Path], None] | None = None
+    scorer: Score | None = None
+    estimate: Estimate | None = None
+    perplexity: Perplexity | None = None
+    export: Export | None = None
     ranker: Ranker | None = None
     transforms: Mapping[str, Transform] = MappingProxyType({})
-    ask: Callable[[Params, Mapping[str, float]], Params] | None = None
+    ask: Ask | None = None
 
 
 class Measured(NamedTuple):
     """What one seed of a model is worth: {"mode/metric": scalar}; of rankings also {metric: [N]}, what sessions add."""
 
-    metrics: Mapping[str, Array]
+    metrics: Scalars
     sessions: Mapping[str, Array]
+
+
+class MeasureSeed(Protocol):
+    """Returns what the parameters of one seed are worth on an evaluator's data; vmapped over seeds and jitted."""
+
+    def __call__(self, params: Params, data: Data, key: Array, /) -> Measured: ...
 
 
 class Evaluator(NamedTuple):
@@ -293,10 +369,10 @@ class Evaluator(NamedTuple):
 
     Attributes:
       check: (algorithm, its name) -> None; raises JaxrecError where the algorithm lacks what is measured.
-      measure: (algorithm) -> (params of one seed, data, key) -> Measured, to be vmapped over seeds and jitted.
+      measure: (algorithm) -> how one seed of it is measured.
       draws: whether the result depends on the key, so that a model without seeds is measured once under each.
     """
 
     check: Callable[[Algorithm, str], None]
-    measure: Callable[[Algorithm], Callable[[Params, Any, Array], Measured]]
+    measure: Callable[[Algorithm], MeasureSeed]
     draws: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -35,7 +36,11 @@ def resolve(package: str, name: str, defines: str, what: str) -> ModuleType:
     """
     known = names(package, defines)
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
-        raise JaxrecError(f"there is no {what} {name!r}{hint}; choose one of {', '.join(known)}")
+        raise JaxrecError(f"there is no {what} {name!r}{hint(name, known)}; choose one of {', '.join(known)}")
     return importlib.import_module(f"{package}.{name}")
+
+
+def hint(word: str, known: Sequence[str]) -> str:
+    """', did you mean ...?' where a known word is near, else ''."""
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f", did you mean {near[0]!r}?" if near else ""

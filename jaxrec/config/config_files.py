@@ -21,13 +21,18 @@ class ConfigFile(NamedTuple):
 
     Attributes:
       path: of the file.
-      summary: the first paragraph of its docstring, on one line.
+      docstring: of the file.
       variants: name -> first paragraph of that variant's docstring; the first one is the default.
     """
 
     path: Path
-    summary: str
+    docstring: str
     variants: dict[str, str]
+
+    @property
+    def summary(self) -> str:
+        """The first paragraph of the docstring, on one line."""
+        return _first_paragraph(self.docstring)
 
 
 def find(folder: Path = FOLDER) -> list[ConfigFile]:
@@ -40,7 +45,7 @@ def read(path: Path) -> ConfigFile | None:
     tree = _parsed(path)
     if tree is None or "get_config" not in _functions(tree):
         return None
-    return ConfigFile(path, _first_paragraph(tree), _variants(path, tree))
+    return ConfigFile(path, ast.get_docstring(tree) or "", _variants(path, tree))
 
 
 def nearest(path: Path, folder: Path = FOLDER) -> str:
@@ -65,8 +70,8 @@ def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def _first_paragraph(node: ast.Module | ast.FunctionDef) -> str:
-    return " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+def _first_paragraph(docstring: str) -> str:
+    return " ".join(docstring.split("\n\n")[0].split())
 
 
 def _variants(path: Path, tree: ast.Module) -> dict[str, str]:
@@ -82,7 +87,8 @@ def _variants(path: Path, tree: ast.Module) -> dict[str, str]:
 
 def _described(path: Path) -> dict[str, str]:
     tree = _parsed(path)
-    return {name: _first_paragraph(function) for name, function in _functions(tree).items()} if tree else {}
+    functions = _functions(tree) if tree else {}
+    return {name: _first_paragraph(ast.get_docstring(function) or "") for name, function in functions.items()}
 
 
 def _base(path: Path, tree: ast.Module) -> Path | None:

@@ -50,7 +50,7 @@ def of_config(file: config_files.ConfigFile) -> str:
         "example --config.num_seeds=3."
     )
     described = [_item(command, text) for command, text in commands.items()]
-    return "\n".join([_wrapped(file.summary, ""), "", *described, "", _wrapped(every_option, "")])
+    return "\n".join([file.docstring, "", *described, "", _wrapped(every_option, "")])
 
 
 def _config(file: config_files.ConfigFile) -> str:

@@ -130,6 +130,12 @@ def _check_options(config: ConfigDict, interactions: Interactions) -> None:
             f"{where}{interactions.name} has {interactions.num_users} user(s) and {interactions.num_items} item(s); "
             "a simulator needs two of each at least"
         )
+    missing = [leaf for leaf in ("reward_low", "reward_high", "threshold") if config[leaf] is None]
+    if missing:
+        raise JaxrecError(
+            f"{where}{', '.join(missing)} must be set, for they depend on the ratings of {interactions.name}; set each "
+            f"in the config or by a flag such as --config.datasets.{config.split}.{missing[0]}=NUMBER"
+        )
     for leaf, allowed in completion.CHOICES.items():
         if config[leaf] not in allowed:
             raise JaxrecError(f"{where}{leaf} is {config[leaf]!r}, set it to one of {', '.join(allowed)}")

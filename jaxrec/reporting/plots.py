@@ -39,6 +39,7 @@ def learning_curves(
         axes = add_axes(figure, rows, columns, number, xlabel=xlabel, ylabel=_broken(objective))
         for method, (steps, values) in by_method.items():
             _draw_curve(axes, method, order.index(method), np.asarray(steps), np.asarray(values))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=9)
     return figure
 

@@ -42,7 +42,9 @@ def test_a_config_of_one_s_own_is_read_too(tmp_path):
     own, base = tmp_path / "own.py", tmp_path / "base.py"
     base.write_text('def get_config(arg=None):\n    variant(arg, big, base.small)\ndef big(c):\n    """Big."""\n')
     own.write_text('"""Mine,\nof two lines.\n\nMore."""\ndef get_config(arg=None):\n    return base.get_config(arg)\n')
-    assert config_files.read(own) == config_files.ConfigFile(own, "Mine, of two lines.", {"big": "Big.", "small": ""})
+    found = config_files.read(own)
+    assert found.path == own and found.variants == {"big": "Big.", "small": ""}
+    assert found.docstring == "Mine,\nof two lines.\n\nMore." and found.summary == "Mine, of two lines."
 
 
 def test_what_is_no_config_is_none(tmp_path):

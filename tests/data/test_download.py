@@ -189,5 +189,5 @@ def test_a_root_that_is_no_folder_is_named(root, capsys):
 
 def test_the_module_runs_as_a_command(root, run_python):
     done = run_python(["-m", "jaxrec.data.download", "nosuch", "--root", str(root)], check=False)
-    assert done.returncode == 1 and done.stderr.startswith("error: no dataset is called 'nosuch'")
+    assert done.returncode == 1 and done.stderr.startswith("error: there is no dataset 'nosuch'")
     assert "Traceback" not in done.stderr

@@ -70,7 +70,7 @@ def defaults() -> ConfigDict:
 def make(config: ConfigDict, spec: TrajectoriesSpec, *, text: TextSpec | None = None) -> Algorithm:
     """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
     config = language.sized(config)
-    check(config, spec)
+    check(config, spec, text)
     network = make_network(config, spec)
 
     def init_params(key: Array) -> Params:

@@ -7,30 +7,25 @@ options may have.
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
-import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from jaxrec.base import ranges
+from jaxrec.base import ranges, registry
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
+
+_DEFINES = "def load("
 
 
 def names() -> list[str]:
     """The datasets there are."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return registry.names(__name__, _DEFINES)
 
 
 def module(name: str) -> ModuleType:
-    """The dataset's file. Raises: JaxrecError that lists the names there are."""
-    if name not in names():
-        raise JaxrecError(
-            f"no dataset is called {name!r}{_did_you_mean(name, names())}; there are {', '.join(names())}"
-        )
-    return importlib.import_module(f"{__name__}.{name}")
+    """Imports the dataset's file; raises JaxrecError where there is none."""
+    return registry.resolve(__name__, name, _DEFINES, "dataset")
 
 
 def load(name: str, root: Path | str | None = None, **options) -> Interactions:
@@ -49,12 +44,7 @@ def load(name: str, root: Path | str | None = None, **options) -> Interactions:
     known = list(inspect.signature(loader).parameters)[1:]
     for option in options:
         if option not in known:
-            guess = _did_you_mean(option, known)
-            raise JaxrecError(f"dataset {name} has no option {option!r}{guess}; it has {', '.join(known) or 'none'}")
+            hint = registry.hint(option, known)
+            raise JaxrecError(f"dataset {name} has no option {option!r}{hint}; it has {', '.join(known) or 'none'}")
     ranges.check("data.options.", options, getattr(dataset, "RANGES", {}))
     return loader(None if root is None else Path(root).expanduser(), **options)
-
-
-def _did_you_mean(word: str, words: list[str]) -> str:
-    close = difflib.get_close_matches(str(word), words, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""

@@ -54,7 +54,7 @@ def load(
       JaxrecError: missing or damaged file or option; names the line.
     """
     if not path:
-        raise JaxrecError("dataset csv needs the file to read: path=FILE")
+        raise JaxrecError("dataset csv needs the file to read: name it by path, or --config.data.options.path=FILE")
     _check_options(
         [user, item, rating, timestamp],
         separator,

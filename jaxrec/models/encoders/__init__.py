@@ -7,22 +7,20 @@ T 4.2, the sequence model G of T 5.6 and L Eq. 4, and the state tracker of M 4.1
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
-from jaxrec.base import ranges
+from jaxrec.base import ranges, registry
 from jaxrec.base.errors import JaxrecError
 from jaxrec.models import transformer
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 
+_DEFINES = "class Encoder("
+
 
 def names() -> list[str]:
     """Lists the files that define an `Encoder`; the others hold parts."""
-    files = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return [name for name in files if hasattr(_module(name), "Encoder")]
+    return registry.names(__name__, _DEFINES)
 
 
 def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> SequenceEncoder:
@@ -35,14 +33,12 @@ def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, 
     Raises:
       JaxrecError: no such file, no such option, or an option out of its range.
     """
-    if name not in names():
-        raise JaxrecError(f"state encoder {name!r} does not exist: choose one of {', '.join(names())}")
-    encoder = _module(name).Encoder
+    encoder = registry.resolve(__name__, name, _DEFINES, "state encoder").Encoder
     defaults = _own_options(encoder)
     for option in options:
         if option not in defaults:
-            known = ", ".join(sorted(defaults)) or "none"
-            raise JaxrecError(f"state encoder {name!r} has no option {option!r}: choose one of {known}")
+            hint, known = registry.hint(option, list(defaults)), ", ".join(sorted(defaults)) or "none"
+            raise JaxrecError(f"state encoder {name!r} has no option {option!r}{hint}: choose one of {known}")
     _check_options(f"state encoder {name!r}: ", width, defaults, {**defaults, **options})
     return encoder(num_items=num_items, width=width, feedback_scale=feedback_scale, **options)
 
@@ -61,7 +57,3 @@ def _check_options(prefix: str, width: int, defaults: Mapping[str, Any], options
     ranges.check(prefix, options, kinds)
     if "num_heads" in options:
         transformer.check(prefix, {**options, "width": width})
-
-
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{name}")

@@ -53,10 +53,10 @@ def test_a_missing_file_is_named_with_its_address_and_the_command(name, tmp_path
 
 def test_an_unknown_dataset_or_option_gets_the_nearest_name():
     with pytest.raises(
-        JaxrecError, match="no dataset is called 'movielens100k', did you mean 'movielens_100k'.*coat, csv"
+        JaxrecError, match="there is no dataset 'movielens100k', did you mean 'movielens_100k'.*coat, csv"
     ):
         datasets.load("movielens100k")
-    with pytest.raises(JaxrecError, match="no dataset is called '../coat'"):
+    with pytest.raises(JaxrecError, match="there is no dataset '../coat'"):
         datasets.load("../coat")
     with pytest.raises(JaxrecError, match="dataset coat has no option 'chek', did you mean 'check'"):
         datasets.load("coat", "data", chek=False)

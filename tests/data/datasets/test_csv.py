@@ -138,7 +138,9 @@ def test_repeated_events_are_kept_on_request(file):
 
 
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
-    with pytest.raises(JaxrecError, match="dataset csv needs the file to read: path=FILE"):
+    with pytest.raises(
+        JaxrecError, match="needs the file to read: name it by path, or --config.data.options.path=FILE"
+    ):
         datasets.load("csv")
     with pytest.raises(JaxrecError, match=r"none\.csv is missing"):
         load(tmp_path / "none.csv")

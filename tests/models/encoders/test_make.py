@@ -17,11 +17,11 @@ def test_options_reach_the_encoder():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("lstm", {}, "state encoder 'lstm' does not exist: choose one of .*gru.*sasrec"),
-        ("sasrec", {"layers": 2}, "'sasrec' has no option 'layers': choose one of dropout, num_heads, num_layers"),
+        ("lstm", {}, "there is no state encoder 'lstm'.*gru.*sasrec"),
+        ("sasrec", {"layers": 2}, "'sasrec' has no option 'layers', did you mean 'num_layers'.: choose one of dropout"),
         ("average", {"num_layers": 2}, "'average' has no option 'num_layers': choose one of none"),
-        ("interactions", {}, "'interactions' does not exist: choose one of average, caser, gru, nextitnet, sasrec"),
-        ("", {}, "state encoder '' does not exist"),
+        ("interactions", {}, "no state encoder 'interactions'; choose one of average, caser, gru, nextitnet, sasrec"),
+        ("", {}, "no state encoder ''; choose one of"),
         ("sasrec", {"num_heads": 0}, "state encoder 'sasrec': num_heads is 0: set it to a whole number from 1 upward"),
         ("sasrec", {"num_heads": 3}, "state encoder 'sasrec': width 4 does not split into 3 heads"),
         ("sasrec", {"dropout": 1.0}, "state encoder 'sasrec': dropout is 1.0: set it to 0 or more and below 1"),
