@@ -1,1 +1,1 @@
-"""One file per question; each prints one JSON line (see README.md)."""
+"""One file for each question; each prints one JSON line for each case (see README.md)."""

@@ -1,13 +1,15 @@
 """How many environment steps per second do DDPG and TD3 make and learn from, at MovieLens-1M's size?
 
-6,040 users, 3,952 items, exit rule and threshold of ML-1M, one seed, the whole loop: act, step, store, sample, update.
-The matrix is synthetic (rank 8); its contents change no cost. Two replay ratios, both with batches of 64:
+6,040 users, 3,952 items, exit rule and threshold of ML-1M, one seed. Timed is the whole loop: act, step, store, sample,
+update. The matrix is synthetic, of rank 8; what it contains does not change the time. There are two replay ratios, both
+with batches of 64:
 
   published  100 users, 13 updates per 100 steps (EasyRL4Rec's run_DDPG.py: 0.125 updates per step)
   one        100 users, 100 updates per 100 steps
 
 EasyRL4Rec's published log has DDPG on ML-1M at 15 steps/s (1M steps in 65,576 s, evaluations included, on its own
-machine) and 15 to 25 for both; `speedup` divides by 25. No peer runs beside it here: it does not install from PyPI.
+machine), and DDPG and TD3 at 15 to 25; `speedup` divides by 25. The peer does not run here, because EasyRL4Rec does not
+install from PyPI.
 
     python -m benchmarks.actor_critic [ddpg] [td3] [sac] [dqn] [--out FILE]
 """
@@ -33,7 +35,7 @@ UPDATES = {"published": 13, "one": 100}  # per round of NUM_ENVS steps
 
 
 def environment() -> tuple[feedback_matrix.FeedbackMatrix, feedback_matrix.EnvParams]:
-    """The dense form without a log: 24 million rows would only be sorted and thrown away."""
+    """Makes the dense form straight from a matrix: a log would have 24 million ratings to sort and then to drop."""
     draw = np.random.default_rng(0)
     user, item = draw.normal(0, 0.5, (NUM_USERS, 8)), draw.normal(0, 0.7, (NUM_ITEMS, 8))
     matrix = np.clip(3.5 + user @ item.T, 0, 5).astype(np.float32)
@@ -49,6 +51,7 @@ def environment() -> tuple[feedback_matrix.FeedbackMatrix, feedback_matrix.EnvPa
 
 
 def train(name: str, ratio: str, env, env_params) -> None:
+    """Reports the steps per second of one algorithm at one replay ratio."""
     module = algorithms.load(f"actor_critic.{name}")
     config = module.defaults()
     config.update({"num_envs": NUM_ENVS, "num_steps": 1, "num_updates": UPDATES[ratio], "batch_size": 64})
@@ -87,7 +90,7 @@ def train(name: str, ratio: str, env, env_params) -> None:
 
 if __name__ == "__main__":
     chosen = [argument for argument in sys.argv[1:] if argument in ("ddpg", "td3", "sac", "dqn")]
-    made = environment()
+    env_and_params = environment()
     for algorithm_name in chosen or ("ddpg", "td3"):
         for ratio_name in UPDATES:
-            train(algorithm_name, ratio_name, *made)
+            train(algorithm_name, ratio_name, *env_and_params)

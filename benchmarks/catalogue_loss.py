@@ -1,7 +1,7 @@
-"""What does cross-entropy over a large catalogue cost, chunked beside dense: time and peak memory, value and gradient?
+"""What time and memory does cross-entropy over a large catalogue take, in chunks of rows beside all logits at once?
 
-Batch 512, length 10, width 64; 26,702 items (RC15, dense beside it) and 352,602 (LFM-1b, where the dense logits would
-be 7 GB). One process per case, so that its peak resident memory is its own.
+Value and gradient, batch 512, length 10, width 64; 26,702 items (RC15) both ways, and 352,602 (LFM-1b) in chunks alone,
+because all logits would be 7 GB. Each case is a process, so that its peak of resident memory is its own.
 
     python -m benchmarks.catalogue_loss [--out FILE]
 """
@@ -22,12 +22,14 @@ ROWS, WIDTH = 512 * 10, 64
 
 
 def dense(hidden, table, bias, label, weight):
+    """Returns the same loss from all logits at once; the arguments are those of `catalogue.cross_entropy`."""
     logits = hidden @ table.T + bias[None]
     loss = jax.nn.logsumexp(logits, axis=1) - jnp.take_along_axis(logits, label[:, None], axis=1)[:, 0]
     return (loss * weight).sum() / weight.sum()
 
 
 def case(kind: str, num_items: int) -> None:
+    """Reports one case of this process."""
     keys = jax.random.split(jax.random.key(0), 3)
     hidden = jax.random.normal(keys[0], (ROWS, WIDTH))
     table = jax.random.normal(keys[1], (num_items, WIDTH)) * WIDTH**-0.5

@@ -1,13 +1,13 @@
 """How much host memory does it take to load a language model, and how long?
 
-Writes a checkpoint of Llama's 7-billion shape (width 4,096, feed-forward 11,008, vocabulary 32,000, bfloat16; --layers
-of its 32) in shards with an index, as files of zeros that take no room on the disk. Loads it over all devices, split
-along the model axis, and compares the process's peak with what the devices hold. On a CPU the devices' memory is the
-host's, so that part is taken off.
+It writes a checkpoint of Llama's 7-billion shape (width 4,096, feed-forward 11,008, vocabulary 32,000, bfloat16;
+--layers of its 32) in shards with an index, as files of zeros that take no room on the disk. It loads the checkpoint
+over all devices, split along the model axis, and compares the peak of the process's memory with what the devices hold.
+On a CPU the devices' memory is the host's, so what the devices hold is subtracted from the peak.
 
     python -m benchmarks.checkpoint_loading [--layers 8] [--devices 4] [--out FILE]
 
-The bound asked for is three of the largest tensor and 1 GB.
+The bound is three times the largest tensor and 1 GB.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PER_SHARD = 40  # tensors
 
 
 def write(folder: Path, layers: int):
-    """The checkpoint; returns its configuration."""
+    """Writes the checkpoint into the folder; returns its configuration."""
     from jaxrec.models.language import config, names
 
     (folder / "config.json").write_text(json.dumps(FIELDS | SIZES | {"num_hidden_layers": layers}))
@@ -34,17 +34,18 @@ def write(folder: Path, layers: int):
     shapes = {stored.name: stored.shape for stored in names.parameters(settings).values()}
     prefixed = {name if name.startswith("lm_head") else f"model.{name}": shape for name, shape in shapes.items()}
     tensors, shards = list(prefixed.items()), -(-len(prefixed) // PER_SHARD)
-    where = {}
+    file_of = {}
     for shard in range(shards):
         file = f"model-{shard + 1:05d}-of-{shards:05d}.safetensors"
         part = tensors[shard * PER_SHARD : (shard + 1) * PER_SHARD]
         _zeros(folder / file, dict(part))
-        where |= {name: file for name, _ in part}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+        file_of |= {name: file for name, _ in part}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": file_of}))
     return settings
 
 
 def _zeros(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Writes a safetensors file of zeros in bfloat16."""
     header, offset = {}, 0
     for name, shape in shapes.items():
         size = 2
@@ -59,7 +60,7 @@ def _zeros(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
 
 
 def peak() -> int:
-    """Bytes of resident memory at its highest so far."""
+    """Returns the peak of resident memory so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -68,9 +69,9 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--devices", type=int, default=4, help="of a CPU, pretended")
     parser.add_argument("--out")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={asked.devices}".strip()
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={arguments.devices}".strip()
     import jax
     import jax.numpy as jnp
     from jax.sharding import NamedSharding
@@ -81,10 +82,10 @@ def main() -> None:
     from jaxrec.training import sharding
 
     with tempfile.TemporaryDirectory() as root:
-        settings = write(Path(root), asked.layers)
+        settings = write(Path(root), arguments.layers)
         mesh = sharding.make_mesh(model=jax.device_count())
         stored = names.parameters(settings)
-        wanted = {
+        abstract = {
             path: jax.ShapeDtypeStruct(
                 s.param_shape,
                 jnp.bfloat16,
@@ -94,7 +95,7 @@ def main() -> None:
         }
         jax.block_until_ready(jnp.zeros(8) + 1)
         before, start = peak(), time.perf_counter()
-        loaded = dict(weights.load(root, settings, wanted))
+        loaded = dict(weights.load(root, settings, abstract))
         seconds, after = time.perf_counter() - start, peak()
     held = sum(shard.data.nbytes for leaf in loaded.values() for shard in leaf.addressable_shards)
     largest = max(leaf.nbytes for leaf in loaded.values())
@@ -102,7 +103,7 @@ def main() -> None:
     beyond = after - before - on_host
     report(
         "checkpoint_loading",
-        layers=asked.layers,
+        layers=arguments.layers,
         checkpoint_gb=held / 1e9,
         largest_tensor_mb=largest / 1e6,
         peak_beyond_devices_mb=beyond / 1e6,

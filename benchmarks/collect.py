@@ -1,7 +1,8 @@
 """How fast does an A2C policy collect steps in a Coat-rule environment, by state encoder?
 
-1,024 users, sampled actions, auto-reset, histories recorded as training needs them; the matrix is a synthetic 290 x 300
-with distances like Coat's. `update_steps_per_s` counts the same steps with one A2C update after every 15.
+1,024 users, sampled actions, auto-reset; the histories are recorded, because training needs them. The matrix is a
+synthetic 290 x 300 with distances like Coat's. `update_steps_per_s` counts the same steps with one A2C update after
+every 15.
 
     python -m benchmarks.collect [--out FILE]
 """
@@ -24,7 +25,7 @@ NUM_USERS, NUM_ITEMS, NUM_ENVS = 290, 300, 1024
 
 
 def interactions() -> Interactions:
-    """A fully observed matrix: user and item biases and four factors, clipped to 1-5."""
+    """Makes the log of a fully observed matrix: user and item biases and four factors, clipped to 1-5."""
     draw = np.random.default_rng(0)
     factors = draw.normal(0, 0.5, (NUM_USERS, 4)) @ draw.normal(0, 0.5, (4, NUM_ITEMS))
     biases = draw.normal(0, 0.5, (NUM_USERS, 1)) + draw.normal(0, 0.3, (1, NUM_ITEMS))
@@ -44,6 +45,7 @@ def interactions() -> Interactions:
 
 
 def collect(encoder: str, num_steps: int = 60) -> None:
+    """Reports the steps per second with one state encoder."""
     env, env_params = feedback_matrix.make(feedback_matrix.defaults(), interactions=interactions())
     spec = EnvironmentSpec(NUM_USERS, NUM_ITEMS, 30, reward_range=(1.0, 5.0), environment=env)
     config = a2c.defaults()
@@ -65,6 +67,7 @@ def collect(encoder: str, num_steps: int = 60) -> None:
 
 
 def _with_updates(config, spec: EnvironmentSpec, env_params, num_updates: int = 8) -> float:
+    """Returns the steps per second with an update after every 15."""
     config.num_steps = 15
     algorithm = a2c.make(config, spec)
     keys = seed_keys(0, 1)

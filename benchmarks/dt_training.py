@@ -1,7 +1,7 @@
 """How long does a Decision Transformer training step take, beside the same model on transformers' GPT-2 in PyTorch?
 
 Width 128, 3 layers, T 20, batch 64, VirtualTB's sizes (features 91, actions 27), AdamW, clipping. Same loss, same
-batch, same number of threads; the two take turns, so that whatever else the machine does falls on both.
+batch, same number of threads; the two take turns, so that other work on the machine slows both.
 
     python -m benchmarks.dt_training [--peer-python PYTHON] [--peer-compile] [--rounds 7] [--out FILE]
 
@@ -31,7 +31,7 @@ STEPS = 10  # per round
 
 
 def ours(config):
-    """seconds of `STEPS` updates as one program, as a function without arguments; and the compile time."""
+    """Returns (function that runs `STEPS` updates as one program and returns its seconds, compile seconds)."""
     algorithm = dt.make(config, SPEC)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     batch = jax.tree.map(lambda x: jax.numpy.repeat(x, config.batch_size, axis=0), build.blank(config, SPEC))
@@ -53,7 +53,7 @@ def ours(config):
 
 
 def peer(config, interpreter: str, compiled: bool):
-    """The same of the PyTorch peer; None where it cannot be imported."""
+    """Returns the same function of the PyTorch peer; None where it cannot be imported."""
     names = ("width", "num_layers", "num_heads", "dropout", "context_length", "batch_size")
     settings = {name: config[name] for name in names} | {
         "max_turn": SPEC.max_turn,

@@ -1,9 +1,9 @@
-"""How many steps per second do the environments make under random actions with auto-reset, and a Gymnasium peer?
+"""How many steps per second do the environments make under random actions with auto-reset, beside a Gymnasium peer?
 
-Environment only: the actions are drawn in the same scan, and everything an agent could record comes back. These figures
-say what an environment costs, never how fast anything trains (see `collect.py`). `mean_length` tells how often users
-were reset. Virtual Taobao plays the released weights where JAXREC_DATA names their folder, else random ones of the same
-shapes.
+Nothing but the environment is timed: the actions are drawn in the same scan, and all that an agent could record is
+returned. The figures say what an environment costs and not how fast anything trains (see `collect.py`). `mean_length`
+says how often users were reset. Virtual Taobao has the released weights where JAXREC_DATA names the folder of data,
+else random ones of the same shapes.
 
     python -m benchmarks.environments [--out FILE]
 """
@@ -27,7 +27,7 @@ from jaxrec.environments.sampling import uniform_index
 
 
 def log(num_users: int, num_items: int) -> Interactions:
-    """A fully observed matrix of rank four plus noise, 1 to 5, its items with 1 to 4 of 31 categories."""
+    """Makes the log of a fully observed matrix of rank four plus noise, 1 to 5; items have up to 4 of 31 categories."""
     draw = np.random.default_rng(0)
     matrix = 3 + 0.7 * draw.normal(size=(num_users, 4)) @ draw.normal(size=(4, num_items)) / 2
     matrix = np.clip(matrix + 0.3 * draw.normal(size=matrix.shape), 1, 5).astype(np.float32)
@@ -49,7 +49,7 @@ def log(num_users: int, num_items: int) -> Interactions:
 
 
 def random_items(env: Any, num_envs: int, num_steps: int) -> Callable[..., Any]:
-    """play(params, env_state, key) -> (env_state, everything recorded, [T, B])."""
+    """Makes the jitted `play(params, env_state, key) -> (env_state, all that is recorded, [T, B] each)`."""
 
     def turn(params: Any, env_state: Any, key: Any) -> tuple[Any, Any]:
         key_action, key_reset = jax.random.split(key)
@@ -69,7 +69,8 @@ def random_items(env: Any, num_envs: int, num_steps: int) -> Callable[..., Any]:
     return jax.jit(play)
 
 
-def time_items(name: str, env: Any, params: Any, num_envs: int, num_steps: int, **facts: Any) -> float:
+def time_items(name: str, env: Any, params: Any, num_envs: int, num_steps: int, **fields: Any) -> float:
+    """Reports, with further fields of the line, and returns the steps per second of an environment over items."""
     play = random_items(env, num_envs, num_steps)
     _, state = jax.vmap(env.reset_env, (0, None))(jax.random.split(jax.random.key(0), num_envs), params)
     figures = measure(play, params, state, jax.random.key(2), repeats=20)
@@ -77,11 +78,12 @@ def time_items(name: str, env: Any, params: Any, num_envs: int, num_steps: int, 
     ended = int(jnp.sum(terminated | truncated))
     steps = num_envs * num_steps
     rate = steps / figures["median_s"]
-    report(name, **figures, steps_per_s=rate, num_envs=num_envs, mean_length=steps / max(ended, 1), **facts)
+    report(name, **figures, steps_per_s=rate, num_envs=num_envs, mean_length=steps / max(ended, 1), **fields)
     return rate
 
 
 def coat() -> None:
+    """Times Coat's exit rule, and the same environment in Gymnasium."""
     interactions = log(290, 300)
     config = feedback_matrix.defaults()
     _, params = feedback_matrix.make(config, interactions=interactions)
@@ -99,6 +101,7 @@ def coat() -> None:
 
 
 def kuairec() -> None:
+    """Times KuaiRec's exit rule at its size."""
     config = feedback_matrix.defaults()
     config.update({"exit_rule": "category", "threshold": 1.0, "window": 9})
     env, params = feedback_matrix.make(config, interactions=log(1411, 3327))
@@ -106,7 +109,7 @@ def kuairec() -> None:
 
 
 def random_weights() -> virtual_taobao.EnvParams:
-    """Networks of the right shapes whose users leave after 7.7 pages in the mean."""
+    """Makes random networks of the released shapes, whose users leave after 7.7 pages in the mean."""
     draw, networks = np.random.default_rng(0), {}
     for name, sizes in virtual_taobao.SHAPES.items():
         layers = [
@@ -121,6 +124,7 @@ def random_weights() -> virtual_taobao.EnvParams:
 
 
 def taobao(num_envs: int = 1024, num_steps: int = 100) -> None:
+    """Times Virtual Taobao by our rollout, under uniform actions."""
     root = os.environ.get("JAXREC_DATA")
     if root is not None and (Path(root) / "virtual_taobao").is_dir():
         env, params = virtual_taobao.make(virtual_taobao.defaults(), root=root)

@@ -1,6 +1,7 @@
-"""How long does one FB + NX_0 + NX_10 evaluation of 300 episodes in all take, by a random policy, after the compile?
+"""How long does an evaluation of a random policy in the modes FB, NX_0 and NX_10 take, compiling apart?
 
-The Coat-rule environment (290 x 300, synthetic), 100 users per mode at once, all six metrics, vectors of width 31.
+100 episodes of each mode, 100 users at once, in an environment with Coat's exit rule (290 x 300, synthetic); all six
+metrics, with item vectors of 31 numbers.
 
     python -m benchmarks.evaluation [--out FILE]
 """

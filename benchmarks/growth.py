@@ -1,8 +1,8 @@
 """How does the time of a training step grow with the log, and with the catalogue?
 
-SASRec with the loss over the whole catalogue, batches of 256 sequences of 10 items, width 64. First 10,000 items and
-logs of ever more events, then one log and ever larger catalogues. The step draws its rows from the log on the device,
-so its time should not depend on the log's length; the loss is linear in the catalogue.
+SASRec with the loss over the whole catalogue, batches of 256 sequences of 10 items, width 64. At first the log grows
+over 10,000 items, then the catalogue grows under a log of one million events. A step draws its sequences from the log
+on the device, so its time should not depend on the log's length; the loss is linear in the catalogue.
 
     python -m benchmarks.growth [--rounds 5] [--plot FILE.png] [--out FILE]
 """
@@ -30,6 +30,7 @@ STEPS = 3  # per round
 
 
 def log(events: int, num_items: int) -> NextItem:
+    """Makes sequences of as many random items, on the device."""
     shape = (events // (LENGTH + 1), LENGTH + 1)
     item = np.random.default_rng(0).integers(0, num_items, shape).astype(np.int32)
     rows = Sequences(item, np.ones(shape, np.float32), np.ones(shape, bool), np.arange(shape[0]))
@@ -37,11 +38,11 @@ def log(events: int, num_items: int) -> NextItem:
 
 
 def step_seconds(events: int, num_items: int, rounds: int) -> dict[str, float]:
-    """Median seconds of a step, and of compiling it."""
+    """Returns the median, least and most seconds of a step, and the seconds of compiling it."""
     data, config = log(events, num_items), cross_entropy.defaults()
-    made = cross_entropy.make(config, SequencesSpec(1, num_items, LENGTH))
-    keys, block = seed_keys(0, 1), make_block(made.learner, made.source)
-    carry = (jax.jit(jax.vmap(made.learner.init))(keys), ())
+    algorithm = cross_entropy.make(config, SequencesSpec(1, num_items, LENGTH))
+    keys, block = seed_keys(0, 1), make_block(algorithm.learner, algorithm.source)
+    carry = (jax.jit(jax.vmap(algorithm.learner.init))(keys), ())
     times = []
     for _ in range(rounds + 1):
         start = time.perf_counter()
@@ -58,6 +59,7 @@ def step_seconds(events: int, num_items: int, rounds: int) -> dict[str, float]:
 
 
 def plot(path: Path, rows: list[dict]) -> None:
+    """Draws the time of a step over the log's events and over the items."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -80,14 +82,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--out")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     sizes = [("events", events, 10_000) for events in EVENTS] + [("num_items", 1_000_000, items) for items in ITEMS]
     rows = []
     for over, events, num_items in sizes:
-        figures = step_seconds(events, num_items, given.rounds)
+        figures = step_seconds(events, num_items, arguments.rounds)
         rows.append(report("growth", over=over, events=events, num_items=num_items, **figures))
-    if given.plot:
-        plot(given.plot, rows)
+    if arguments.plot:
+        plot(arguments.plot, rows)
 
 
 if __name__ == "__main__":

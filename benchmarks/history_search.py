@@ -1,8 +1,9 @@
-"""What does an MDT4Rec action with the full history search cost, and as a multiple of what?
+"""What does an MDT4Rec action with the search over the history length cost (M Algorithm 1), beside simpler ways?
 
-Width 128, 3 blocks, T 20, delta 2, windows full, 300 items; whole turns under one scan, as a rollout plays them, the
-carry donated. In the same run, taking turns: the incremental search, the batched one, Algorithm 1 as printed (a forward
-pass per candidate length, then one for the action), and a DT action that re-encodes its window.
+Width 128, 3 blocks, T 20, delta 2, full histories, 300 items; whole turns under one scan, as a rollout plays them, the
+carry donated. Four ways take turns in the same run: the incremental search, the batched search, M Algorithm 1 as
+printed (a forward pass for each candidate length, then one for the action), and a DT action, which encodes its window
+anew.
 
     python -m benchmarks.history_search [--users 100] [--rounds 15] [--out FILE]
 """
@@ -25,32 +26,32 @@ from jaxrec.base.records import Observation
 from jaxrec.base.specs import TrajectoriesSpec
 
 SPEC = TrajectoriesSpec(num_users=1, num_items=300, max_turn=30, reward_range=(1.0, 5.0), return_range=(0.0, 150.0))
-FULL = 20  # by this turn every window is full
+FULL = 20  # the turn from which on every history is full
 TURNS = 5  # of one timed call
 
 
 def loop_act(config, network):
-    """`Policy.act` of MDT4Rec by the printed algorithm."""
+    """Makes MDT4Rec's `Policy.act` by M Algorithm 1 as printed."""
     lengths = candidate_lengths(config.context_length, config.delta)
 
     def act(params, carry, observation, key):
         model = network.bind({"params": params})
         steps = observe(model, carry.memory, observation.item, observation)
-        found = search_loop(model, *window.sequence(steps, 1), steps.length, lengths)
-        steps = window.write(steps, 1, model.tokens.returns(draw_return(model, found, key, config), observation.turn))
+        best = search_loop(model, *window.sequence(steps, 1), steps.length, lengths)
+        steps = window.write(steps, 1, model.tokens.returns(draw_return(model, best, key, config), observation.turn))
         tokens, _ = window.sequence(steps, 2)
         size = tokens.shape[1]
-        begin = size - (3 * found.length - 1)
+        begin = size - (3 * best.length - 1)
         visible = (jnp.arange(size)[None] >= begin[:, None])[:, None] & jnp.tri(size, dtype=bool)[None]
-        given = model.backbone(tokens, visible)[:, -1]
-        logits = model.read_action(found.state, given, model.read_reward(found.state, found.previous))
-        return carry.replace(memory=steps, length=found.length), logits
+        return_output = model.backbone(tokens, visible)[:, -1]
+        logits = model.read_action(best.state, return_output, model.read_reward(best.state, best.previous))
+        return carry.replace(memory=steps, length=best.length), logits
 
     return act
 
 
 def observations(users: int, first: int, turns: int) -> Observation:
-    """Observations [turns, users] from turn `first` on."""
+    """Draws observations [turns, users] from turn `first` on."""
     shape = (turns, users)
     turn = jnp.broadcast_to(first + jnp.arange(turns)[:, None], shape)
     item = jax.random.randint(jax.random.key(first), shape, 0, SPEC.num_items)
@@ -59,7 +60,10 @@ def observations(users: int, first: int, turns: int) -> Observation:
 
 
 class Played:
-    """A policy played on by `run() -> seconds per turn` from full windows; `outputs` of the turns played before."""
+    """A policy whose histories are full; `run()` plays on and returns its seconds per turn.
+
+    `outputs` [FULL, users, A] are those of the turns that filled the histories.
+    """
 
     def __init__(self, act, policy, params, users: int):
         @functools.partial(jax.jit, donate_argnums=1)
@@ -85,7 +89,7 @@ class Played:
 
 
 def play(users: int) -> dict[str, Played]:
-    """Every method from the same parameters (DT from its own)."""
+    """Plays every method until its histories are full; all but DT have the same parameters."""
     config = mdt4rec.defaults()
     ours, published = mdt4rec.make(config, SPEC), dt.make(dt.defaults(), SPEC)
     params = jax.jit(ours.learner.init)(jax.random.key(0)).params

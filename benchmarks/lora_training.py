@@ -1,9 +1,10 @@
 """How long does a LoRA fine-tuning step take, beside the same model and batch in PyTorch with peft?
 
 A Llama of random weights (default: width 256, 6 layers, 8 heads in 4 groups, vocabulary 2,048: 6 million parameters),
-adapters of rank 16 on queries, keys and values, next-token loss, AdamW, clipping; batches of 8 x 128 tokens. The two
-take turns. Beside it the same step with all weights, and with none of the model's but a linear probe on its output
-(`frozen`): what they take relative to the full step, and what their FLOPs predict.
+adapters of rank 16 on queries, keys and values, next-token loss, AdamW, clipping; batches of 8 x 128 tokens. jaxrec and
+the peer take turns, and with them two more steps of jaxrec's: one that trains all weights (`full`), and one that trains
+none of the model's, only factors on its embedded inputs (`frozen`). Reported are the times of `lora` and `frozen`
+relative to `full`, beside the ratios of their FLOPs.
 
     python -m benchmarks.lora_training [--peer-python PYTHON] [--rounds 7] [--dtype float32] [--out FILE]
 
@@ -38,7 +39,7 @@ FROZEN = {"lora": (r"backbone/(?!.*lora_)",), "frozen": (r"backbone/",), "full":
 
 
 def model(arguments: argparse.Namespace, adapt: str) -> Decoder:
-    """The decoder, with adapters where they are what learns."""
+    """Makes the decoder, with adapters where `adapt` is lora."""
     shape = DecoderConfig(
         family="llama",
         vocab_size=arguments.vocabulary,
@@ -58,7 +59,8 @@ def model(arguments: argparse.Namespace, adapt: str) -> Decoder:
 
 
 def ours(arguments: argparse.Namespace, adapt: str):
-    """(seconds of `STEPS` updates as one program, as a function; compile seconds; FLOPs of an update)."""
+    """Returns (function that runs `STEPS` updates as one program and returns its seconds, compile seconds, FLOPs of an
+    update)."""
     decoder = model(arguments, adapt)
     ids = jnp.asarray(
         np.random.default_rng(0).integers(0, arguments.vocabulary, (arguments.batch, arguments.length + 1))
@@ -71,7 +73,8 @@ def ours(arguments: argparse.Namespace, adapt: str):
     def loss_fn(params, batch, key):
         if adapt != "frozen":
             return {"language": token_losses(decoder, params["backbone"], batch, key).mean()}, {}
-        # As a trajectory's tokens do, gradients pass through the model: the probe scales its inputs.
+        # The probe scales the model's inputs, so that its gradient passes through the frozen model, as that of a
+        # decision transformer's token embeddings does.
         variables = {"params": params["backbone"]}
         embedded = decoder.apply(variables, batch[:, :-1], method="embed") * params["probe"]
         logits = decoder.apply(variables, decoder.apply(variables, embedded), method="logits").astype(jnp.float32)
@@ -98,7 +101,7 @@ def ours(arguments: argparse.Namespace, adapt: str):
 
 
 def peer(arguments: argparse.Namespace):
-    """The same of the PyTorch peer; None where it cannot be imported."""
+    """Returns the same function of the PyTorch peer; None where it cannot be imported."""
     names = ("width", "layers", "heads", "length", "batch", "vocabulary", "dropout", "dtype")
     settings = {name: getattr(arguments, name) for name in names} | {
         "threads": len(os.sched_getaffinity(0)),
@@ -107,7 +110,7 @@ def peer(arguments: argparse.Namespace):
     return connect("torch_lora", arguments.peer_python, settings, STEPS, "torch, transformers, peft")
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=7)
@@ -122,24 +125,24 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    asked = arguments()
-    found = {adapt: ours(asked, adapt) for adapt in FROZEN}
-    runs = {adapt: run for adapt, (run, _, _) in found.items()}
-    if other := peer(asked):
+    arguments = parse_arguments()
+    steps = {adapt: ours(arguments, adapt) for adapt in FROZEN}
+    runs = {adapt: run for adapt, (run, _, _) in steps.items()}
+    if other := peer(arguments):
         runs["torch"] = other
-    times = in_turn(runs, asked.rounds, STEPS)
+    times = in_turn(runs, arguments.rounds, STEPS)
     fields = {f"{name}_step_s": statistics.median(values) for name, values in times.items()}
     for adapt in ("lora", "frozen"):
         ratios = [part / full for part, full in zip(times[adapt], times["full"], strict=True)]
         fields |= {f"{adapt}_to_full": statistics.median(ratios)}
-        fields |= {f"{adapt}_to_full_by_flops": found[adapt][2] / found["full"][2]}
+        fields |= {f"{adapt}_to_full_by_flops": steps[adapt][2] / steps["full"][2]}
     if other:
         fields |= {"speedup": statistics.median(t / j for t, j in zip(times["torch"], times["lora"], strict=True))}
-    if asked.peak_tflops:
-        fields |= {"share_of_peak": found["lora"][2] / fields["lora_step_s"] / (asked.peak_tflops * 1e12)}
-    tokens = asked.batch * asked.length / fields["lora_step_s"]
-    sizes = {name: getattr(asked, name) for name in ("width", "layers", "batch", "length", "dtype")}
-    report("lora_training_step", **fields, compile_s=found["lora"][1], tokens_per_s=tokens, **sizes)
+    if arguments.peak_tflops:
+        fields |= {"share_of_peak": steps["lora"][2] / fields["lora_step_s"] / (arguments.peak_tflops * 1e12)}
+    tokens = arguments.batch * arguments.length / fields["lora_step_s"]
+    sizes = {name: getattr(arguments, name) for name in ("width", "layers", "batch", "length", "dtype")}
+    report("lora_training_step", **fields, compile_s=steps["lora"][1], tokens_per_s=tokens, **sizes)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """How long does SASRec take to train and to rank, beside RecBole's?
 
-A generated log: users with 60 random items each; 3,000 items, length 50, width 64, 2 layers, batch 256, no dropout,
-Adam, cross-entropy over all items. `train`: one loss per sequence, as RecBole has it, from its own loader there and
-from ours here; beside it the step with a loss at every position of each sequence, which is what jaxrec does by default.
-`evaluate`: every user's last item ranked among all, hit rate and NDCG at 5, 10 and 20; beside it the ranking of every
-position of every user, for which RecBole runs its encoder once per position: its time for one, times 50 (not run).
-The two packages take turns. `gflop_per_s` is what the ranking of last positions computes, `matmul_gflop_per_s` what a
-product of two large matrices reaches in the same run: their quotient is what a better program could still win with the
-same arithmetic.
+The log is generated: 2,000 users with 51 random items each, of 3,000 items; length 50, width 64, 2 layers, batch 256,
+no dropout, Adam, cross-entropy over all items. `train` has one loss for each sequence, as in RecBole, each package with
+its own loader; beside it is the step with a loss at every position of each sequence, which is jaxrec's default.
+`evaluate` ranks every user's last item among all items, with hit rate and NDCG at 5, 10 and 20; beside it is the
+ranking of every position of every user, for which RecBole encodes each position by itself: its time is that of the last
+position times 50 (not run). The two packages take turns. `gflop_per_s` is the arithmetic that the ranking of last
+positions makes in a second, `matmul_gflop_per_s` that of a product of two large matrices in the same run: the second
+over the first bounds what a better program could gain with the same arithmetic.
 
     python -m benchmarks.next_item [--peer-python PYTHON] [--rounds 7] [--out FILE]
 
@@ -43,7 +43,7 @@ STEPS = {"train": 10, "evaluate": 1}  # per round
 
 
 def data() -> NextItem:
-    """Rows of 51 items to train on and to rank."""
+    """Makes the sequences to train on and to rank, of 51 items each."""
     shape = (SIZES["users"], SIZES["length"] + 1)
     item = np.random.default_rng(0).integers(0, SIZES["num_items"], shape).astype(np.int32)
     rows = Sequences(item, np.ones(shape, np.float32), np.ones(shape, bool), np.arange(shape[0]))
@@ -52,6 +52,7 @@ def data() -> NextItem:
 
 
 def algorithm(targets: str):
+    """Makes SASRec with a loss at `all` positions of a sequence or at `one`."""
     config = cross_entropy.defaults()
     config.update(width=SIZES["width"], batch_size=SIZES["batch_size"], targets=targets)
     config.encoder_options.num_layers = SIZES["num_layers"]
@@ -59,10 +60,10 @@ def algorithm(targets: str):
 
 
 def training(targets: str, log: NextItem):
-    """(seconds of a round of steps, as a function; compile seconds)."""
-    made = algorithm(targets)
-    keys, block = seed_keys(0, 1), make_block(made.learner, made.source)
-    carry = [(jax.jit(jax.vmap(made.learner.init))(keys), ())]
+    """Returns (function that runs a round of steps and returns its seconds, compile seconds)."""
+    sasrec = algorithm(targets)
+    keys, block = seed_keys(0, 1), make_block(sasrec.learner, sasrec.source)
+    carry = [(jax.jit(jax.vmap(sasrec.learner.init))(keys), ())]
 
     def run() -> float:
         start = time.perf_counter()
@@ -74,10 +75,12 @@ def training(targets: str, log: NextItem):
     return run, max(first - run(), 0.0)
 
 
-def ranking_all(last: bool, log: NextItem):
-    made = algorithm("all")
-    count = rankings.counter(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
-    params = jax.jit(made.learner.init)(jax.random.key(0)).params
+def ranking(last: bool, log: NextItem):
+    """Returns (function that ranks the last position of every user, or every position, and returns its seconds; compile
+    seconds)."""
+    sasrec = algorithm("all")
+    count = rankings.counter(*sasrec.ranker, num_items=SIZES["num_items"], ks=KS, last=last)
+    params = jax.jit(sasrec.learner.init)(jax.random.key(0)).params
 
     def run() -> float:
         start = time.perf_counter()
@@ -89,15 +92,15 @@ def ranking_all(last: bool, log: NextItem):
 
 
 def ranking_flops(log: NextItem) -> float:
-    """Floating-point operations of ranking every user's last position, counted by the compiler in one batch of all."""
-    made = algorithm("all")
-    count = rankings.counter(*made.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
-    params = jax.jit(made.learner.init)(jax.random.key(0)).params
+    """Returns the compiler's count of floating-point operations for ranking every user's last position in one batch."""
+    sasrec = algorithm("all")
+    count = rankings.counter(*sasrec.ranker, num_items=SIZES["num_items"], ks=KS, last=True, batch_size=SIZES["users"])
+    params = jax.jit(sasrec.learner.init)(jax.random.key(0)).params
     return count.lower(params, log.test[0], jnp.asarray(log.past[0])).cost_analysis()["flops"]
 
 
 def matmul() -> Callable[[], float]:
-    """Seconds of one product of square matrices of `MATMUL` rows."""
+    """Returns a function that multiplies two square matrices of `MATMUL` rows and returns its seconds."""
     square = jnp.ones((MATMUL, MATMUL))
     product = jax.jit(jnp.matmul).lower(square, square).compile()
 
@@ -110,8 +113,12 @@ def matmul() -> Callable[[], float]:
 
 
 def compare(work: str, arguments: argparse.Namespace, runs: dict, flops: float = 0.0) -> None:
-    """One JSON line; `runs` is name -> (function, compile seconds), the first of them the peer's equal, of which a call
-    takes so many floating-point operations where that is known."""
+    """Reports jaxrec's runs beside the peer's.
+
+    Args:
+      work: train or evaluate. runs: name -> (function, compile seconds); the first does the same work as the peer.
+      flops: floating-point operations of a call of the first, or 0.
+    """
     mine = next(iter(runs))
     settings = {"work": work, "ks": list(KS), "threads": len(os.sched_getaffinity(0)), **SIZES}
     timed = {name: run for name, (run, _) in runs.items()}
@@ -140,7 +147,7 @@ def main() -> None:
     parser.add_argument("--out")
     arguments, log = parser.parse_args(), data()
     compare("train", arguments, {"one_place": training("one", log), "every_place": training("all", log)})
-    ranked = {"last_place": ranking_all(True, log), "every_place": ranking_all(False, log)}
+    ranked = {"last_place": ranking(True, log), "every_place": ranking(False, log)}
     compare("evaluate", arguments, ranked, ranking_flops(log))
 
 

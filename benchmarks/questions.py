@@ -1,7 +1,7 @@
-"""The questions that benchmarks answer, and what of a recorded line answers each: ours, the peer's, their ratio.
+"""The questions that benchmarks answer, and how a recorded line answers each: our figure, the peer's, their ratio.
 
-A line belongs to the first question with a pattern that its `name` matches. `ratio` says how many times as fast as the
-peer jaxrec is; where nothing stands beside it, or what does is another program of ours, `peer` says so.
+A line belongs to the first question whose pattern matches the line's `name`. `ratio` says how many times as fast as the
+peer jaxrec is. Where the peer is another program of ours, `peer` says so; where there is none, it is '-'.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Line = dict[str, Any]
 
 
 class Answer(NamedTuple):
-    """One row of a question's table, in words."""
+    """One row of a question's table, every cell as it is printed."""
 
     case: str
     ours: str
@@ -25,7 +25,13 @@ class Answer(NamedTuple):
 
 
 class Question(NamedTuple):
-    """`pattern` matches the names of the benchmarks that answer it; `answer` makes a row of a line."""
+    """A question with a table of its own.
+
+    Attributes:
+      about: what is measured, in a sentence or two.
+      pattern: regex of the `name` of lines that answer the question.
+      answer: (line) -> a row, or None where the line stands in the row of another one.
+    """
 
     title: str
     about: str
@@ -33,12 +39,12 @@ class Question(NamedTuple):
     answer: Callable[[Line], Answer | None]
 
     def matches(self, line: Line) -> bool:
-        """Whether the line answers this question."""
+        """Returns whether the line answers this question."""
         return re.fullmatch(self.pattern, line["name"]) is not None
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with a unit that suits them."""
+    """Writes seconds in the unit that suits them."""
     if value is None:
         return "-"
     for limit, scale, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
@@ -48,13 +54,13 @@ def seconds(value: float | None) -> str:
 
 
 def times(ratio: float) -> str:
-    """How many times as fast, with two significant digits from ten on."""
+    """Writes a ratio as '12 x', with two significant digits below ten."""
     return f"{ratio:.0f} x" if ratio >= 10 else f"{ratio:.2g} x"
 
 
 def _environment(line: Line) -> Answer | None:
     if line["name"].endswith("_gymnasium"):
-        return None  # stands beside ours in the rows that it is the peer of
+        return None  # the peer, which stands in our rows
     rules = {"coat": "Coat's exit rule", "kuairec": "KuaiRec's exit rule", "virtual": "VirtualTB, released networks"}
     case = f"{rules[line['name'].split('_')[1]]}, {line['num_envs']:,} users at once"
     ours, peer = line["steps_per_s"], line.get("peer_steps_per_s")
@@ -114,7 +120,7 @@ def _lora(line: Line) -> Answer:
 
 def _next_item_train(line: Line) -> Answer:
     one, every = short(line["one_place_sequences_per_s"]), short(line["every_place_sequences_per_s"])
-    ours = f"{one} sequences/s ({every} with a loss at every place)"
+    ours = f"{one} sequences/s ({every} with a loss at every position)"
     peer = f"{short(line['recbole_sequences_per_s'])} sequences/s (RecBole)"
     return Answer("training, one loss a sequence", ours, peer, times(line["speedup"]))
 
@@ -126,7 +132,7 @@ def _next_item_rank(line: Line) -> Answer:
 
 
 def _values(line: Line) -> Answer:
-    learned = {"all": "every place of a row", "one": "one place of a row"}[line["targets"]]
+    learned = {"all": "every position of a sequence", "one": "one position of a sequence"}[line["targets"]]
     peer = f"{seconds(line['torch_step_s'])} (PyTorch)"
     case = f"{line['num_items']:,} items, {learned}"
     return Answer(case, seconds(line["jaxrec_step_s"]), peer, times(line["speedup"]))
@@ -149,7 +155,7 @@ def _sequences(line: Line) -> Answer:
 def _retail(line: Line) -> Answer:
     ours = (
         f"prepared in {seconds(line['prepare_s'])}; {line['steps']} steps in {seconds(line['train_block_s'])}; "
-        f"{line['targets']:,} places ranked in {seconds(line['rank_s'])}; peak {line['peak_gb']:.2g} GB"
+        f"{line['targets']:,} positions ranked in {seconds(line['rank_s'])}; peak {line['peak_gb']:.2g} GB"
     )
     return Answer(f"{line['events']:,} events, {line['items']:,} items", ours)
 
@@ -165,9 +171,14 @@ def _evaluation(line: Line) -> Answer:
     return Answer("three modes, 300 episodes in all", f"{seconds(line['median_s'])} ({line['env_steps']:,} steps)")
 
 
+def _second_start(line: Line) -> Answer:
+    ours, peer = (f"{seconds(line[f'{n}_s'])} ({seconds(line[f'{n}_core_s'])} of cores)" for n in ("second", "first"))
+    return Answer(f"{line['config']}, {line['rounds']} rounds", ours, f"{peer}, first start", times(line["speedup"]))
+
+
 QUESTIONS = (
     Question("Environments: steps a second under random actions",
-             "Environment alone, with auto-reset; it says what a step costs and not how fast anything trains.",
+             "Nothing but the environment, with auto-reset: what a step costs, not how fast anything trains.",
              r"env_\w+", _environment),
     Question("The embedded world: steps a second", "The same for the generated users.", "world_steps", _world_steps),
     Question("The embedded world: how long it takes to make", "On the host and the device, without compiling.",
@@ -179,26 +190,30 @@ QUESTIONS = (
     Question("A decision transformer's training step", "Width 128, 3 layers, 20 turns; the same loss and batch.",
              "dt_training_step", _transformer),
     Question("MDT4Rec's search over the history length",
-             "One cache for each start step, beside the algorithm as printed and beside a DT action, which searches "
-             "nothing. The answers of all searches are the same.", "history_search", _search),
+             "One cache for each start step, beside the algorithm as printed and beside a DT action, which has no "
+             "search. All searches give the same actions.", "history_search", _search),
     Question("A step of LoRA fine-tuning", "A Llama of random weights, adapters of rank 16 on Q, K and V.",
              "lora_training_step", _lora),
-    Question("Next-item models: training", "SASRec on 3,000 items, length 50; the same batch, loss and threads.",
+    Question("Next-item models: training", "SASRec on 3,000 items, length 50; same batch, loss and number of threads.",
              "next_item_train", _next_item_train),
     Question("Next-item models: ranking", "The same model, every user's last item among all items.",
              "next_item_evaluate", _next_item_rank),
-    Question("Learning values of the next item: a step of SA2C", "GRU of width 64, batch of 256 rows, 10 negatives.",
+    Question("Learning values of the next item: a step of SA2C",
+             "GRU of width 64, 256 sequences a batch, 10 negatives.",
              "sa2c_step", _values),
     Question("Cross-entropy over a large catalogue",
              "5,120 predictions, value and gradient; chunks of rows beside all logits at once.", "catalogue_loss",
              _catalogue),
     Question("How a training step grows with the log and the catalogue", "SASRec, batches of 256 sequences.",
              "growth", _growth),
-    Question("From a log to sequences", "Filters, split, padded rows in buckets, what users met before.",
+    Question("From a log to sequences", "Filters, split, padded sequences in buckets, the items that users met before.",
              r"sequences_\w+", _sequences),
     Question("Does a shop's log fit", "The whole way on one machine, with the exact loss over all items.",
              "retail_scale", _retail),
     Question("A second start", "The whole command, to the report, with its compiled programs on file.", "second_start",
              _second_start),
     Question("An evaluation", "FB, NX_0 and NX_10 by a random policy, all metrics.", r"evaluate_\w+", _evaluation),
+    Question("How much sooner does a second start end",
+             "Whole commands, from Python's start to the report, in fresh workdirs: the first compiles and keeps every "
+             "program, the second finds them. Both measure the same numbers.", "second_start", _second_start),
 )  # fmt: skip

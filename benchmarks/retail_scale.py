@@ -1,8 +1,8 @@
-"""Does a shop's log fit? 5 million events over 352,602 items: prepared, a block trained on, ranked; seconds and memory.
+"""Does a shop's log of 5 million events over 352,602 items fit on one machine: in what time, with how much memory?
 
-The log is generated (Zipf popularity, sessions of 10 in the mean and some of hundreds), then takes the path of every
-log: split by session, sequences, `training.loop.fit` for one block of steps with the exact loss over all items, and the
-full ranking of the held-out sessions, every place.
+The log is generated: Zipf popularity, sessions of 10 events in the mean and some of hundreds. It then takes the way of
+every log: split by session, sequences, one block of steps by `training.loop.fit` with the exact loss over all items,
+and the full ranking of every position of the held-out sessions.
 
     python -m benchmarks.retail_scale [--events 5000000] [--items 352602] [--steps 10] [--out FILE]
 """
@@ -31,6 +31,7 @@ SESSION, LENGTH, HELD_OUT = 10, 10, 0.002
 
 
 def log(events: int, num_items: int) -> Interactions:
+    """Generates the log; every user has one session."""
     draw = np.random.default_rng(0)
     spread = 1.2  # of the logarithm, about as in logs of shops
     length = 2 + (draw.lognormal(np.log(SESSION - 2) - spread**2 / 2, spread, 2 * events // SESSION)).astype(np.int32)
@@ -43,7 +44,8 @@ def log(events: int, num_items: int) -> Interactions:
     )  # fmt: skip
 
 
-def gigabytes() -> float:
+def peak_gigabytes() -> float:
+    """Returns the peak of resident memory so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # in kB on Linux
 
 
@@ -52,35 +54,35 @@ def main() -> None:
     for name, value in {"events": 5_000_000, "items": 352_602, "steps": 10}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--out")
-    given, seconds = parser.parse_args(), {}
-    made_log = log(given.events, given.items)
+    arguments, seconds = parser.parse_args(), {}
+    made_log = log(arguments.events, arguments.items)
 
     def timed(name: str, work):
         start = time.perf_counter()
-        found = jax.block_until_ready(work())
+        result = jax.block_until_ready(work())
         seconds[f"{name}_s"] = time.perf_counter() - start
-        return found
+        return result
 
     def prepare():
         split = splits.by_user(made_log, test=HELD_OUT, validation=0.0, seed=0)
         return next_item(split, length=LENGTH + 1, test=TEST)
 
     data = timed("prepare", prepare)
-    algorithm = cross_entropy.make(cross_entropy.defaults(), SequencesSpec(made_log.num_users, given.items, LENGTH))
+    algorithm = cross_entropy.make(cross_entropy.defaults(), SequencesSpec(made_log.num_users, arguments.items, LENGTH))
     fit = lambda: loop.fit(  # noqa: E731
-        algorithm.learner, algorithm.source, data, num_steps=given.steps, steps_per_call=given.steps
+        algorithm.learner, algorithm.source, data, num_steps=arguments.steps, steps_per_call=arguments.steps
     )
     state = timed("train_block", fit)
     params = jax.tree.map(lambda leaf: leaf[0], state.params)
-    count = rankings.counter(*algorithm.ranker, num_items=given.items, ks=(20,))
+    count = rankings.counter(*algorithm.ranker, num_items=arguments.items, ks=(20,))
     buckets = list(zip(data.test, data.past, strict=True))
-    found = timed("rank", lambda: functools.reduce(operator.add, (count(params, *bucket) for bucket in buckets)))
-    targets = int(found.targets.sum())
+    ranking = timed("rank", lambda: functools.reduce(operator.add, (count(params, *bucket) for bucket in buckets)))
+    targets = int(ranking.targets.sum())
     report(
-        "retail_scale", events=len(made_log), items=given.items, steps=given.steps, targets=targets, **seconds,
+        "retail_scale", events=len(made_log), items=arguments.items, steps=arguments.steps, targets=targets, **seconds,
         longest=data.test[-1].item.shape[1],
-        targets_per_s=targets / seconds["rank_s"], peak_gb=gigabytes(),
-        coverage=float(ranking_metrics.summary(found, ks=(20,))["CV_div@20"]),
+        targets_per_s=targets / seconds["rank_s"], peak_gb=peak_gigabytes(),
+        coverage=float(ranking_metrics.summary(ranking, ks=(20,))["CV_div@20"]),
     )  # fmt: skip
 
 

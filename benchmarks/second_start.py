@@ -1,12 +1,12 @@
-"""How much sooner does a command end once its compiled programs are kept?
+"""How much sooner does an experiment end when the compiled programs of its first start are kept?
 
     python -m benchmarks.second_start --out benchmarks/results/<device>/second_start.json
     python -m benchmarks.second_start --rounds 1 --configs mdt4rec        # the default job, minutes
 
-Each round starts with no compiled program on file, runs the command (the first start), and runs it again in another
-workdir (the second start). Both are whole processes, from Python's start to the report; both must measure the same
-numbers, bit for bit. Seconds are medians over the rounds, on the wall and of all cores together: on a machine with
-other work the cores' seconds say more.
+Each round begins without any compiled program on file, runs the command (the first start) and runs it again in another
+workdir (the second start). Both are whole processes, from Python's start to the report, and both must measure the same
+numbers, bit for bit. Reported are medians over the rounds of the elapsed seconds and of the seconds of all cores
+together; on a machine with other work the latter say more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks import smoke_runs, timing
 
 
 def start(config: str, workdir: Path, cache: Path) -> tuple[float, float]:
-    """Runs one experiment; returns its seconds on the wall and of all cores."""
+    """Runs one experiment; returns its elapsed seconds and the seconds of all cores."""
     file, _, variant = config.partition(":")
     named = f"configs/{file}.py" + f":{variant}" * bool(variant)
     command = [sys.executable, "-m", "jaxrec.main", f"--config={named}", f"--workdir={workdir}"]
@@ -35,16 +35,18 @@ def start(config: str, workdir: Path, cache: Path) -> tuple[float, float]:
 
 
 def _core_seconds() -> float:
+    """Returns the seconds that all cores have spent on ended child processes."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
 def _clean() -> dict[str, str]:
+    """Returns the environment variables without those of JAX's compilation cache."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("JAX_COMPILATION", "JAX_PERS"))}
 
 
 def measure(config: str, rounds: int) -> dict[str, float]:
-    """First and second starts of a config, in turn.
+    """Times first and second starts of a config, in turn; returns medians, speedup and the size of what is kept.
 
     Raises:
       RuntimeError: the two starts of a round measured different numbers.
@@ -71,9 +73,9 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", help="a file to append the lines to")
-    asked = parser.parse_args()
-    for config in asked.configs:
-        timing.report("second_start", config=config, rounds=asked.rounds, **measure(config, asked.rounds))
+    arguments = parser.parse_args()
+    for config in arguments.configs:
+        timing.report("second_start", config=config, rounds=arguments.rounds, **measure(config, arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
     python -m benchmarks.sequences [--out FILE]
 
-What is timed is `experiment.kinds.sequences.of_log`: filters, split, padded rows in buckets, and what users met before.
-Both logs are generated, their rows in the order of time, so that sessions lie interleaved. `by_user`: sessions of the
-mean length of RC15 over 26,702 items, and T 4.5.1's steps: items and sessions with three rows, 100,000 sampled
-sessions, 80/10/10 by session. `by_gaps`: a week of users with sessions as many and as long as those of Album (T, table
-5.2), and T 5.4.1's steps: repeats, sessions by pauses of 60 minutes, items with three rows, sessions with three, users
-with five sessions, the last session as test. `from_csv` and `from_parquet`: the same from a file, its reading included.
-`kept` is the share of the events that filters and sampling leave.
+What is timed is `experiment.kinds.sequences.of_log`: filters, split, padded sequences in buckets, and the items that
+users met before. Both logs are generated and ordered by time, so that the events of different sessions alternate.
+
+`by_user`: sessions of the mean length of RC15 over 26,702 items, and the steps of T 4.5.1: items and sessions of three
+events or more, 100,000 sampled sessions, 80/10/10 by session. `by_gaps`: a week of users with sessions as many and as
+long as those of Album (T table 5.2), and the steps of T 5.4.1: repeats dropped, sessions by pauses of 60 minutes, items
+of three events, sessions of three and users of five sessions or more, the last session as test. `from_csv` and
+`from_parquet`: the same from a file, reading included. `kept` is the share of the events that filters and sampling
+leave.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ BY_GAPS = {
 
 
 def record(user: np.ndarray, item: np.ndarray, time: np.ndarray, num_items: int) -> Interactions:
+    """Makes the log of events [E], ordered by time."""
     order = np.argsort(time, kind="stable")
     return Interactions(
         user=user[order].astype(np.int32),
@@ -47,18 +50,19 @@ def record(user: np.ndarray, item: np.ndarray, time: np.ndarray, num_items: int)
 
 
 def items(rng: np.random.Generator, num_items: int) -> np.ndarray:
-    """Popular ones far more often."""
+    """Draws an item for every event, popular ones far more often."""
     return (num_items * rng.random(EVENTS) ** 3).astype(np.int32)
 
 
 def clicks(num_items: int, mean_length: float = 6.2) -> Interactions:
+    """Generates sessions of clicks, each of a user of its own."""
     rng = np.random.default_rng(0)
     user = rng.integers(0, int(EVENTS / mean_length), EVENTS)
     return record(user, items(rng, num_items), rng.integers(0, 180 * DAY, EVENTS), num_items)
 
 
 def listening(num_items: int, mean_length: float = 9.1, mean_sessions: float = 8.0) -> Interactions:
-    """Minutes between the events of a session, hours or days between those of a user."""
+    """Generates a week of listening: minutes between the events of a session, hours or days between sessions."""
     rng = np.random.default_rng(0)
     length = 1 + rng.poisson(mean_length - 1, int(1.1 * EVENTS / mean_length))
     session = np.repeat(np.arange(len(length)), length)[:EVENTS]
@@ -70,15 +74,17 @@ def listening(num_items: int, mean_length: float = 9.1, mean_sessions: float = 8
 
 
 def prepared(options: dict, interactions: Interactions) -> Dataset:
+    """Makes the dataset of sequences from a log."""
     return sequences.of_log(sequences.options(**options), lambda: interactions)
 
 
 def from_file(path: Path) -> Dataset:
+    """Makes the dataset of sequences from a file of events."""
     return prepared(BY_GAPS, datasets.load("csv", path=path, rating=None, duplicates="keep"))
 
 
 def written(interactions: Interactions, folder: Path) -> dict[str, Path]:
-    """Kind -> file of users, items and times."""
+    """Writes the log as files of users, items and times; returns kind -> path."""
     table = pl.DataFrame({"user": interactions.user, "item": interactions.item, "timestamp": interactions.time})
     paths = {kind: folder / f"events.{kind}" for kind in ("csv", "parquet")}
     table.write_csv(paths["csv"])

@@ -4,9 +4,9 @@
     python -m benchmarks.smoke_runs run AFTER                      # in the new one, on the same machine
     python -m benchmarks.smoke_runs compare BEFORE AFTER
 
-`run` leaves one workdir per config below the folder; `compare` holds the training metrics (metrics.jsonl) and the
-results (every results.json) of two such folders against each other, bit for bit, prints what differs, and ends with
-exit code 1 where anything does. Floating point depends on machine and versions, so both runs are made on the same ones.
+`run` leaves one workdir for each config in the folder. `compare` compares the training metrics (metrics.jsonl) and the
+results (every results.json) of two such folders bit for bit, prints what differs, and ends with exit code 1 where
+anything does. Floating point depends on machine and versions, so both runs must be made with the same ones.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def run(into: Path, checkout: Path, names: list[str]) -> int:
 
 
 def numbers(workdir: Path) -> dict[str, Any]:
-    """Place -> value of everything a run measured."""
-    found: dict[str, Any] = {}
+    """Returns 'stage, step or row, metric' -> value, of all that a run measured."""
+    measured: dict[str, Any] = {}
     for line in (workdir / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         for metric, values in row["seeds"].items():
-            found[f"{row['stage']} step {row['step']} {metric}"] = values
+            measured[f"{row['stage']} step {row['step']} {metric}"] = values
     for path in sorted(workdir.glob("*/results.json")):
         for row, metrics in json.loads(path.read_text(encoding="utf-8")).items():
-            found |= {f"{path.parent.name} {row} {metric}": values for metric, values in metrics.items()}
-    return found
+            measured |= {f"{path.parent.name} {row} {metric}": values for metric, values in metrics.items()}
+    return measured
 
 
 def compare(before: Path, after: Path) -> int:
@@ -57,10 +57,10 @@ def compare(before: Path, after: Path) -> int:
             differing += 1
             continue
         old, new = numbers(before / name), numbers(after / name)
-        unequal = [place for place in sorted(old.keys() | new.keys()) if old.get(place) != new.get(place)]
+        unequal = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         print(f"{name}: {len(old.keys() | new.keys())} numbers, {len(unequal)} differ")
-        for place in unequal[:10]:
-            print(f"  {place}: {old.get(place)} -> {new.get(place)}")
+        for name in unequal[:10]:
+            print(f"  {name}: {old.get(name)} -> {new.get(name)}")
         differing += len(unequal)
     return differing
 
@@ -75,10 +75,10 @@ def main() -> int:
     both = commands.add_parser("compare", help="compare two folders of runs")
     both.add_argument("before", type=Path)
     both.add_argument("after", type=Path)
-    asked = parser.parse_args()
-    if asked.command == "run":
-        return 1 if run(asked.into, asked.checkout, asked.configs) else 0
-    return 1 if compare(asked.before, asked.after) else 0
+    arguments = parser.parse_args()
+    if arguments.command == "run":
+        return 1 if run(arguments.into, arguments.checkout, arguments.configs) else 0
+    return 1 if compare(arguments.before, arguments.after) else 0
 
 
 if __name__ == "__main__":

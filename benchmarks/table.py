@@ -58,7 +58,7 @@ def _device(row: dict[str, Any]) -> str:
 
 
 def _options(row: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for: words and whole numbers; what was measured is a float."""
+    """Returns the options of a line: words and whole numbers; what was measured is a float."""
     return {k: v for k, v in row.items() if k not in ("name", *_MACHINE) and not isinstance(v, float)}
 
 
@@ -246,20 +246,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--record", nargs=2, metavar=("NAME", "WORKDIR"), help="keep a finished job's results")
     parser.add_argument("--command", default="", help="the command that made the workdir")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long it took, compile included")
-    given = parser.parse_args(arguments)
-    if given.record:
-        keep = record_tables if (Path(given.record[1]) / "tables.json").exists() else record
-        print(keep(given.record[0], Path(given.record[1]), given.command, given.seconds))
+    options = parser.parse_args(arguments)
+    if options.record:
+        keep = record_tables if (Path(options.record[1]) / "tables.json").exists() else record
+        print(keep(options.record[0], Path(options.record[1]), options.command, options.seconds))
     stale = {page: text for page, text in pages().items() if not page.exists() or page.read_text() != text}
-    if given.write:
+    if options.write:
         for path in sorted(COMPARED.glob("*.json")):
             figures.save(json.loads(path.read_text()), path.with_suffix(""))
         axes.save(picture(RESULTS / "jobs" / f"{PICTURED}.json"), PICTURE)
     for page, text in stale.items():
-        if given.write:
+        if options.write:
             page.write_text(text)
-        print(f"{page.relative_to(REPOSITORY)} {'written' if given.write else 'is stale; run with --write'}")
-    return int(bool(stale) and not given.write)
+        print(f"{page.relative_to(REPOSITORY)} {'written' if options.write else 'is stale; run with --write'}")
+    return int(bool(stale) and not options.write)
 
 
 if __name__ == "__main__":

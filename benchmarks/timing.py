@@ -1,4 +1,4 @@
-"""Shared by every benchmark: medians of repeats with the compile time apart, and one JSON line that names the device.
+"""What every benchmark shares: medians of repeats with the compile time apart, and one JSON line that names the device.
 
     figures = measure(step, state, batch, repeats=10)
     report("dt_train_step", **figures, samples_per_s=batch_size / figures["median_s"])
@@ -22,16 +22,17 @@ import jax
 
 
 def _timed(fn: Callable[..., Any], args: tuple[Any, ...]) -> float:
+    """Returns the seconds of one call, its results awaited."""
     start = time.perf_counter()
     jax.block_until_ready(fn(*args))
     return time.perf_counter() - start
 
 
 def measure(fn: Callable[..., Any], *args: Any, repeats: int = 10, warmup: int = 1) -> dict[str, float]:
-    """Seconds per call of `fn(*args)`, results awaited.
+    """Times calls of `fn(*args)`, results awaited.
 
-    Returns median_s, min_s, max_s over `repeats` calls, and compile_s: what the first call took beyond the median. `fn`
-    must be callable with the same arguments again, so it may not donate them. Works on functions without jax too.
+    Returns median_s, min_s and max_s over `repeats` calls, and compile_s, the seconds of the first call beyond the
+    median. `fn` is called with the same arguments again, so it must not donate them; it need not use jax.
     """
     first = _timed(fn, args)
     for _ in range(warmup):
@@ -42,8 +43,14 @@ def measure(fn: Callable[..., Any], *args: Any, repeats: int = 10, warmup: int =
 
 
 def in_turn(runs: Mapping[str, Callable[[], float]], rounds: int, steps: int) -> dict[str, list[float]]:
-    """Seconds per step of each run, which takes so many steps per call: one after the other, round by round, so that
-    what else the machine does meets all alike; a first call of each is not counted."""
+    """Returns name -> the seconds per step of each round.
+
+    The runs take turns, round by round, so that other work on the machine slows all of them alike. One call of each
+    before the first round is not counted.
+
+    Args:
+      runs: name -> function that runs `steps` steps and returns its seconds.
+    """
     for run in runs.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -63,7 +70,7 @@ def _processor() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What a figure cannot be read without: device, versions, cores, and how busy they were."""
+    """Returns what belongs to every figure: device, versions, cores, and the load of the machine."""
     device = jax.devices()[0]
     return {
         "device": device.device_kind if device.platform != "cpu" else _processor(),
@@ -77,6 +84,7 @@ def machine() -> dict[str, Any]:
 
 
 def _out_file() -> str | None:
+    """Returns the file that `--out` names on the command line."""
     for i, argument in enumerate(sys.argv):
         if argument == "--out" and i + 1 < len(sys.argv):
             return sys.argv[i + 1]
@@ -86,7 +94,7 @@ def _out_file() -> str | None:
 
 
 def report(name: str, **fields: Any) -> dict[str, Any]:
-    """Print one JSON line (floats to four digits) and append it to the `--out` file where one was named."""
+    """Prints one JSON line, floats to four digits, and appends it to the file of `--out` where one is named."""
     rounded = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in fields.items()}
     row = {"name": name, **rounded, **machine()}
     line = json.dumps(row)

@@ -1,11 +1,12 @@
-"""What does a step of SA2C cost, which share of it goes to drawing rows and negatives, and how does PyTorch compare?
+"""What does a step of SA2C cost, which share of it is drawing sequences and negatives, and how does PyTorch compare?
 
     python -m benchmarks.value_learning [--targets one] [--peer-python PYTHON] [--out FILE]
 
-GRU encoder of width 64, rows of 11 items, batch 256, 10 negatives per state, over 2,933 and 26,702 items (Yoochoose's
-sample and RC15). `all` learns from every position of a row, 2,560 transitions a step; `one` from one, 256. The step is
-that of the loop (source, losses, optimizer; one seed); the draws are also run alone. The peer is
-`benchmarks/peers/torch_sa2c.py`, in an interpreter with torch, on as many threads; ours and its steps are run in turn.
+GRU encoder of width 64, sequences of 11 items, batch 256, 10 negatives per state, over 2,933 and 26,702 items
+(Yoochoose's sample and RC15). With targets `all` a step learns from every position of a sequence, 2,560 transitions;
+with `one` from one position, 256 transitions. The step is that of the loop (source, losses, optimizer; one seed); its
+draws are also timed alone. The peer is `benchmarks/peers/torch_sa2c.py`, in an interpreter with torch, on as many
+threads; the two take turns.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LENGTH, BATCH, NEGATIVES, WIDTH, ROWS = 10, 256, 10, 64, 20_000
 
 
 def data(num_items: int) -> NextItem:
-    """Full rows of items drawn at random."""
+    """Makes sequences without padding of items drawn at random."""
     item = np.random.default_rng(0).integers(0, num_items, (ROWS, LENGTH)).astype(np.int32)
     ones = np.ones(item.shape, np.float32)
     rows = Sequences(item, ones, ones > 0, np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32))
@@ -41,7 +42,7 @@ def data(num_items: int) -> NextItem:
 
 
 def options(targets: str) -> ConfigDict:
-    """SA2C past its warm-up."""
+    """Returns the options of SA2C after its warm-up."""
     config = sa2c.defaults()
     config.update({"encoder": "gru", "width": WIDTH, "batch_size": BATCH, "num_negatives": NEGATIVES})
     config.update({"targets": targets, "warmup_steps": 0})
@@ -49,7 +50,7 @@ def options(targets: str) -> ConfigDict:
 
 
 def training(algorithm, logged: NextItem, steps: int) -> Callable[[], float]:
-    """Seconds of so many steps of the loop."""
+    """Returns a function that runs `steps` steps of the loop and returns its seconds."""
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     carry = jax.tree.map(lambda x: jnp.asarray(x)[None], (state, algorithm.source.init(logged, state.params, None)))
     block, keys = loop.make_block(algorithm.learner, algorithm.source), loop.seed_keys(0, 1)
@@ -65,19 +66,20 @@ def training(algorithm, logged: NextItem, steps: int) -> Callable[[], float]:
 
 
 def drawing(algorithm, logged: NextItem, steps: int, config: ConfigDict, num_items: int) -> Callable[[], float]:
-    """Seconds of the draws of so many steps alone: rows, positions, negatives, and the states taken from the rows."""
+    """Returns a function that makes the draws of `steps` steps alone (sequences, positions, negatives) and returns its
+    seconds."""
     one_position = config.targets == "one"
 
-    def one(total, key):
+    def draws_of_step(total, key):
         key_rows, key_position, key_negatives = jax.random.split(key, 3)
         _, batch = algorithm.source.next(logged, (), None, key_rows)
         positions = [target_positions.draw(config, batch.mask[:, 1:], key_position)] * one_position
         rows = BATCH * (1 if one_position else LENGTH)
         negatives = value_terms.sample_negatives(key_negatives, rows, NEGATIVES, num_items)
-        used = [x.astype(jnp.float32).sum() for x in (*jax.tree.leaves(batch), *positions, negatives)]
-        return total + sum(used), None
+        sums = [x.astype(jnp.float32).sum() for x in (*jax.tree.leaves(batch), *positions, negatives)]
+        return total + sum(sums), None
 
-    draw = jax.jit(lambda keys: jax.lax.scan(one, 0.0, keys)[0])
+    draw = jax.jit(lambda keys: jax.lax.scan(draws_of_step, 0.0, keys)[0])
     keys = jax.random.split(jax.random.key(1), steps)
 
     def run() -> float:
@@ -88,25 +90,26 @@ def drawing(algorithm, logged: NextItem, steps: int, config: ConfigDict, num_ite
     return run
 
 
-def case(num_items: int, asked: argparse.Namespace) -> None:
-    config, logged = options(asked.targets), data(num_items)
+def case(num_items: int, arguments: argparse.Namespace) -> None:
+    """Reports the step over a catalogue of so many items."""
+    config, logged = options(arguments.targets), data(num_items)
     algorithm = sa2c.make(config, SequencesSpec(ROWS, num_items, LENGTH))
-    runs = {"jaxrec": training(algorithm, logged, asked.steps)}
+    runs = {"jaxrec": training(algorithm, logged, arguments.steps)}
     compile_s = runs["jaxrec"]()
-    runs["sampling"] = drawing(algorithm, logged, asked.steps, config, num_items)
-    settings = {"num_items": num_items, "targets": asked.targets, "discount": 0.5, "length": LENGTH, "batch": BATCH}
+    runs["sampling"] = drawing(algorithm, logged, arguments.steps, config, num_items)
+    settings = {"num_items": num_items, "targets": arguments.targets, "discount": 0.5, "length": LENGTH, "batch": BATCH}
     settings |= {"num_negatives": NEGATIVES, "width": WIDTH, "rows": ROWS, "threads": len(os.sched_getaffinity(0))}
-    if peer := connect("torch_sa2c", asked.peer_python, settings, asked.steps, "torch"):
+    if peer := connect("torch_sa2c", arguments.peer_python, settings, arguments.steps, "torch"):
         runs["torch"] = peer
-    times = in_turn(runs, asked.rounds, asked.steps)
+    times = in_turn(runs, arguments.rounds, arguments.steps)
     fields = {f"{name}_step_s": statistics.median(values) for name, values in times.items()}
     fields["sampling_share"] = statistics.median(
         part / whole for part, whole in zip(times["sampling"], times["jaxrec"], strict=True)
     )
     if peer:
         fields["speedup"] = statistics.median(t / j for t, j in zip(times["torch"], times["jaxrec"], strict=True))
-    fields["compile_s"] = max(compile_s - asked.steps * fields["jaxrec_step_s"], 0.0)
-    report("sa2c_step", **fields, num_items=num_items, targets=asked.targets, batch_size=BATCH)
+    fields["compile_s"] = max(compile_s - arguments.steps * fields["jaxrec_step_s"], 0.0)
+    report("sa2c_step", **fields, num_items=num_items, targets=arguments.targets, batch_size=BATCH)
 
 
 def main() -> None:
@@ -117,9 +120,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--out")
-    asked = parser.parse_args()
-    for num_items in asked.num_items:
-        case(num_items, asked)
+    arguments = parser.parse_args()
+    for num_items in arguments.num_items:
+        case(num_items, arguments)
 
 
 if __name__ == "__main__":

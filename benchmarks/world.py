@@ -1,6 +1,6 @@
-"""How fast is the embedded world: generating, logging and stepping its users, also with a million items?
+"""How long does it take to generate the world, to log its users and to step them, also with a million items?
 
-Steps are of uniformly random actions with auto-reset; nothing but the environment is timed.
+Steps are those of uniformly random actions with auto-reset; nothing but the environment is timed.
 
     python -m benchmarks.world [--out FILE]
 """
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from benchmarks.timing import measure, report
 from jaxrec.data.datasets import embedded as dataset
-from jaxrec.data.world import descriptions, generator
+from jaxrec.data.world import descriptions, generator, images
 from jaxrec.environments import embedded, sampling
 from jaxrec.environments.rollout import reset_rows
 
@@ -22,7 +22,7 @@ NUM_STEPS = 200
 
 
 def stepping(env, env_params, num_envs: int) -> Callable:
-    """`run(key) -> (total reward, episodes)` over NUM_STEPS turns of `num_envs` users."""
+    """Makes `run(key) -> (total reward, episodes)`, which plays NUM_STEPS turns of `num_envs` users."""
 
     def turn(carry, key):
         key_action, key_step, key_reset = jax.random.split(key, 3)
@@ -44,6 +44,7 @@ def stepping(env, env_params, num_envs: int) -> Callable:
 
 
 def steps(size: str, num_envs: int) -> None:
+    """Reports the steps per second in the world of that size."""
     config = embedded.defaults()
     config.world = generator.defaults(size)
     env, env_params = embedded.make(config)
@@ -59,17 +60,20 @@ def steps(size: str, num_envs: int) -> None:
 
 
 def generation(size: str, repeats: int) -> None:
+    """Reports the seconds of generating the world, its titles, and the images of at most some 10,000 items."""
     config = generator.defaults(size)
-    generated = generator.generate(config)
-    some = range(0, generated.num_items, max(1, generated.num_items // 10_000))
+    world = generator.generate(config)
+    pictured = range(0, world.num_items, max(1, world.num_items // 10_000))
     sizes = {"num_items": config.num_items, "num_users": config.num_users}
     report("world_generate", **measure(lambda: generator.generate(config), repeats=repeats, warmup=0), **sizes)
-    report("world_titles", **measure(lambda: descriptions.titles(generated), repeats=repeats, warmup=0), **sizes)
-    images = measure(lambda: images.images(generated, list(some)), repeats=repeats, warmup=0)
-    report("world_images", **images, images_per_s=len(some) / images["median_s"], **sizes)
+    report("world_titles", **measure(lambda: descriptions.titles(world), repeats=repeats, warmup=0), **sizes)
+    figures = measure(lambda: images.images(world, list(pictured)), repeats=repeats, warmup=0)
+    report("world_images", **figures, images_per_s=len(pictured) / figures["median_s"], **sizes)
 
 
 def logging(size: str, num_users: int, repeats: int) -> None:
+    """Reports the seconds of logging the sessions of so many users."""
+
     def load():
         return dataset.load(size=size, world={"num_users": num_users}, text=False, images=False)
 

@@ -1,4 +1,7 @@
-"""From a log and a user model to what a feedback-matrix environment holds: rewards and an exit rule."""
+"""From a log and a user model to the rewards and the exit rule of a feedback-matrix environment.
+
+M 4.1 completes the ratings that a log lacks by matrix factorisation; any other user model will do as well.
+"""
 
 from __future__ import annotations
 
@@ -22,40 +25,52 @@ CHOICES = {
 }
 WHERE = "environment 'feedback_matrix': "
 Factors = tuple[np.ndarray, np.ndarray]
-# (user [N, D], item [A, D]) whose dot products are the ratings, or users int32 [n] -> ratings float32 [n, A].
+# Factors (user [N, D], item [A, D]) whose dot products are the ratings, or users int32 [n] -> ratings float32 [n, A].
 Model = Factors | Callable[[np.ndarray], np.ndarray]
-USERS_AT_ONCE = 64  # rows asked of a model that has no factors
+USERS_AT_ONCE = 64  # users whose ratings a model without factors predicts in one call
 
 
-def build(config: ConfigDict, interactions: Interactions, user_model: Any) -> tuple[Any, Any]:
-    """(rewards record, exit-rule record) of the split that the config names."""
+def rewards_and_exit_rule(config: ConfigDict, interactions: Interactions, user_model: Any) -> tuple[Any, Any]:
+    """Makes a record of `environments.rewards` and one of `environments.exit_rules` from the config's split.
+
+    Args:
+      user_model: as in `feedback_matrix.make`.
+
+    Raises:
+      JaxrecError: ratings are missing and nothing predicts them, or the settings do not suit the user model or the log.
+    """
     model = _model(user_model, config.split, interactions)
     dense = config.form == "dense"
     if dense:
         matrix = completed_matrix(_rows(interactions, config.split), model, config.reward_low, config.reward_high)
-        paid = rewards.Dense(jnp.asarray(matrix))
+        reward = rewards.Dense(jnp.asarray(matrix))
     else:
         user, item = _factors(model, "form = factors")
         low, high = jnp.float32(config.reward_low), jnp.float32(config.reward_high)
-        paid = rewards.Factors(jnp.asarray(user), jnp.asarray(item), low, high)
+        reward = rewards.Factors(jnp.asarray(user), jnp.asarray(item), low, high)
     if config.exit_rule == "category":
-        return paid, _category_rule(config, interactions)
+        return reward, _category_rule(config, interactions)
     if config.exit_distance_source == "test" and config.split != "test":
-        matrix, model = None, _leaked(user_model, interactions)
+        matrix, model = None, _model_of_test_ratings(user_model, interactions)
         if dense:
             matrix = completed_matrix(_rows(interactions, "test"), model, config.reward_low, config.reward_high)
     threshold = jnp.float32(config.threshold)
     if dense:
-        return paid, exit_rules.Distance(jnp.asarray(exit_rules.column_distances(matrix)), threshold)
+        return reward, exit_rules.Distance(jnp.asarray(exit_rules.column_distances(matrix)), threshold)
     embedding = exit_rules.distance_embedding(*_factors(model, "form = factors"))
-    return paid, exit_rules.FactorDistance(jnp.asarray(embedding), threshold)
+    return reward, exit_rules.FactorDistance(jnp.asarray(embedding), threshold)
 
 
 def completed_matrix(rows: Interactions, model: Model | None, low: float, high: float) -> np.ndarray:
-    """float32 [N, A]: observed ratings (the mean where a pair was rated twice), the model's, clipped, elsewhere.
+    """Returns float32 [N, A]: the observed rating, or else the model's, both clipped to [low, high] (M 4.1).
 
-    Observed ratings outside [low, high] are clipped too. Raises JaxrecError if ratings are missing and nothing
-    predicts them.
+    Our reading: the observed rating of a pair that was rated several times is the mean.
+
+    Args:
+      rows: the log of N users and A items. model: None where the log has every rating.
+
+    Raises:
+      JaxrecError: ratings are missing and nothing predicts them, or predictions are not finite.
     """
     shape = (rows.num_users, rows.num_items)
     cell, inverse = np.unique(rows.user.astype(np.int64) * shape[1] + rows.item, return_inverse=True)
@@ -71,6 +86,7 @@ def completed_matrix(rows: Interactions, model: Model | None, low: float, high: 
 
 
 def _predicted(model: Model, shape: tuple[int, int]) -> np.ndarray:
+    """Returns the model's rating of every pair, float32 [N, A]."""
     if not callable(model):
         return model[0] @ model[1].T
     matrix = np.empty(shape, np.float32)
@@ -78,10 +94,10 @@ def _predicted(model: Model, shape: tuple[int, int]) -> np.ndarray:
         # The last block reaches back instead of being short: a jitted model is compiled for one size.
         start = max(min(first, shape[0] - USERS_AT_ONCE), 0)
         users = np.arange(start, min(start + USERS_AT_ONCE, shape[0]), dtype=np.int32)
-        found = np.asarray(model(users), np.float32)
-        if found.shape != (len(users), shape[1]):
-            raise JaxrecError(f"{WHERE}user model gives {found.shape} for {len(users)} users of {shape[1]} items")
-        matrix[users] = found
+        ratings = np.asarray(model(users), np.float32)
+        if ratings.shape != (len(users), shape[1]):
+            raise JaxrecError(f"{WHERE}user model gives {ratings.shape} for {len(users)} users of {shape[1]} items")
+        matrix[users] = ratings
     if not np.isfinite(matrix).all():
         raise JaxrecError(f"{WHERE}the user model's ratings are not finite; lower its learning rate and fit it again")
     return matrix
@@ -97,7 +113,11 @@ def _rows(interactions: Interactions, split: str) -> Interactions:
 
 
 def _model(user_model: Any, split: str, interactions: Interactions) -> Model | None:
-    """The model of a split; (user, item) factors become float32 arrays, their shapes checked against the log."""
+    """Returns the model of a split, its factors as float32 arrays.
+
+    Raises:
+      JaxrecError: no model of the split, or factors of other users and items than the log's.
+    """
     if isinstance(user_model, Mapping):
         if split not in user_model:
             raise JaxrecError(f"{WHERE}user_model has models for {sorted(user_model)}, but split is {split!r}")
@@ -117,6 +137,7 @@ def _model(user_model: Any, split: str, interactions: Interactions) -> Model | N
 
 
 def _factors(model: Model | None, what: str) -> Factors:
+    """Returns the model's factors; raises JaxrecError, naming `what` needs them, where it has none."""
     if model is None or callable(model):
         raise JaxrecError(
             f"{WHERE}{what} needs user_model=(user_factors, item_factors); others work in the form 'dense'"
@@ -124,7 +145,8 @@ def _factors(model: Model | None, what: str) -> Factors:
     return model
 
 
-def _leaked(user_model: Any, interactions: Interactions) -> Model:
+def _model_of_test_ratings(user_model: Any, interactions: Interactions) -> Model:
+    """Returns the model fitted on the test ratings, by which EasyRL4Rec's training users leave too."""
     if not isinstance(user_model, Mapping):
         raise JaxrecError(
             f"{WHERE}exit_distance_source = test needs user_model={{'train': ..., 'test': ...}}: the test matrix "

@@ -1,13 +1,14 @@
-"""The embedded world's users as a gymnax environment; its dynamics are those of `data.world.dynamics`, its
-tables those of `data.world.generator`.
+"""The generated world's users as a gymnax environment: dynamics of `data.world.dynamics`, tables of
+`data.world.generator`.
 
-reset: user uniform in the pool, session uniform, starting item uniform (never in the window), first intent by the
-       user's mix.
-step:  reward r_t in [1, 5]; terminated = leave; truncated once `max_steps_in_episode` items were shown; no leave at
-       turn 0; the reward of the leaving step is paid.
+reset: user, session and starting item are uniform (the starting item is never in the exit window); the first intent is
+       drawn by the user's mix of intents.
+step:  the reward r_t is in [1, 5], paid on the leaving step too; the user leaves (terminated) by the world's rule,
+       never at turn 0; the episode is cut off (truncated) after `max_steps_in_episode` items.
 
-The hidden intent, its weights and the patience are in the state and never in the observation. The test environment is
-the same world with users that no log knows (`users = "test"`): their index tells a policy nothing, their feedback does.
+The hidden intent, its weights and the user's patience are in the state and never in the observation. The test
+environment is the same world with users of whom no event is logged (`users = "test"`): their index tells a policy
+nothing, their feedback does.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def defaults() -> ConfigDict:
     return ConfigDict(
         {
             "world": worlds.defaults(),  # must be the world of the log, where there is one
-            "users": "train",  # who is served: train (logged), test (never logged) or all
+            "users": "train",  # whose episodes: train (logged users), test (users without a log) or all
             "max_turn": 20,  # items shown at most
             "exits": True,  # False: users never leave (modes NX_k)
         }
@@ -47,7 +48,13 @@ def defaults() -> ConfigDict:
 
 @struct.dataclass
 class EnvParams:
-    """`tables`: the world on the device; `first_user`, `num_pool` int32 []; `exits` bool []; the limit is static."""
+    """What the environment holds.
+
+    Attributes:
+      tables: the world on the device. exits: bool [], whether users may leave.
+      first_user, num_pool: int32 [], the first of the users whose episodes are played, and how many they are.
+      max_steps_in_episode: static.
+    """
 
     tables: worlds.Tables
     first_user: Array
@@ -69,7 +76,14 @@ class StartDraws:
 def make(
     config: ConfigDict, *, interactions: Interactions | None = None, user_model: Any = None, root: Any = None
 ) -> tuple[EmbeddedWorld, EnvParams]:
-    """(environment, params). `interactions`, where given, must be a log of the same world; only that is checked."""
+    """Makes (environment, params).
+
+    Args:
+      interactions: a log of the same world, which is only compared with it; None where there is no log.
+
+    Raises:
+      JaxrecError: settings that cannot be, a user model, or the log of another world.
+    """
     del root
     if user_model is not None:
         raise JaxrecError("environment 'embedded' has true users: remove environment.user_model from the config")
@@ -79,7 +93,7 @@ def make(
         raise JaxrecError(f"environment 'embedded': max_turn is {config.max_turn}, set it to 1 or more")
     world = worlds.generate(config.world)
     if interactions is not None:
-        _same_world(world, interactions)
+        _check_same_world(world, interactions)
     first, count = _pool(world, config.users)
     params = EnvParams(
         tables=jax.tree.map(jnp.asarray, world.tables),
@@ -92,6 +106,7 @@ def make(
 
 
 def draw_start(key: Array, params: EnvParams) -> StartDraws:
+    """Draws what a reset needs."""
     bits = jax.random.bits(key, (4,), jnp.uint32)
     return StartDraws(
         user=uniform_index(bits[0], params.num_pool),
@@ -102,6 +117,7 @@ def draw_start(key: Array, params: EnvParams) -> StartDraws:
 
 
 def draw_step(key: Array) -> StepDraws:
+    """Draws what a step needs: a standard normal and two uniforms in [0, 1)."""
     bits = jax.random.bits(key, (3,), jnp.uint32)
     open_unit = _unit(bits[0]) + jnp.float32(2.0**-25)
     return StepDraws(
@@ -110,7 +126,10 @@ def draw_step(key: Array) -> StepDraws:
 
 
 class EmbeddedWorld(environment.Environment[Session, EnvParams]):
-    """See the module docstring. Actions are items; the observation's `vector` is empty."""
+    """Simulates the generated world's users (see above). The observation's `vector` is empty."""
+
+    has_item_actions = True
+    has_exit_switch = True
 
     def __init__(self, params: EnvParams):
         self._num_items = len(params.tables.item_category)
@@ -120,7 +139,7 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
 
     @property
     def reset_chunk(self) -> int | None:
-        """Finished rows are reset 256 at a time on a CPU: twice as fast; elsewhere a loop would wait for the host."""
+        """Returns 256 on a CPU, where that is twice as fast; elsewhere None, because a loop would wait for the host."""
         return 256 if jax.default_backend() == "cpu" else None
 
     @property
@@ -142,7 +161,7 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
-        """`categories` bool [A, G]: what boredom counts. Who likes what is left to the log."""
+        """Returns `categories` bool [A, G], by which users get bored. What users like is in the log alone."""
         category = np.asarray(params.tables.item_category)
         return {"categories": category[:, None] == np.arange(category.max() + 1)[None]}
 
@@ -162,10 +181,12 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
 
 
 def _unit(bits: Array) -> Array:
+    """Returns float32 in [0, 1) from uint32 random words."""
     return (bits >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
 
 
 def _pool(world: worlds.World, users: str) -> tuple[int, int]:
+    """Returns (the first user of the pool, how many there are)."""
     first = world.num_logged if users == "test" else 0
     count = {"train": world.num_logged, "test": world.num_users - world.num_logged, "all": world.num_users}[users]
     if count < 1:
@@ -173,12 +194,12 @@ def _pool(world: worlds.World, users: str) -> tuple[int, int]:
     return first, count
 
 
-def _same_world(world: worlds.World, interactions: Interactions) -> None:
-    found, expected = (interactions.num_users, interactions.num_items), (world.num_users, world.num_items)
-    if found != expected:
+def _check_same_world(world: worlds.World, interactions: Interactions) -> None:
+    """Raises JaxrecError where the log has other sizes or another popularity of items than the world."""
+    if (interactions.num_users, interactions.num_items) != (world.num_users, world.num_items):
         raise JaxrecError(
-            f"environment 'embedded': the log has {found[0]} users x {found[1]} items, "
-            f"the world {expected[0]} x {expected[1]}: give data.options and environment.world the same sizes"
+            f"environment 'embedded': the log has {interactions.num_users} users x {interactions.num_items} items, "
+            f"the world {world.num_users} x {world.num_items}: give data.options and environment.world the same sizes"
         )
     popularity = interactions.item_features.get("popularity")
     if popularity is None or not np.allclose(popularity, world.popularity, rtol=1e-4, atol=0):

@@ -1,7 +1,11 @@
-"""When a user leaves out of boredom: records that answer `leaves(action, recent, count)` (M 4.1; rules of EasyRL4Rec).
+"""When a user leaves out of boredom: records with a method `leaves(action, recent, count)` (M 4.1; EasyRL4Rec's rules).
 
 The published settings of each dataset, its window N and its threshold, are in `published/easyrl4rec_exit_rules.json`.
-`recent` int32 [N] holds the last N actions of the episode, newest first; only its first `count` entries are the window.
+
+Arguments of every `leaves`, which returns whether the user leaves, bool []:
+  action: int32 [], the item that is recommended now.
+  recent: int32 [N], the last N actions of the episode, newest first.
+  count: int32 [], how many entries of `recent`, from its start, are the exit window (see `window_size`).
 """
 
 from __future__ import annotations
@@ -20,10 +24,14 @@ WINDOWS = ("easyrl4rec", "last_n")
 
 
 def window_size(turn: Array, window: int, mode: str) -> Array:
-    """int32: how many of the most recent actions count at turn t (t actions came before).
+    """Returns how many of the most recent actions are in the exit window at turn t, int32 (M 4.1).
 
-    `last_n`: min(t, N). `easyrl4rec`: the slice [t - N : t] of a list of t actions, whose start is negative while t < N
-    and so counts from the end: t while 2t <= N, then N - t, and N from turn N on.
+    `last_n`: min(t, N). `easyrl4rec` does as the published code, which takes the slice [t - N : t] of the t actions so
+    far. While t < N its start is negative and so counts from the end of the list: the window has t actions while
+    2t <= N, then N - t, and N from turn N on.
+
+    Args:
+      turn: t, int32. window: N. mode: one of `WINDOWS`.
     """
     if mode == "last_n":
         return jnp.minimum(turn, window)
@@ -32,28 +40,36 @@ def window_size(turn: Array, window: int, mode: str) -> Array:
 
 @struct.dataclass
 class Distance:
-    """Leaves if some item of the window is nearer than `threshold`: D[a, a_j] < threshold, D float32 [A, A] (M 4.1).
+    """Leaves if the distance to some item of the exit window is below the threshold: D[a, a_j] < threshold (M 4.1).
 
-    The rule of Coat, YahooR3 and MovieLens-1M."""
+    The rule of Coat, YahooR3 and MovieLens-1M.
+
+    Attributes:
+      distance: float32 [A, A]. threshold: float32 [], in the unit of ratings.
+    """
 
     distance: Array
     threshold: Array
 
     def leaves(self, action: Array, recent: Array, count: Array) -> Array:
-        """bool []."""
+        """Returns bool []; for the arguments see above."""
         near = self.distance[action, recent] < self.threshold
         return jnp.any(near & (jnp.arange(recent.shape[-1]) < count))
 
 
 @struct.dataclass
 class FactorDistance:
-    """The distance rule without an A x A matrix: D[a, b] = ||e_a - e_b|| for embeddings float32 [A, D]."""
+    """Leaves by the distance rule without an A x A matrix: D[a, b] = ||e_a - e_b|| (M 4.1).
+
+    Attributes:
+      embedding: float32 [A, D], from `distance_embedding`. threshold: float32 [].
+    """
 
     embedding: Array
     threshold: Array
 
     def leaves(self, action: Array, recent: Array, count: Array) -> Array:
-        """bool []."""
+        """Returns bool []; for the arguments see above."""
         difference = self.embedding[action][None, :] - self.embedding[recent]
         near = jnp.sum(difference * difference, -1) < self.threshold * self.threshold
         return jnp.any(near & (jnp.arange(recent.shape[-1]) < count)) & (self.threshold > 0)
@@ -61,20 +77,23 @@ class FactorDistance:
 
 @struct.dataclass
 class Category:
-    """Leaves if some category of `a` occurs more than `threshold` times in the window (M 4.1).
+    """Leaves if some category of the item occurs more than `threshold` times in the exit window (M 4.1).
 
     The rule of KuaiRec (window 9, threshold 1) and KuaiRand (window 10, threshold 0).
 
     Attributes:
       bits: uint32 [A, ceil(C / 32)], the categories of each item, one bit each.
-      threshold: a Python int: the count is kept as threshold + 1 bit planes.
+      threshold: a Python int, because the counts are kept in threshold + 1 bit planes.
     """
 
     bits: Array
     threshold: int = struct.field(pytree_node=False)
 
     def leaves(self, action: Array, recent: Array, count: Array) -> Array:
-        """bool []. Plane c has the bit of a category once it occurred more than c times among those of `a`."""
+        """Returns bool []; for the arguments see above.
+
+        Plane c has the bit of a category of the item once the category occurred more than c times in the window.
+        """
         inside = (jnp.arange(recent.shape[-1]) < count)[:, None]
         words = jnp.where(inside, self.bits[recent], jnp.uint32(0)) & self.bits[action][None, :]
         planes = [jnp.zeros_like(words[0])] * (self.threshold + 1)
@@ -86,7 +105,7 @@ class Category:
 
 
 def column_distances(matrix: np.ndarray) -> np.ndarray:
-    """float32 [A, A]: Euclidean distances between the columns of a completed matrix [N, A], zero on the diagonal."""
+    """Returns the Euclidean distances between the columns of a completed matrix [N, A], float32 [A, A] (M 4.1)."""
     matrix = np.asarray(matrix, np.float64)
     gram = matrix.T @ matrix
     squares = np.diag(gram)
@@ -96,9 +115,13 @@ def column_distances(matrix: np.ndarray) -> np.ndarray:
 
 
 def distance_embedding(user: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """float32 [A, D] whose distances are those between the columns of `user @ item.T`, from the D x D Gram matrix.
+    """Returns embeddings float32 [A, D] whose distances are those between the columns of `user @ item.T`.
 
-    With U'U = Q S Q', ||U v_a - U v_b|| = ||(v_a - v_b) Q S^(1/2)||. The unclipped product: our reading for this form.
+    With U'U = Q S Q', ||U v_a - U v_b|| = ||(v_a - v_b) Q S^(1/2)||, so the D x D Gram matrix suffices. Our reading:
+    the product is not clipped here, because clipped columns have no such embedding.
+
+    Args:
+      user: [N, D]. item: [A, D].
     """
     user, item = np.asarray(user, np.float64), np.asarray(item, np.float64)
     values, vectors = np.linalg.eigh(user.T @ user)
@@ -106,7 +129,11 @@ def distance_embedding(user: np.ndarray, item: np.ndarray) -> np.ndarray:
 
 
 def pack_categories(categories: np.ndarray) -> np.ndarray:
-    """uint32 [A, ceil(C / 32)] from multi-hot categories [A, C]."""
+    """Packs multi-hot categories [A, C] into uint32 [A, ceil(C / 32)], one bit each.
+
+    Raises:
+      JaxrecError: something else than zeros and ones, or another rank.
+    """
     categories = np.asarray(categories)
     if categories.ndim != 2 or not np.isin(categories, (0, 1)).all():
         raise JaxrecError(
@@ -121,5 +148,5 @@ def pack_categories(categories: np.ndarray) -> np.ndarray:
 
 
 def unpack_categories(bits: np.ndarray) -> np.ndarray:
-    """bool [A, 32 W] from uint32 [A, W], the inverse of `pack_categories` but for columns of False at the end."""
+    """Unpacks uint32 [A, W] into bool [A, 32 W]: what `pack_categories` packed, and columns of False after it."""
     return ((bits[:, :, None] >> np.arange(32, dtype=np.uint32)) & 1).astype(bool).reshape(len(bits), -1)

@@ -1,12 +1,12 @@
 """Feedback-matrix environments: Coat, YahooR3, ML-1M, KuaiRec, KuaiRand, or any log of yours (M 4.1).
 
-reset: user uniform, starting item uniform (shown as the first observation, never in the window of the exit rule).
-step:  reward = the matrix's entry, paid on the leaving step too; terminated = the exit rule, never at turn 0;
-       truncated after `max_steps_in_episode` items.
+reset: the user is uniform; so is the starting item, which is the first observation and never in the exit window.
+step:  the reward is the matrix's entry, paid on the leaving step too; the user leaves (terminated) by the exit rule,
+       never at turn 0; the episode is cut off (truncated) after `max_steps_in_episode` items.
 
-Two forms: `dense` holds the completed N x A matrix (observed ratings as they are, the rest clipped predictions);
-`factors` holds the user model's factors only and clips the dot product, observed entries included, so that nothing
-N x A or A x A exists.
+There are two forms. `dense` holds the completed N x A matrix: observed ratings, and clipped predictions elsewhere.
+`factors` holds the user model's factors alone and clips their dot product, also where a rating was observed, so that
+nothing N x A or A x A exists.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from jaxrec.environments.sampling import uniform_index
 def defaults() -> ConfigDict:
     return ConfigDict(
         {
-            "split": "train",  # whose ratings: train, test, or all; the other split never enters
+            "split": "train",  # whose ratings: train, test, or all; no rating of the other split is used
             "form": "dense",  # dense (completed matrix) or factors (dot products, for catalogues too large for it)
             "reward_low": 1.0,  # predictions are clipped to [reward_low, reward_high], in the dataset's unit
             "reward_high": 5.0,
@@ -42,9 +42,9 @@ def defaults() -> ConfigDict:
             "exit_rule": "distance",  # distance (of columns in the completed matrix) or category
             "exit_distance_source": "own",  # own (this split) or test (EasyRL4Rec's leak of the test matrix)
             "category_feature": "category",  # item feature [A, C] of zeros and ones, for the category rule
-            "window": 7,  # N, actions the exit rule looks back on
+            "window": 7,  # N, the actions in the exit window
             "window_mode": "easyrl4rec",  # easyrl4rec (comparable with published numbers) or last_n
-            "threshold": 6.0,  # leaves if nearer than this (distance), or category seen more often than this (category)
+            "threshold": 6.0,  # leaves if an item is nearer (distance) or a category more often (category)
             "max_turn": 30,  # items per episode at most
         }
     )
@@ -52,7 +52,12 @@ def defaults() -> ConfigDict:
 
 @struct.dataclass
 class EnvState:
-    """`recent` int32 [N]: the last N actions, newest first (the item 0 where there was none yet)."""
+    """One user in an episode.
+
+    Attributes:
+      user, time: int32, whose episode it is and the turn. recent: int32 [N], the last N actions, newest first; the item
+        0 where there was none yet.
+    """
 
     user: Array
     time: Array
@@ -61,7 +66,13 @@ class EnvState:
 
 @struct.dataclass
 class EnvParams:
-    """`rewards` and `exit_rule` are records of arrays; `exits` bool []; the rest is static."""
+    """What an environment holds of its users.
+
+    Attributes:
+      rewards: a record of `environments.rewards`. exit_rule: one of `environments.exit_rules`.
+      exits: bool [], whether users may leave.
+      max_steps_in_episode, window, window_mode: static; see `exit_rules.window_size`.
+    """
 
     rewards: Any
     exit_rule: Any
@@ -74,17 +85,21 @@ class EnvParams:
 def make(
     config: ConfigDict, *, interactions: Interactions, user_model: Any = None, root: Path | None = None
 ) -> tuple[FeedbackMatrix, EnvParams]:
-    """(environment, params) from the ratings of one split.
+    """Makes (environment, params) from the ratings of one split (M 4.1).
 
     Args:
-      interactions: a log; only the rows of `config.split` are used (with exit_distance_source = test, those too).
-      user_model: what predicts the missing ratings, fitted on the same rows: (user factors [N, D], item factors [A, D])
-        or, in the form `dense`, any function of users int32 [n] to ratings [n, A]; a mapping {"train": ...,
-        "test": ...} of such models where the leak is asked for; None where nothing is missing.
+      interactions: a log, of which the rows of `config.split` are used; with exit_distance_source = test the test rows
+        too.
+      user_model: predicts the missing ratings, fitted on the same rows: (user factors [N, D], item factors [A, D]) or,
+        in the form `dense`, any function of users int32 [n] to ratings [n, A]; {"train": ..., "test": ...} of such
+        models with exit_distance_source = test; None where no rating is missing.
+
+    Raises:
+      JaxrecError: settings that cannot be, or a log or user model that does not suit them.
     """
     del root
-    _check(config, interactions)
-    rewards, exit_rule = completion.build(config, interactions, user_model)
+    _check_options(config, interactions)
+    rewards, exit_rule = completion.rewards_and_exit_rule(config, interactions, user_model)
     params = EnvParams(
         rewards=rewards,
         exit_rule=exit_rule,
@@ -97,15 +112,16 @@ def make(
 
 
 def expected_spec(config: ConfigDict, interactions: Interactions) -> EnvironmentSpec:
-    """The facts of the environment that are known before a user model is fitted."""
-    _check(config, interactions)
+    """Returns the facts of the environment that need no user model."""
+    _check_options(config, interactions)
     bounds = (float(config.reward_low), float(config.reward_high))
     returns = (bounds[0] * config.max_turn, bounds[1] * config.max_turn)
     sizes = (interactions.num_users, interactions.num_items, int(config.max_turn))
     return EnvironmentSpec(*sizes, reward_range=bounds, return_range=returns, item_ids=interactions.item_ids)
 
 
-def _check(config: ConfigDict, interactions: Interactions) -> None:
+def _check_options(config: ConfigDict, interactions: Interactions) -> None:
+    """Raises JaxrecError where an option cannot be, or the log is missing or too small for a simulator."""
     where = "environment 'feedback_matrix': "
     if interactions is None:
         raise JaxrecError(where + "no interactions given; name a dataset (config.data.name)")
@@ -131,7 +147,11 @@ def _check(config: ConfigDict, interactions: Interactions) -> None:
 
 
 class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
-    """See the module docstring. Actions are items; the observation's `vector` is empty."""
+    """Simulates the users of one matrix (M 4.1; see above). The observation's `vector` is empty."""
+
+    has_item_actions = True
+    has_exit_switch = True
+    reset_chunk = None
 
     def __init__(self, params: EnvParams):
         self._default_params = params
@@ -162,7 +182,7 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
-        """`liking` float [A], mean reward over the users (before clipping where there are only factors), and what
+        """Returns `liking` float [A], the mean reward over the users (before clipping in the form `factors`), and what
         the exit rule compares: `categories` bool [A, C], `distance` float [A, A], or `vectors` float [A, D]."""
         rewards, rule = params.rewards, params.exit_rule
         if isinstance(rewards, Dense):

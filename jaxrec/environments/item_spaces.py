@@ -1,4 +1,4 @@
-"""Spaces and observations of environments whose actions are items and whose users are seen by their history alone."""
+"""Spaces and observations of environments whose actions are items and whose users show nothing but their feedback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxrec.base.records import Observation
 
 
 def observation_space(num_users: int, num_items: int, reward_range: tuple[float, float]) -> spaces.Dict:
-    """The space of `observe`'s records. Feedback is a reward, or 0 at turn 0."""
+    """Returns the space of `observe`'s records; feedback is a reward, or 0 at turn 0."""
     low, high = reward_range
     return spaces.Dict(
         {
@@ -27,6 +27,6 @@ def observation_space(num_users: int, num_items: int, reward_range: tuple[float,
 
 
 def observe(state: Any, item: Array, feedback: Array) -> Observation:
-    """What a policy sees: the state's user and time, the item acted on last and its feedback; no features beside."""
-    nothing = jnp.zeros((0,), jnp.float32)
-    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=nothing)
+    """Returns what a policy sees: the state's user and time, the item acted on last and its feedback; no features."""
+    no_features = jnp.zeros((0,), jnp.float32)
+    return Observation(user=state.user, item=item, feedback=feedback, turn=state.time, vector=no_features)

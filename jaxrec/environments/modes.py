@@ -1,6 +1,7 @@
-"""Ways to evaluate the same environment (M 4.1): FB, NX_0 and NX_k.
+"""The evaluation modes of M 4.1, in which one environment is played: FB, NX_0 and NX_k.
 
-FB: repeats allowed, users may leave. NX_0: no repeats, users may leave. NX_k: no repeats, no one leaves, k steps.
+In FB items may repeat and users may leave. In NX_0 no item repeats and users may leave. In NX_k no item repeats, nobody
+leaves, and an episode has k turns.
 """
 
 from __future__ import annotations
@@ -10,19 +11,27 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from jaxrec.base.contracts import Environment
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import EnvironmentSpec
 
 
 class Mode(NamedTuple):
+    """An evaluation mode (M 4.1).
+
+    Attributes:
+      no_repeats: whether an item is recommended once at most. exits: whether users may leave.
+      max_steps: turns of an episode; None: the environment's own time limit.
+    """
+
     name: str
     no_repeats: bool
     exits: bool
-    max_steps: int | None  # None: the environment's own limit
+    max_steps: int | None
 
 
 def parse(name: str) -> Mode:
-    """'FB', 'NX_0', 'NX_10', ... -> Mode. Raises JaxrecError otherwise."""
+    """Reads a mode's name, 'FB', 'NX_0', 'NX_10', ...; raises JaxrecError for any other."""
     if name == "FB":
         return Mode(name, no_repeats=False, exits=True, max_steps=None)
     match = re.fullmatch(r"NX_(\d+)", name)
@@ -32,38 +41,43 @@ def parse(name: str) -> Mode:
     return Mode(name, no_repeats=True, exits=steps == 0, max_steps=steps or None)
 
 
-def max_steps(env: Any, env_params: Any) -> int:
-    """The time limit as a Python int, as a scan's length must be; where it is traced, the one `env` was made with."""
+def max_steps(env: Environment, env_params: Any) -> int:
+    """Returns the time limit as a Python int, which the length of a scan must be; where the limit is traced, the one
+    that `env` was made with."""
     try:
         return int(env_params.max_steps_in_episode)
     except TypeError:
         return int(env.default_params.max_steps_in_episode)
 
 
-def check(mode: Mode, spec: EnvironmentSpec) -> None:
-    """Raises JaxrecError where an environment of these facts has not the items that the mode needs."""
-    _check_items(mode, mode.max_steps or spec.max_turn, None if spec.action_size else spec.num_items)
+def check_catalogue(mode: Mode, spec: EnvironmentSpec) -> None:
+    """Raises JaxrecError where an environment of these facts has too few items for the mode, or none."""
+    _check_num_items(mode, mode.max_steps or spec.max_turn, None if spec.action_size else spec.num_items)
 
 
-def apply(mode: Mode, env: Any, env_params: Any) -> Any:
-    """The environment's params in this mode. Raises JaxrecError where the mode cannot be held there."""
-    discrete = hasattr(env.action_space(env_params), "n")
-    _check_items(mode, mode.max_steps or max_steps(env, env_params), env.num_actions if discrete else None)
+def apply(mode: Mode, env: Environment, env_params: Any) -> Any:
+    """Returns the environment's params in this mode.
+
+    Raises:
+      JaxrecError: the environment has too few items for the mode, or no switch that keeps its users.
+    """
+    num_items = env.num_actions if env.has_item_actions else None
+    _check_num_items(mode, mode.max_steps or max_steps(env, env_params), num_items)
     if not mode.exits:
-        if not hasattr(env_params, "exits"):
+        if not env.has_exit_switch:
             raise JaxrecError(f"{mode.name} keeps users from leaving, which {env.name} has no switch for; use FB")
         env_params = env_params.replace(exits=jnp.zeros_like(env_params.exits))
     return env_params if mode.max_steps is None else with_limit(env_params, mode.max_steps)
 
 
 def with_limit(env_params: Any, steps: int) -> Any:
-    """The params with another time limit, of the type it had."""
+    """Returns the params with another time limit, of the type that the limit had."""
     limit = env_params.max_steps_in_episode
     return env_params.replace(max_steps_in_episode=steps if isinstance(limit, int) else jnp.full_like(limit, steps))
 
 
-def _check_items(mode: Mode, steps: int, num_items: int | None) -> None:
-    """`num_items` is None where actions are continuous."""
+def _check_num_items(mode: Mode, steps: int, num_items: int | None) -> None:
+    """Raises JaxrecError where `steps` turns without repeats need more than `num_items` items, None being no items."""
     if not mode.no_repeats:
         return
     if num_items is None:

@@ -1,4 +1,4 @@
-"""What a user gives for an item: records that answer `reward(user, item)`, pytrees inside an environment's params."""
+"""The feedback of every user on every item: records with a method `reward(user, item)`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from jaxrec.base.contracts import Array
 
 @struct.dataclass
 class Dense:
-    """The completed matrix [N, A], float32, in the dataset's unit."""
+    """Holds the completed matrix (M 4.1).
+
+    Attributes:
+      matrix: float32 [N, A], in the dataset's unit.
+    """
 
     matrix: Array
 
@@ -23,22 +27,26 @@ class Dense:
         return self.matrix.shape[-1]
 
     def reward(self, user: Array, item: Array) -> Array:
-        """float32, the shape of `user` and `item`."""
+        """Returns float32 of the shape of `user` and `item`, int32 indices."""
         return self.matrix[user, item]
 
     def range(self) -> tuple[float, float]:
-        """(lowest, highest) reward there is, read from the device."""
+        """Returns the (lowest, highest) entry of the matrix, read from the device."""
         return float(jnp.min(self.matrix)), float(jnp.max(self.matrix))
 
 
 @struct.dataclass
 class Factors:
-    """Reward clip(user_factors[u] . item_factors[i], low, high): N x D and A x D numbers instead of N x A."""
+    """Computes clip(user[u] . item[i], low, high) from N x D and A x D numbers instead of N x A.
 
-    user: Array  # float32 [N, D]
-    item: Array  # float32 [A, D]
-    low: Array  # float32 []
-    high: Array  # float32 []
+    Attributes:
+      user: float32 [N, D]. item: float32 [A, D]. low, high: float32 [], in the dataset's unit.
+    """
+
+    user: Array
+    item: Array
+    low: Array
+    high: Array
 
     @property
     def num_users(self) -> int:
@@ -49,9 +57,9 @@ class Factors:
         return self.item.shape[-2]
 
     def reward(self, user: Array, item: Array) -> Array:
-        """float32, the shape of `user` and `item`."""
+        """Returns float32 of the shape of `user` and `item`, int32 indices."""
         return jnp.clip(jnp.sum(self.user[user] * self.item[item], -1), self.low, self.high)
 
     def range(self) -> tuple[float, float]:
-        """(lowest, highest) reward there can be, read from the device."""
+        """Returns the (lowest, highest) reward that clipping leaves, read from the device."""
         return float(self.low), float(self.high)

@@ -1,4 +1,4 @@
-"""Policies acting in environments: one `lax.scan` over turns, every user of the batch in step.
+"""Policies acting in environments: one `lax.scan` over turns, in each of which every user of the batch is acted on.
 
 state = start(env, env_params, policy, params, key, num_envs=100)
 state, steps = rollout(env, env_params, policy, params, state, key,
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.contracts import Array, Environment, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
 from jaxrec.environments import sampling
@@ -24,13 +24,13 @@ SELECTIONS = ("greedy", "sample")
 
 @struct.dataclass
 class RolloutState:
-    """Where a rollout stands between two calls; the leading axis of every leaf is the batch.
+    """The state between two calls of `rollout`; the leading axis of every leaf is the batch.
 
     Attributes:
       env_state: the environment's own state, [B, ...].
-      observation: Observation [B] the next action answers.
-      carry: the policy's carry, before it has seen `observation`.
-      seen: bool [B, A], items acted on in the running episode; None unless repeats are forbidden.
+      observation: Observation [B], by which the next action is chosen.
+      carry: the policy's carry, before it has absorbed `observation`.
+      seen: bool [B, A], items recommended in the running episode; None unless repeats are forbidden.
       alive: bool [B], False once an episode is over (never with auto-reset).
     """
 
@@ -42,28 +42,41 @@ class RolloutState:
 
 
 def start(
-    env, env_params, policy: Policy, params: Params, key: Array, num_envs: int, *, no_repeats: bool = False
+    env: Environment,
+    env_params: Any,
+    policy: Policy,
+    params: Params,
+    key: Array,
+    num_envs: int,
+    *,
+    no_repeats: bool = False,
 ) -> RolloutState:
-    """Fresh episodes for `num_envs` users. `no_repeats` must be what the rollouts that follow use."""
+    """Starts an episode for each of B = `num_envs` users.
+
+    Args:
+      no_repeats: whether the rollouts that follow forbid repeats.
+    """
     observation, env_state = jax.vmap(env.reset_env, (0, None))(jax.random.split(key, num_envs), env_params)
     seen = jnp.zeros((num_envs, env.num_actions), bool) if no_repeats else None
     return RolloutState(env_state, observation, policy.init(params, num_envs), seen, jnp.ones((num_envs,), bool))
 
 
 def select_rows(rows: Array, new: Any, old: Any) -> Any:
-    """Leaves of `new` where `rows` [B] is True, of `old` elsewhere."""
+    """Returns the leaves [B, ...] of `new` in the rows where `rows`, bool [B], is True, those of `old` elsewhere."""
     return jax.tree.map(lambda n, o: jnp.where(rows.reshape(rows.shape + (1,) * (n.ndim - 1)), n, o), new, old)
 
 
-def _reset_all(env, env_params, key: Array, done: Array, observation: Any, env_state: Any) -> tuple[Any, Any]:
+def _reset_all(
+    env: Environment, env_params: Any, key: Array, done: Array, observation: Any, env_state: Any
+) -> tuple[Any, Any]:
     fresh = jax.vmap(env.reset_env, (0, None))(jax.random.split(key, done.shape[0]), env_params)
     return select_rows(done, fresh, (observation, env_state))
 
 
 def _reset_in_chunks(
-    env, env_params, key: Array, done: Array, observation: Any, env_state: Any, chunk: int
+    env: Environment, env_params: Any, key: Array, done: Array, observation: Any, env_state: Any, chunk: int
 ) -> tuple[Any, Any]:
-    """Reset the finished rows only, `chunk` of them at a time: the cost follows how many episodes ended."""
+    """Resets the finished rows only, `chunk` of them at a time, so that the cost follows how many episodes ended."""
     size = done.shape[0]
     chunk = min(chunk, size)
     rows = jnp.nonzero(done, size=size + chunk, fill_value=size)[0]
@@ -79,34 +92,36 @@ def _reset_in_chunks(
     return jax.lax.while_loop(lambda c: c[0] < count, reset_chunk, (0, (observation, env_state)))[1]
 
 
-def reset_rows(env, env_params, key: Array, done: Array, observation: Any, env_state: Any) -> tuple[Any, Any]:
-    """(observation, env_state) with fresh episodes in the rows where `done` [B].
+def reset_rows(
+    env: Environment, env_params: Any, key: Array, done: Array, observation: Any, env_state: Any
+) -> tuple[Any, Any]:
+    """Returns (observation, env_state) with new episodes in the rows where `done`, bool [B].
 
-    An environment whose reset is dear names a `reset_chunk`; both ways give the same rows for the same key.
+    With or without the environment's `reset_chunk` the rows are the same for the same key.
     """
-    chunk = getattr(env, "reset_chunk", None)
-    if chunk is None:
+    if env.reset_chunk is None:
         return _reset_all(env, env_params, key, done, observation, env_state)
-    return _reset_in_chunks(env, env_params, key, done, observation, env_state, chunk)
+    return _reset_in_chunks(env, env_params, key, done, observation, env_state, env.reset_chunk)
 
 
-def _choose(key: Array, output: Array, seen: Array | None, selection: str) -> Array:
-    logits = output if seen is None else jnp.where(seen, -jnp.inf, output)
+def _select_item(key: Array, logits: Array, seen: Array | None, selection: str) -> Array:
+    """Selects items int32 [B] by logits [B, A], none that were seen, bool [B, A]."""
+    logits = logits if seen is None else jnp.where(seen, -jnp.inf, logits)
     return sampling.greedy(logits) if selection == "greedy" else sampling.categorical(key, logits)
 
 
-def _check(env, env_params, selection: str, tracked: bool) -> bool:
-    """Whether actions are items."""
-    discrete = hasattr(env.action_space(env_params), "n")
+def _check_options(env: Environment, selection: str, tracks_seen: bool) -> None:
+    """Raises JaxrecError for an unknown selection, or for `no_repeats` where actions are not items."""
     if selection not in SELECTIONS:
         raise JaxrecError(f"selection is {selection!r}; set it to one of {', '.join(SELECTIONS)}")
-    if tracked and not discrete:
+    if tracks_seen and not env.has_item_actions:
         raise JaxrecError(f"no_repeats asked of {env.name}, whose actions are not items; use the mode FB there")
-    return discrete
 
 
-def _step(env, env_params, key: Array, env_state: Any, action: Array) -> tuple[Any, Any, Array, Array, Array]:
-    """(observation, env_state, reward, terminated, truncated), each [B]; nothing is reset."""
+def _step(
+    env: Environment, env_params: Any, key: Array, env_state: Any, action: Array
+) -> tuple[Any, Any, Array, Array, Array]:
+    """Returns (observation, env_state, reward, terminated, truncated), each [B]; no row is reset."""
     keys = jax.random.split(key, action.shape[0])
     observation, env_state, reward, terminated, _ = jax.vmap(env.step_env, (0, 0, 0, None))(
         keys, env_state, action, env_params
@@ -115,8 +130,8 @@ def _step(env, env_params, key: Array, env_state: Any, action: Array) -> tuple[A
 
 
 def rollout(
-    env,
-    env_params,
+    env: Environment,
+    env_params: Any,
     policy: Policy,
     params: Params,
     state: RolloutState,
@@ -129,28 +144,30 @@ def rollout(
     limit: Array | None = None,
     record: Callable[[Any], Any] | None = None,
 ) -> tuple[RolloutState, Steps]:
-    """`num_steps` turns of every user: (state to go on from, Steps [T, B]).
+    """Plays T = `num_steps` turns of B users; returns (state to go on from, Steps [T, B]).
 
     Args:
-      auto_reset: start a new episode where one ended; otherwise ended rows stand still and their steps are masked.
-      selection: "greedy" or "sample" (from softmax of the logits); no say where actions are continuous.
-      no_repeats: items acted on in this episode cannot be chosen again (their logits become -inf). A traced bool
-        decides at run time, at the price of keeping what was seen.
+      auto_reset: whether a new episode starts where one ended; otherwise ended rows stand still and their steps are
+        masked.
+      selection: "greedy" or "sample" (from the softmax of the logits); without effect where actions are continuous.
+      no_repeats: whether items of this episode cannot be selected again (their logits become -inf). A traced bool
+        decides at run time; the items seen are then tracked in any case.
       limit: int32, turns after which an episode is truncated, where that is sooner than the environment's own limit.
-      record: what of the policy's carry goes into `Steps.carry`, for example its diagnostics; nothing if None.
+      record: (policy's carry) -> what goes into `Steps.carry`, for example its diagnostics; None records nothing.
 
-    Raises JaxrecError for an unknown selection, or for `no_repeats` where actions are not items.
+    Raises:
+      JaxrecError: an unknown selection, or `no_repeats` where actions are not items.
     """
-    tracked = no_repeats is not False
-    discrete = _check(env, env_params, selection, tracked)
-    if tracked and state.seen is None:
+    tracks_seen = no_repeats is not False
+    _check_options(env, selection, tracks_seen)
+    if tracks_seen and state.seen is None:
         state = state.replace(seen=jnp.zeros((state.alive.shape[0], env.num_actions), bool))
 
     def turn(state: RolloutState, key: Array) -> tuple[RolloutState, Steps]:
-        key_act, key_choose, key_step, key_reset = jax.random.split(key, 4)
+        key_act, key_select, key_step, key_reset = jax.random.split(key, 4)
         carry, action = policy.act(params, state.carry, state.observation, key_act)
-        if discrete:
-            action = _choose(key_choose, action, state.seen if tracked else None, selection)
+        if env.has_item_actions:
+            action = _select_item(key_select, action, state.seen if tracks_seen else None, selection)
         observation, env_state, reward, terminated, truncated = _step(
             env, env_params, key_step, state.env_state, action
         )
@@ -166,10 +183,10 @@ def rollout(
             carry=None if record is None else record(carry),
         )
         done = terminated | truncated
-        seen = state.seen.at[jnp.arange(done.shape[0]), action].set(no_repeats) if tracked else state.seen
+        seen = state.seen.at[jnp.arange(done.shape[0]), action].set(no_repeats) if tracks_seen else state.seen
         if auto_reset:
             observation, env_state = reset_rows(env, env_params, key_reset, done, observation, env_state)
-            seen = seen & ~done[:, None] if tracked else seen
+            seen = seen & ~done[:, None] if tracks_seen else seen
             return RolloutState(env_state, observation, carry, seen, state.alive), steps
         before = (state.observation, state.env_state)
         observation, env_state = select_rows(state.alive, (observation, env_state), before)

@@ -1,4 +1,4 @@
-"""Draws and choices that stay cheap on a CPU: one random word per choice, not one per alternative."""
+"""Draws and choices that stay cheap on a CPU: each takes one random number, not one for each alternative."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ BLOCK = 32
 
 
 def uniform_index(bits: Array, size: int) -> Array:
-    """int32 in [0, size) from uint32 random words: the high half of `bits * size`, its bias below size / 2**32."""
+    """Returns int32 indices in [0, size) from uint32 random words of the same shape.
+
+    An index is the high half of the 64-bit product `bits * size`; its bias is below size / 2**32.
+    """
     low, high = bits & 0xFFFF, bits >> 16
     size_low, size_high = jnp.uint32(size & 0xFFFF), jnp.uint32(size >> 16)
     middle = high * size_low + ((low * size_low) >> 16)
@@ -21,7 +24,7 @@ def uniform_index(bits: Array, size: int) -> Array:
 
 
 def _blocks(weights: Array) -> Array:
-    """[..., A] -> [..., ceil(A / BLOCK), BLOCK], padded with zeros."""
+    """Cuts [..., A] into [..., ceil(A / BLOCK), BLOCK], padded with zeros."""
     size = weights.shape[-1]
     count = -(-size // BLOCK)
     padding = [(0, 0)] * (weights.ndim - 1) + [(0, count * BLOCK - size)]
@@ -29,43 +32,50 @@ def _blocks(weights: Array) -> Array:
 
 
 def _running_sums(weights: Array) -> Array:
-    """Cumulative sums over the last axis: at 32 numbers, a product with a triangle costs half of `jnp.cumsum`."""
+    """Returns cumulative sums over the last axis: of 32 numbers, a product with a triangle costs half of
+    `jnp.cumsum`."""
     triangle = np.triu(np.ones((weights.shape[-1],) * 2, np.float32))
     return jnp.matmul(weights, triangle, precision="highest")
 
 
-def _descend(weights: Array, target: Array) -> tuple[Array, Array]:
-    """First positive weight whose running sum exceeds the target (the last positive one if none does), and what of the
-    target is left inside it.
+def _first_beyond(weights: Array, target: Array) -> tuple[Array, Array]:
+    """Returns the index [...] of the first positive weight whose running sum exceeds the target (the last positive one
+    if none does), and the target less the weights before that index.
+
+    Args:
+      weights: [..., A]. target: [...].
     """
-    place = jnp.arange(weights.shape[-1]).reshape((1,) * (weights.ndim - 1) + (-1,))
+    position = jnp.arange(weights.shape[-1]).reshape((1,) * (weights.ndim - 1) + (-1,))
     positive = weights > 0
     exceeds = positive & (_running_sums(weights) > target[..., None])
-    first = jnp.min(jnp.where(exceeds, place, weights.shape[-1]), -1)
-    index = jnp.minimum(first, jnp.max(jnp.where(positive, place, 0), -1))
-    return index, target - jnp.sum(jnp.where(place < index[..., None], weights, 0.0), -1)
+    first = jnp.min(jnp.where(exceeds, position, weights.shape[-1]), -1)
+    index = jnp.minimum(first, jnp.max(jnp.where(positive, position, 0), -1))
+    return index, target - jnp.sum(jnp.where(position < index[..., None], weights, 0.0), -1)
 
 
 def inverse_cdf(uniform: Array, weights: Array) -> Array:
-    """int32 [...]: the index at which the running sum of weights [..., A] first exceeds `uniform` [...] of their total.
+    """Returns the index at which the running sum of the weights first exceeds `uniform` times their total, int32 [...].
 
     Weights are summed in blocks of 32, blocks of blocks and so on, so that only one block per level is looked into. A
     weight of zero is never chosen while another is positive, whatever the rounding.
+
+    Args:
+      uniform: [...] in [0, 1). weights: [..., A], not negative.
     """
     levels = []
     while weights.shape[-1] > BLOCK:
         levels.append(_blocks(weights))
         weights = levels[-1].sum(-1)
-    index, target = _descend(weights, uniform * jnp.sum(weights, -1))
+    index, target = _first_beyond(weights, uniform * jnp.sum(weights, -1))
     for blocks in reversed(levels):
         chosen = jnp.take_along_axis(blocks, index[..., None, None], -2)[..., 0, :]
-        within, target = _descend(chosen, target)
-        index = index * BLOCK + within
+        offset, target = _first_beyond(chosen, target)
+        index = index * BLOCK + offset
     return index
 
 
 def categorical(key: Array, logits: Array) -> Array:
-    """int32 [...] drawn from softmax(logits [..., A]), one uniform per row, by inverting the distribution function.
+    """Draws int32 [...] from softmax(logits [..., A]), one uniform per row, by inverting the distribution function.
 
     Exact to the rounding of float32 (an alternative rarer than about 1e-7 may never be drawn). An alternative at -inf
     is never drawn while another is finite.
@@ -75,7 +85,7 @@ def categorical(key: Array, logits: Array) -> Array:
 
 
 def greedy(logits: Array) -> Array:
-    """int32 [...]: the first index of the largest logit, for A up to 2**24.
+    """Returns the first index of the largest logit [..., A], int32 [...], for A up to 2**24.
 
     Two plain reductions: `jnp.argmax` reduces pairs, which XLA does not vectorise on a CPU (five times slower at 300).
     """

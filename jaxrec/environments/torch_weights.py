@@ -37,13 +37,15 @@ DAMAGED = (
 
 
 class StorageKey(NamedTuple):
+    """A storage by its key in the file, with the type and the number of its entries."""
+
     key: str
     dtype: np.dtype
     size: int
 
 
 class View(NamedTuple):
-    """A tensor before its storage is read."""
+    """A tensor before its storage is read; offset and strides count entries of the storage."""
 
     storage: StorageKey
     offset: int
@@ -90,7 +92,11 @@ class _Plain(pickle.Unpickler):
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
-    """{name: array} of a state dict. Raises JaxrecError for a file that is missing, damaged or another thing."""
+    """Reads the state dict of a file, name -> array.
+
+    Raises:
+      JaxrecError: the file is missing, damaged or no state dict of tensors.
+    """
     path = Path(path)
     try:
         content = path.read_bytes()
@@ -115,8 +121,8 @@ def _parse(file: io.BytesIO) -> dict[str, np.ndarray]:
     views = _Unpickler(file).load()
     if not isinstance(views, dict) or not all(isinstance(k, str) and isinstance(v, View) for k, v in views.items()):
         raise pickle.UnpicklingError("it holds something else than named tensors")
-    known = {view.storage.key: view.storage for view in views.values()}
-    storages = {key: _storage(file, known[key]) for key in _Plain(file).load()}
+    described = {view.storage.key: view.storage for view in views.values()}
+    storages = {key: _storage(file, described[key]) for key in _Plain(file).load()}
     return {name: _tensor(view, storages[view.storage.key]) for name, view in views.items()}
 
 

@@ -1,12 +1,14 @@
 """Virtual Taobao V0 (Shi et al., AAAI 2019): a simulated customer of an online shop, the networks its authors released.
 
-reset: user = one one-hot draw per group of generator(z), z uniform in [0, 1)^128; leaves at T ~ softmax(leave(user)).
-step:  clicks (11 values, the reward) and page index (10 values) ~ softmax of the two parts of
-       response([user, steps, action]), `steps` as it was before this one; then steps + 1, and gone once steps >= T.
+reset: the user is one one-hot draw for each feature group of generator(z), z uniform in [0, 1)^128; the user will leave
+       at page T ~ softmax(leave(user)).
+step:  clicks (11 values, the reward) and page index (10 values) are drawn from the softmax of the two parts of
+       response([user, steps, action]), where `steps` counts the steps before this one. Then steps grows by 1, and the
+       user leaves (terminated) once steps >= T.
 
-`leave = "cirs"` replaces T by the rule of CIRS: gone if the action is within `leave_threshold` (Euclidean, inclusive)
-of one of the last N - 1 actions. Episode length then depends on the policy, which under T it cannot.
-The weights are the user's download: three `.pt` files as released, or `.npz` with the same names.
+With `leave = "cirs"` the rule of CIRS replaces T: the user leaves if the action is within `leave_threshold` (Euclidean,
+inclusive) of one of the last N - 1 actions. The episode length then depends on the policy; under T it cannot.
+The weights must be downloaded: three `.pt` files as released, or `.npz` with the same names.
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ def defaults() -> ConfigDict:
     return ConfigDict(
         {
             "folder": "virtual_taobao",  # under data.root: generator_model, action_model, leave_model as .pt or .npz
-            "leave": "page",  # page (the released leave network) or cirs (repeated actions bore)
+            "leave": "page",  # page (the released leave network) or cirs (users leave when actions repeat)
             "leave_threshold": 1.0,  # Euclidean distance in the action space; only for cirs
-            "leave_window": 5,  # N: an action is compared with the last N - 1; only for cirs
+            "leave_window": 5,  # N of the exit window: an action is compared with the last N - 1; only for cirs
             "window_mode": "last_n",  # last_n or easyrl4rec; only for cirs
             "max_turn": 100,  # pages at most; the leave network never says more than 100
         }
@@ -54,7 +56,12 @@ def defaults() -> ConfigDict:
 
 @struct.dataclass
 class EnvState:
-    """user float32 [88]; leave_page, time int32; recent float32 [N - 1, 27], newest first (empty for `page`)."""
+    """One customer in an episode.
+
+    Attributes:
+      user: float32 [88]. leave_page, time: int32.
+      recent: float32 [N - 1, 27], the last actions, newest first; [0, 27] with `leave = "page"`.
+    """
 
     user: Array
     leave_page: Array
@@ -64,7 +71,12 @@ class EnvState:
 
 @struct.dataclass
 class EnvParams:
-    """Three networks, each a tuple of (kernel [in, out], bias [out])."""
+    """The released networks and the rule by which customers leave.
+
+    Attributes:
+      generator, response, leave_network: layers (kernel [in, out], bias [out]).
+      leave_threshold: float32 []. window: N - 1, or 0 with `leave = "page"`.
+    """
 
     generator: Network
     response: Network
@@ -78,7 +90,7 @@ class EnvParams:
 
 @struct.dataclass
 class StartDraws:
-    """Uniforms in [0, 1): noise [128], groups [11], leave []."""
+    """What a reset draws, uniform in [0, 1): noise [128] for the generator, groups [11] for the features, leave []."""
 
     noise: Array
     groups: Array
@@ -88,7 +100,11 @@ class StartDraws:
 def make(
     config: ConfigDict, *, interactions: Any = None, user_model: Any = None, root: Path | str | None = None
 ) -> tuple[VirtualTaobao, EnvParams]:
-    """(environment, params) with the weights under `root / config.folder`. Raises JaxrecError for unusable ones."""
+    """Makes (environment, params) with the weights under `root / config.folder`.
+
+    Raises:
+      JaxrecError: settings that cannot be, or weights that are missing or of other shapes.
+    """
     del interactions, user_model
     where = "environment 'virtual_taobao': "
     for leaf, allowed in (("leave", LEAVE), ("window_mode", exit_rules.WINDOWS)):
@@ -113,7 +129,11 @@ def make(
 
 
 def load_network(folder: Path, name: str) -> Network:
-    """Layers of `<name>_model.npz`, or else `.pt`, as (kernel [in, out], bias [out]) with their shapes checked."""
+    """Reads `<name>_model.npz`, or else `.pt`, as layers (kernel [in, out], bias [out]).
+
+    Raises:
+      JaxrecError: no such file, other shapes, or numbers that are not finite.
+    """
     path = next((p for p in (folder / f"{name}_model.npz", folder / f"{name}_model.pt") if p.exists()), None)
     if path is None:
         raise JaxrecError(f"{folder} has neither {name}_model.pt nor .npz; download the weights of VirtualTaobao")
@@ -130,8 +150,8 @@ def load_network(folder: Path, name: str) -> Network:
     return tuple(layers)
 
 
-def network(layers: Network, x: Array) -> Array:
-    """Linear, LeakyReLU(0.01), ..., Linear."""
+def apply_network(layers: Network, x: Array) -> Array:
+    """Applies Linear, LeakyReLU(0.01), ..., Linear to x [in]."""
     for kernel, bias in layers[:-1]:
         x = jax.nn.leaky_relu(x @ kernel + bias, 0.01)
     kernel, bias = layers[-1]
@@ -139,17 +159,19 @@ def network(layers: Network, x: Array) -> Array:
 
 
 def sample_user(uniform: Array, logits: Array) -> Array:
-    """float32 [88]: one category per group, from uniform [11] and logits [88]."""
-    place = np.arange(max(GROUPS))
-    inside = place < np.array(GROUPS)[:, None]
-    grouped = jnp.where(inside, logits[np.minimum(FIRST[:, None] + place, USER - 1)], -jnp.inf)
+    """Draws a customer's features, one category of each group: float32 [88] from uniform [11] and logits [88]."""
+    category = np.arange(max(GROUPS))
+    exists = category < np.array(GROUPS)[:, None]
+    grouped = jnp.where(exists, logits[np.minimum(FIRST[:, None] + category, USER - 1)], -jnp.inf)
     index = sampling.inverse_cdf(uniform, jax.nn.softmax(grouped, -1))
     return jnp.zeros(USER).at[FIRST + index].set(1.0)
 
 
 class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
-    """See the module docstring. Actions are vectors, clipped to [-1, 1]^27; the observation's `vector` is [91]."""
+    """Simulates customers (see above). Actions are clipped to [-1, 1]^27; an observation's `vector` is [91]."""
 
+    has_item_actions = False
+    has_exit_switch = False
     reset_chunk = 64  # rows reset at a time: a new customer costs two networks, and one in eight leaves each step
 
     def __init__(self, params: EnvParams):
@@ -165,9 +187,9 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
         return self.begin(StartDraws(uniform[:NOISE], uniform[NOISE:-1], uniform[-1]), params)
 
     def begin(self, draws: StartDraws, params: EnvParams) -> tuple[Observation, EnvState]:
-        """A new customer from given draws."""
-        user = sample_user(draws.groups, network(params.generator, draws.noise))
-        leave_page = sampling.inverse_cdf(draws.leave, jax.nn.softmax(network(params.leave_network, user)))
+        """Returns the observation and state of the customer that the draws make."""
+        user = sample_user(draws.groups, apply_network(params.generator, draws.noise))
+        leave_page = sampling.inverse_cdf(draws.leave, jax.nn.softmax(apply_network(params.leave_network, user)))
         state = EnvState(user, leave_page, jnp.int32(0), jnp.zeros((params.window, ACTION)))
         return _observe(state, jnp.int32(0), jnp.int32(0)), state
 
@@ -179,10 +201,10 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
     def advance(
         self, uniform: Array, state: EnvState, action: Array, params: EnvParams
     ) -> tuple[Observation, EnvState, Array, Array, dict[str, Array]]:
-        """One page from given draws: uniform [2] for clicks and page index."""
+        """Returns what `step_env` does, from the draws uniform [2] of clicks and page index."""
         action = jnp.clip(action, -1.0, 1.0)
         steps = state.time.astype(jnp.float32)
-        logits = network(params.response, jnp.concatenate([state.user, steps[None], action]))
+        logits = apply_network(params.response, jnp.concatenate([state.user, steps[None], action]))
         clicks = sampling.inverse_cdf(uniform[0], jax.nn.softmax(logits[:CLICKS]))
         page = sampling.inverse_cdf(uniform[1], jax.nn.softmax(logits[CLICKS:]))
         terminated = _leaves(state, action, params)
@@ -192,7 +214,7 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
         return _observe(state, clicks, page), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
-        """Nothing: actions are no items."""
+        """Returns {}: actions are no items."""
         del params
         return {}
 
@@ -202,7 +224,7 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
 
     @property
     def num_actions(self) -> int:
-        """Numbers in an action, as gymnax counts continuous ones."""
+        """Returns how many numbers an action has."""
         return ACTION
 
     def action_space(self, params: EnvParams | None = None) -> spaces.Box:
@@ -222,6 +244,7 @@ class VirtualTaobao(environment.Environment[EnvState, EnvParams]):
 
 
 def _leaves(state: EnvState, action: Array, params: EnvParams) -> Array:
+    """Returns whether the customer leaves after the action, bool []."""
     if params.leave == "page":
         return state.time + 1 >= state.leave_page
     count = exit_rules.window_size(state.time, params.window, params.window_mode)

@@ -13,15 +13,16 @@ from jaxrec.base.records import Observation
 
 
 class FlatObservation(environment.Environment[Any, Any]):
-    """The same environment with observations float32 [D].
+    """Flattens an environment's observations to float32 [D].
 
-    The parts, in order: user and item one-hot (each left out where there is one only), feedback, turn / time limit, and
-    the environment's own vector.
+    The parts of [D], in order: user and item one-hot (each left out where there is only one), feedback, turn / time
+    limit, and the environment's own vector.
     """
 
     def __init__(self, env: environment.Environment[Any, Any]):
         self._env = env
-        self.reset_chunk = getattr(env, "reset_chunk", None)
+        self.has_item_actions, self.has_exit_switch = env.has_item_actions, env.has_exit_switch
+        self.reward_range, self.reset_chunk = env.reward_range, env.reset_chunk
 
     @property
     def default_params(self) -> Any:
@@ -60,10 +61,12 @@ class FlatObservation(environment.Environment[Any, Any]):
         return spaces.Box(low, high, low.shape, jnp.float32)
 
     def _one_hot_sizes(self, params: Any) -> dict[str, int]:
+        """Returns {"user": N, "item": A}, without those of which there is only one."""
         inner = self._env.observation_space(params).spaces
         return {name: inner[name].n for name in ("user", "item") if inner[name].n > 1}
 
     def _flat(self, observation: Observation, params: Any) -> Array:
+        """Returns the observation as float32 [D]."""
         sizes = self._one_hot_sizes(params)
         parts = [jax.nn.one_hot(getattr(observation, name), size) for name, size in sizes.items()]
         turn = observation.turn / jnp.float32(params.max_steps_in_episode)

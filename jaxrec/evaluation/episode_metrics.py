@@ -1,11 +1,13 @@
-"""What a set of episodes says about a policy, as sums and counts divided once (M 4.1).
+"""Metrics of a set of episodes (M 4.1), as sums and counts divided once.
 
-R_cumu     mean return of an episode
-R_avg      reward per step: the ratio of the sums, so that long episodes count for what they are
-Length     mean steps of an episode
-coverage   distinct items recommended / items there are
-diversity  mean over episodes of the mean of 1 - cos over the pairs of their recommendations (if there is a pair)
-novelty    mean over recommendations of -log2 (share of the log, smoothed by one)
+R_cumu     mean over episodes of the undiscounted return
+R_avg      reward per step: all rewards / all steps, so that a long episode weighs more than a short one
+Length     mean number of steps of an episode
+coverage   distinct items recommended in any episode / items of the catalogue
+diversity  mean over episodes with two recommendations or more of the mean of 1 - cos over all pairs of them
+novelty    mean over recommendations of -log2 of the item's share of the log, one event added to every item
+
+Paper M reports the first three. EasyRL4Rec's diversity and novelty are other formulas.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ from jaxrec.base.contracts import Array
 
 @struct.dataclass
 class Catalogue:
-    """What the metrics must know of the items: popularity [A], counts in the log; vectors float32 [A, F]."""
+    """What coverage, diversity and novelty must know of the items.
+
+    Attributes:
+      popularity: [A], events in the log. vectors: float32 [A, F], whose cosines say how alike items are.
+    """
 
     popularity: Array
     vectors: Array
@@ -35,21 +41,28 @@ class Mean:
         return Mean(self.total + other.total, self.count + other.count)
 
     def value(self) -> Array:
-        """float32 []; 0 where nothing was counted."""
+        """Returns total / count, float32 []; 0 where nothing was counted."""
         return self.total / jnp.maximum(self.count, 1)
 
 
 def recommendations(action: Array, mask: Array, num_items: int) -> Array:
-    """float32 [B, A]: how often each episode recommended each item, from action [T, B] and mask [T, B]."""
+    """Counts how often each episode recommended each item, float32 [B, A].
+
+    Args:
+      action: int32 [T, B]. mask: bool [T, B], the steps of the episode.
+    """
     episode = jnp.broadcast_to(jnp.arange(action.shape[1]), action.shape)
     return jnp.zeros((action.shape[1], num_items), jnp.float32).at[episode, action].add(mask.astype(jnp.float32))
 
 
 def diversity(units: Array, counts: Array) -> Mean:
-    """Over the episodes with a pair: 1 - mean cosine of their pairs, by the squared length of the sum of unit vectors.
+    """Returns the mean over episodes with a pair of recommendations of 1 - the mean cosine of its pairs.
 
-    The sum is a product of matrices, counts [B, A] by units [A, F]: gathering T x B vectors takes ten times as long
-    on a CPU.
+    The cosines of all pairs sum up to the squared length of the sum of unit vectors, less the vectors' own. That sum is
+    a product of matrices; gathering T x B vectors takes ten times as long on a CPU.
+
+    Args:
+      units: float32 [A, F], of length 1 or 0. counts: float32 [B, A], see `recommendations`.
     """
     together = jnp.sum(jnp.matmul(counts, units, precision="highest") ** 2, -1)
     alone = jnp.matmul(counts, jnp.sum(units * units, -1), precision="highest")
@@ -59,16 +72,25 @@ def diversity(units: Array, counts: Array) -> Mean:
 
 
 def self_information(popularity: Array) -> Array:
-    """float32 [A], bits: -log2((n_i + 1) / (n + A)), so that an item no log knows is finite and the most novel."""
+    """Returns -log2((n_i + 1) / (n + A)), float32 [A], in bits: finite, and largest for an item without any event.
+
+    Args:
+      popularity: n_i [A], events of each item; n is their sum.
+    """
     popularity = popularity.astype(jnp.float32)
     return jnp.log2(jnp.sum(popularity) + popularity.shape[0]) - jnp.log2(popularity + 1.0)
 
 
 def novelty(information: Array, counts: Array) -> Mean:
-    """Over recommendations: the self-information of the item, bits."""
+    """Returns the mean over recommendations of the item's self-information, in bits.
+
+    Args:
+      information: float32 [A], see `self_information`. counts: float32 [B, A], see `recommendations`.
+    """
     return Mean(jnp.sum(jnp.matmul(counts, information, precision="highest")), jnp.sum(counts))
 
 
 def histogram(values: Array, mask: Array, size: int) -> Array:
-    """int32 [size]: how often each value in [0, size) occurs where the mask holds; larger ones count as the last."""
+    """Counts how often each value in [0, size) occurs where the mask is True, int32 [size]; larger ones count as the
+    last."""
     return jnp.zeros((size,), jnp.int32).at[jnp.clip(values, 0, size - 1)].add(mask.astype(jnp.int32))

@@ -1,4 +1,4 @@
-"""A policy measured in an environment: whole episodes in every mode, metrics and histograms, one jitted call.
+"""Measures a policy in an environment: whole episodes in every evaluation mode (M 4.1), in one jitted call.
 
 play = player(env, policy, modes=("FB", "NX_0", "NX_10"), num_envs=100, num_episodes=100)
 play(params, env_params, catalogue, key)["FB/R_cumu"]
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params, Policy
+from jaxrec.base.contracts import Algorithm, Array, Environment, Evaluator, Measured, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Steps
 from jaxrec.base.specs import EnvironmentSpec
@@ -30,39 +30,48 @@ __all__ = ["Catalogue", "defaults", "make", "player"]
 
 @struct.dataclass
 class Sums:
-    """What the rounds of one mode add up to; the catalogue's metrics are None where there is none."""
+    """Sums over the episodes of one mode.
 
-    reward: Array  # over all steps
+    Attributes:
+      reward, length: all rewards and all steps.
+      recommended: bool [A], items that any episode recommends. diversity, novelty: see `episode_metrics`. All three are
+        None without a catalogue.
+      histograms: diagnostic -> int32 [max_turn + 1], how often the policy had each of its values.
+    """
+
+    reward: Array
     length: Array
-    recommended: Array | None  # bool [A]
+    recommended: Array | None
     diversity: Mean | None
     novelty: Mean | None
-    histograms: Mapping[str, Array]  # int32 [max_turn + 1] each
+    histograms: Mapping[str, Array]
 
 
-DRAWS = True  # users, and what they do
+DRAWS = True  # the users, and their feedback where it is random
 
 
 def defaults() -> ConfigDict:
-    """What an `evaluate` stage by episodes may set."""
+    """Returns the options of an `evaluate` stage by episodes."""
     return ConfigDict(
         {
             "modes": ("FB", "NX_0", "NX_10"),  # see `environments.modes`
-            "num_envs": 100,  # users at once
-            "num_episodes": 100,  # per mode and seed
+            "num_envs": 100,  # users played at once
+            "num_episodes": 100,  # of each mode and seed
             "selection": "greedy",  # greedy or sample, for policies over items
         }
     )
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
-    """Plays policies in `spec.environment`; data are its params and the `Catalogue` (None: actions are no items).
+    """Makes the evaluator that plays policies in `spec.environment`.
+
+    Its data are (the environment's params, a `Catalogue`, which is None where actions are no items).
 
     Raises:
       JaxrecError: a mode that the environment cannot be in.
     """
     for mode in map(mode_names.parse, config.modes):
-        mode_names.check(mode, spec)
+        mode_names.check_catalogue(mode, spec)
 
     def check(algorithm: Algorithm, name: str) -> None:
         if algorithm.policy is None:
@@ -77,7 +86,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
 
 
 def player(
-    env: Any,
+    env: Environment,
     policy: Policy,
     *,
     modes: Sequence[str] = ("FB", "NX_0", "NX_10"),
@@ -85,15 +94,20 @@ def player(
     num_episodes: int = 100,
     selection: str = "greedy",
 ) -> Callable[[Params, Any, Catalogue | None, Array], dict[str, Array]]:
-    """play(params, env_params, catalogue, key) -> {"FB/R_cumu": [], "FB/histogram/<name>": int32 [max_turn + 1]}.
+    """Makes the jitted `play(params, env_params, catalogue, key) -> results`.
+
+    `results` has "FB/R_cumu", a scalar, and "FB/histogram/<diagnostic>", int32 [max_turn + 1], for every mode and
+    metric. Without a catalogue coverage, diversity and novelty are left out. `play` may be vmapped over params and key
+    (seeds).
 
     Args:
-      modes: FB, NX_0 or NX_k each; all start with the same users.
-      num_envs: users played at once; `num_episodes` per mode are played in as many rounds as that takes.
+      modes: names of `environments.modes`; all modes start with the same users.
+      num_envs: users played at once; the episodes of a mode are played in as many rounds as that takes.
+      num_episodes: of each mode.
       selection: "greedy" or "sample" (see `rollout`).
 
-    `play` is jitted and may be vmapped over params and key (seeds). Without a catalogue, coverage, diversity and
-    novelty are left out. Raises JaxrecError for a mode the environment cannot be in.
+    Raises:
+      JaxrecError: no episode, or a mode that the environment cannot be in.
     """
     if num_envs < 1 or num_episodes < 1:
         raise JaxrecError(f"evaluation of {num_episodes} episodes on {num_envs} environments; set both to 1 or more")
@@ -103,26 +117,28 @@ def player(
 
     @jax.jit
     def play(params: Params, env_params: Any, catalogue: Catalogue | None, key: Array) -> dict[str, Array]:
-        facts = None if catalogue is None else _facts(catalogue)
-        longest, switches = _switches(parsed, env, env_params)
-        size = mode_names.max_steps(env, longest) + 1
+        items = None if catalogue is None else _units_and_information(catalogue)
+        longest_params, switches = _switches(parsed, env, env_params)
+        size = mode_names.max_steps(env, longest_params) + 1
 
         # Vmapped, not unrolled: the policy is compiled once for all modes, and that is most of an evaluation's time.
         @jax.vmap
-        def in_mode(switch: Switch) -> Sums:
-            changed = longest if switch.exits is None else longest.replace(exits=longest.exits & switch.exits)
+        def sums_in_mode(switch: Switch) -> Sums:
+            mode_params = longest_params
+            if switch.exits is not None:
+                mode_params = mode_params.replace(exits=mode_params.exits & switch.exits)
 
             def play_round(first: Array) -> Sums:
-                steps = _round(env, changed, policy, params, key, first, switch, num_envs, num_episodes, selection)
-                return _sums(steps, facts, size)
+                steps = _round(env, mode_params, policy, params, key, first, switch, num_envs, num_episodes, selection)
+                return _sums(steps, items, size)
 
             return _over_rounds(play_round, range(0, num_episodes, num_envs))
 
-        sums = in_mode(switches)
+        sums = sums_in_mode(switches)
         results = {}
         for index, mode in enumerate(parsed):
-            one = _results(jax.tree.map(lambda x, i=index: x[i], sums), num_episodes)
-            results |= {f"{mode.name}/{name}": value for name, value in one.items()}
+            metrics = _metrics(jax.tree.map(lambda x, i=index: x[i], sums), num_episodes)
+            results |= {f"{mode.name}/{name}": value for name, value in metrics.items()}
         return results
 
     return play
@@ -130,40 +146,56 @@ def player(
 
 @struct.dataclass
 class Switch:
-    """A mode as arrays: may users leave (None where the environment has no such switch), are repeats forbidden
-    (None: in no mode of this evaluation), and after how many turns is an episode cut off."""
+    """A mode as arrays, so that all modes of an evaluation are one vmapped axis.
+
+    Attributes:
+      exits: bool, whether users may leave; None where the environment has no switch for it.
+      no_repeats: bool, whether repeats are forbidden; None where no mode of the evaluation forbids them.
+      limit: int32, turns after which an episode is cut off.
+    """
 
     exits: Array | None
     no_repeats: Array | None
     limit: Array
 
 
-def _switches(modes: Sequence[Mode], env: Any, env_params: Any) -> tuple[Any, Switch]:
-    """The environment's params with the longest limit of all modes, and the modes, stacked."""
-    own = mode_names.max_steps(env, env_params)
-    limits = [mode.max_steps or own for mode in modes]
-    longest = mode_names.with_limit(env_params, max(limits))
-    exits = jnp.array([mode.exits for mode in modes]) if hasattr(env_params, "exits") else None
+def _switches(modes: Sequence[Mode], env: Environment, env_params: Any) -> tuple[Any, Switch]:
+    """Returns the environment's params with the longest limit of all modes, and the modes stacked, [M] each."""
+    own_limit = mode_names.max_steps(env, env_params)
+    limits = [mode.max_steps or own_limit for mode in modes]
+    longest_params = mode_names.with_limit(env_params, max(limits))
+    exits = jnp.array([mode.exits for mode in modes]) if env.has_exit_switch else None
     forbidden = [mode.no_repeats for mode in modes]
     no_repeats = jnp.array(forbidden) if any(forbidden) else None
-    return longest, Switch(exits, no_repeats, jnp.array(limits, jnp.int32))
+    return longest_params, Switch(exits, no_repeats, jnp.array(limits, jnp.int32))
 
 
-def _over_rounds(play: Callable[[Array], Sums], first: range) -> Sums:
+def _over_rounds(play_round: Callable[[Array], Sums], first: range) -> Sums:
+    """Adds up the rounds that begin with the episodes `first`."""
     if len(first) == 1:
-        return play(jnp.int32(0))
-    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(play, jnp.int32(0)))
-    return jax.lax.scan(lambda sums, i: (_add(sums, play(i)), None), nothing, jnp.asarray(first, jnp.int32))[0]
+        return play_round(jnp.int32(0))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(play_round, jnp.int32(0)))
+    return jax.lax.scan(lambda sums, i: (_add(sums, play_round(i)), None), zeros, jnp.asarray(first, jnp.int32))[0]
 
 
-def _facts(catalogue: Catalogue) -> tuple[Array, Array]:
+def _units_and_information(catalogue: Catalogue) -> tuple[Array, Array]:
+    """Returns the items' unit vectors [A, F] and their self-information [A] in bits."""
     return unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
 
 
 def _round(
-    env, env_params, policy, params, key, first: Array, switch: Switch, num_envs: int, num_episodes: int, selection: str
+    env: Environment,
+    env_params: Any,
+    policy: Policy,
+    params: Params,
+    key: Array,
+    first: Array,
+    switch: Switch,
+    num_envs: int,
+    num_episodes: int,
+    selection: str,
 ) -> Steps:
-    """Episodes `first` to `first + num_envs`, those beyond `num_episodes` masked."""
+    """Plays the episodes `first` to `first + num_envs`; the steps of those from `num_episodes` on are masked."""
     key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
     state = rollout.start(
         env, env_params, policy, params, key_start, num_envs, no_repeats=switch.no_repeats is not None
@@ -186,13 +218,14 @@ def _round(
     return steps
 
 
-def _sums(steps: Steps, facts: tuple[Array, Array] | None, size: int) -> Sums:
-    counted = {} if steps.carry is None else steps.carry
-    histograms = {name: episode_metrics.histogram(values, steps.mask, size) for name, values in counted.items()}
+def _sums(steps: Steps, items: tuple[Array, Array] | None, size: int) -> Sums:
+    """Sums up steps [T, B]; `items` are those of `_units_and_information`, `size` that of a histogram."""
+    diagnostics = {} if steps.carry is None else steps.carry
+    histograms = {name: episode_metrics.histogram(values, steps.mask, size) for name, values in diagnostics.items()}
     reward, length = jnp.sum(steps.reward), jnp.sum(steps.mask)
-    if facts is None:
+    if items is None:
         return Sums(reward, length, None, None, None, histograms)
-    units, information = facts
+    units, information = items
     counts = episode_metrics.recommendations(steps.action, steps.mask, units.shape[0])
     diversity, novelty = episode_metrics.diversity(units, counts), episode_metrics.novelty(information, counts)
     return Sums(reward, length, jnp.any(counts > 0, 0), diversity, novelty, histograms)
@@ -202,15 +235,16 @@ def _add(a: Sums, b: Sums) -> Sums:
     return jax.tree.map(lambda x, y: x | y if x.dtype == bool else x + y, a, b)
 
 
-def _results(sums: Sums, num_episodes: int) -> dict[str, Array]:
+def _metrics(sums: Sums, num_episodes: int) -> dict[str, Array]:
+    """Returns the metrics of one mode by the names of `episode_metrics` (M 4.1), and its histograms."""
     length = sums.length.astype(jnp.float32)
-    results = {
+    metrics = {
         "R_cumu": sums.reward / num_episodes,
         "R_avg": Mean(sums.reward, length).value(),
         "Length": length / num_episodes,
     }
     if sums.recommended is not None:
-        results["coverage"] = jnp.mean(sums.recommended.astype(jnp.float32))
-        results["diversity"] = sums.diversity.value()
-        results["novelty"] = sums.novelty.value()
-    return results | {f"histogram/{name}": counts for name, counts in sums.histograms.items()}
+        metrics["coverage"] = jnp.mean(sums.recommended.astype(jnp.float32))
+        metrics["diversity"] = sums.diversity.value()
+        metrics["novelty"] = sums.novelty.value()
+    return metrics | {f"histogram/{name}": counts for name, counts in sums.histograms.items()}

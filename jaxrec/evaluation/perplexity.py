@@ -1,4 +1,4 @@
-"""A language model measured on the held-out part of a text."""
+"""Measures a language model on the held-out part of a text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DRAWS = False
 
 
 def defaults() -> ConfigDict:
-    """Nothing to set."""
+    """Returns no options: there is nothing to set."""
     return ConfigDict()
 
 
 def make(config: ConfigDict, spec: TextSpec) -> Evaluator:
-    """Measures {"validation/perplexity": scalar, "validation/bits_per_token": scalar} on `records.Text`."""
+    """Makes the evaluator on `records.Text`: {"validation/perplexity": scalar, "validation/bits_per_token": scalar}."""
     del config, spec
 
     def check(algorithm: Algorithm, name: str) -> None:

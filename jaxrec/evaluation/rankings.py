@@ -30,12 +30,14 @@ _SCORES = 8 << 20  # float32 numbers held at once, 32 MB
 
 
 def defaults() -> ConfigDict:
-    """What an `evaluate` stage by rankings may set."""
+    """Returns the options of an `evaluate` stage by rankings."""
     return ConfigDict({"ks": (5, 10, 20)})  # where ranked lists are cut
 
 
 def make(config: ConfigDict, spec: SequencesSpec) -> Evaluator:
-    """Ranks every target of the held-out sequences of `records.NextItem`: {"ranking/metric": scalar}.
+    """Makes the evaluator that ranks every target of the held-out sequences of `records.NextItem`.
+
+    It measures {"ranking/metric": scalar}.
 
     Raises:
       JaxrecError: a k that is no rank.

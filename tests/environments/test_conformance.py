@@ -67,6 +67,15 @@ def test_reset_and_six_value_step(made):
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, default[:5], given)))
 
 
+def test_it_says_what_modes_and_rollouts_must_know(made):
+    for env in (made[0], FlatObservation(made[0])):
+        assert env.has_item_actions == isinstance(env.action_space(made[1]), spaces.Discrete)
+        assert env.has_exit_switch == hasattr(made[1], "exits")
+        assert env.reward_range[0] < env.reward_range[1]
+        assert env.reset_chunk is None or env.reset_chunk > 0
+    assert bool(made[0].item_facts(made[1])) == made[0].has_item_actions
+
+
 def _scan(env, params, num_envs=8):
     def turn(state, key):
         key_action, key_step = jax.random.split(key)
@@ -141,8 +150,7 @@ def test_flat_observations_say_the_same(made, played):
 
 def test_our_rollout_takes_it(made):
     env, params = made
-    discrete = hasattr(env.action_space(params), "n")
-    policy = play.random_policy(env.num_actions) if discrete else play.random_vectors(env.num_actions)
+    policy = play.random_policy(env.num_actions) if env.has_item_actions else play.random_vectors(env.num_actions)
 
     @jax.jit
     def play_on(params):
@@ -153,4 +161,4 @@ def test_our_rollout_takes_it(made):
 
     _, steps = play_on(params)
     assert steps.reward.shape == (5, 8) and float(jnp.abs(steps.reward).sum()) > 0
-    assert steps.action.shape == ((5, 8) if discrete else (5, 8, *env.action_space(params).shape))
+    assert steps.action.shape == ((5, 8) if env.has_item_actions else (5, 8, *env.action_space(params).shape))

@@ -130,8 +130,7 @@ def test_what_cannot_be_is_refused(world, options):
     if "no_repeats" in options:
 
         class Continuous(type(env)):
-            def action_space(self, params=None):
-                return None
+            has_item_actions = False
 
         env = Continuous(params)
     with pytest.raises(JaxrecError):

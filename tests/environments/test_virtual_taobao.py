@@ -50,7 +50,7 @@ def test_networks_give_the_stored_outputs(data_root, made):
             (params.response, response, "action_logits"),
             (params.leave_network, golden["user"], "leave_logits"),
         ):
-            error = np.abs(virtual_taobao.network(layers, x) - golden[expected])
+            error = np.abs(virtual_taobao.apply_network(layers, x) - golden[expected])
             assert error.max() < 2e-6 * np.abs(golden[expected]).max()  # logits reach 40,000 in float32
     groups = np.split(golden["gen_probs"], virtual_taobao.FIRST[1:], 1)
     for row in range(8):  # with every uniform 0 or just below 1, the first and the last category

@@ -15,7 +15,8 @@ from jaxrec.training import learner, optimizers, sources
 def defaults() -> ConfigDict:
     """Returns the settings that the off-policy algorithms share.
 
-    A step of the loop plays num_envs * num_steps turns, then makes `num_updates` updates. EasyRL4Rec makes one update of 64 transitions per 8 turns: so do 64 users and 8 updates.
+    A step of the loop plays num_envs * num_steps turns, then makes `num_updates` updates. EasyRL4Rec makes
+    one update of 64 transitions per 8 turns: so do 64 users and 8 updates.
     """
     return ConfigDict(
         {

@@ -1,1 +1,1 @@
-"""Policies that learn nothing from acting: what a learned policy has to beat."""
+"""Policies that are counted and not trained: baselines that a learned policy has to beat."""

@@ -1,4 +1,4 @@
-"""Everyone gets the items most often logged in training, most popular first."""
+"""Recommends the items of most training events to everyone, the most popular first."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
 
-STEP = 20.0  # between neighbouring ranks: a softmax sample of the logits follows the order too, but for 1 in 5e8
+LOGIT_STEP = 20.0  # between neighbouring ranks: a sample of the softmax leaves the order once in 5e8 draws
 
 
 def defaults() -> ConfigDict:
-    """Nothing to set."""
+    """Returns no options: there is nothing to set."""
     return ConfigDict()
 
 
-def preference(order: np.ndarray) -> np.ndarray:
-    """Logits [A] that descend along `order`, a permutation of the items, best first."""
+def descending_logits(order: np.ndarray) -> np.ndarray:
+    """Returns logits float32 [A] that descend along `order`, a permutation of the items, best first."""
     logits = np.empty(len(order), np.float32)
-    logits[order] = -STEP * np.arange(len(order), dtype=np.float32)
+    logits[order] = -LOGIT_STEP * np.arange(len(order), dtype=np.float32)
     return logits
 
 
 def estimate(config: ConfigDict, spec: EnvironmentSpec, interactions: Interactions | None, **facts: Any) -> Params:
-    """Order by number of training rows; ties by their mean feedback.
+    """Returns the logits of the order by training events, ties by mean feedback.
+
+    Args:
+      facts: what an environment says of its items; not used.
 
     Raises:
       JaxrecError: there is no log to count in.
@@ -41,11 +44,11 @@ def estimate(config: ConfigDict, spec: EnvironmentSpec, interactions: Interactio
     rows = interactions.where(interactions.split == TRAIN)
     count = np.bincount(rows.item, minlength=spec.num_items)
     mean = np.bincount(rows.item, rows.feedback, spec.num_items) / np.maximum(count, 1)
-    return {"popular": {"logits": jnp.asarray(preference(np.lexsort((-mean, -count))))}}
+    return {"popular": {"logits": jnp.asarray(descending_logits(np.lexsort((-mean, -count))))}}
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
-    """Item actions only.
+    """Makes the policy; it is estimated from a log and has no learner.
 
     Raises:
       JaxrecError: the environment's actions are continuous.

@@ -1,4 +1,4 @@
-"""Uniform over the items: the floor."""
+"""Recommends items uniformly at random: the lower reference of every table."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from jaxrec.base.specs import EnvironmentSpec
 
 
 def defaults() -> ConfigDict:
-    """Nothing to set."""
+    """Returns no options: there is nothing to set."""
     return ConfigDict()
 
 
 def estimate(
     config: ConfigDict, spec: EnvironmentSpec, interactions: Interactions | None = None, **facts: Any
 ) -> Params:
-    """Nothing to count; every static policy has this signature."""
+    """Returns no parameters; the arguments are those of every static policy."""
     del config, spec, interactions, facts
     return {}
 
 
 def _scramble(x: Array) -> Array:
-    """Bijection of uint32 whose output bits each depend on every input bit (Wellons' low-bias 32-bit mixer)."""
+    """Maps uint32 one to one so that each output bit depends on every input bit (Wellons' low-bias 32-bit mixer)."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
     return x ^ (x >> 16)
 
 
 def scores(key: Array, num_users: int, num_items: int) -> Array:
-    """Uniform scores in [0, 1) [B, A], so that the best of any subset of the items is a uniform draw from it.
+    """Draws scores uniform in [0, 1), float32 [B, A]: the best of any subset of items is a uniform draw from it.
 
     One random word per user, mixed with the item's index: a threefry draw per user and item costs ten times as much.
     """
@@ -46,7 +46,7 @@ def scores(key: Array, num_users: int, num_items: int) -> Array:
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
-    """Actions uniform in [-1, 1] where they are continuous."""
+    """Makes the policy; continuous actions are uniform in [-1, 1]."""
 
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
         del params

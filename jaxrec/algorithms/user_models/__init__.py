@@ -1,1 +1,1 @@
-"""Models of what a user would say to an item never shown to them; they complete the rewards of an environment."""
+"""User models: they predict the ratings that a log lacks, and so complete the rewards of an environment (M 4.1)."""

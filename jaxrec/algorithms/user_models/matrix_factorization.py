@@ -1,7 +1,7 @@
 """Biased matrix factorisation (Koren, Bell and Volinsky 2009, Eq. 5): rating = mean + b_u + b_i + <p_u, q_i>.
 
-The user model of the feedback-matrix environments (M 4.1 completes missing ratings by matrix factorisation). Our
-reading: squared error on the logged cells only, minibatch Adam, one L2 weight for factors and biases alike.
+M 4.1 completes missing ratings by matrix factorisation. Our reading: the squared error is taken on the logged ratings
+only, Adam descends it in minibatches, and one L2 weight holds for factors and biases alike.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from jaxrec.base.records import TRAIN, Interactions
 from jaxrec.base.specs import RatingsSpec
 from jaxrec.training import learner, optimizers, sources
 
-# Logged cells of the feedback matrix: "user" and "item" int32 [E], "feedback" float32 [E].
+# Logged ratings: "user" and "item" int32 [E], "feedback" float32 [E].
 Ratings = Mapping[str, Array]
 
 
 def ratings(interactions: Interactions, split: int = TRAIN) -> Ratings:
-    """The columns of one split.
+    """Returns the logged ratings of one split.
 
     Raises:
       JaxrecError: the split is empty.
@@ -36,9 +36,9 @@ def ratings(interactions: Interactions, split: int = TRAIN) -> Ratings:
 
 
 def defaults() -> ConfigDict:
-    """Sizes that `matrix_factorization_search.choose` replaces by what a held-out part of the training rows prefers."""
+    """Returns settings for a small log; `matrix_factorization_search` chooses width, L2 weight and steps by the log."""
     optimizer = optimizers.defaults()
-    optimizer.learning_rate = 0.01  # ratings per step: small tables settle within some 20 passes
+    optimizer.learning_rate = 0.01  # small tables converge within some 20 passes
     return ConfigDict(
         {
             "width": 8,  # D, factors per user and item
@@ -49,15 +49,19 @@ def defaults() -> ConfigDict:
             "search": {
                 "widths": (1, 2, 4, 8, 16, 32),  # factors tried
                 "l2": (0.05, 0.1, 0.2, 0.3, 0.5),  # L2 weights tried
-                "held_out": 0.1,  # share of the training rows, drawn at random
-                "passes": 60,  # passes over the training rows at most
+                "held_out": 0.1,  # share of the training ratings, drawn at random
+                "passes": 60,  # passes over the training ratings at most
             },
         }
     )
 
 
 def init(key: Array, spec: RatingsSpec, *, width: int, init_scale: float) -> Params:
-    """Small random factors, zero biases, and the middle of the reward range as mean."""
+    """Draws small factors; biases start at 0 and the mean at the middle of the feedback range.
+
+    Args:
+      width: D. init_scale: standard deviation of the factors.
+    """
     key_user, key_item = jax.random.split(key)
 
     def side(key: Array, rows: int) -> dict[str, Array]:
@@ -68,23 +72,26 @@ def init(key: Array, spec: RatingsSpec, *, width: int, init_scale: float) -> Par
 
 
 def predict(params: Params, user: Array, item: Array) -> Array:
-    """Unclipped rating [...] of each pair; `user`, `item` int32 [...]."""
+    """Predicts the unclipped rating [...] of each pair user, item int32 [...] (Koren et al. 2009, Eq. 5)."""
     users, items = params["user"], params["item"]
     product = jnp.sum(users["factor"][user] * items["factor"][item], axis=-1)
     return params["mean"]["value"] + users["bias"][user] + items["bias"][item] + product
 
 
 def loss(params: Params, batch: Ratings, l2: Array | float) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Mean squared error of the batch, and the L2 term of the rows it touches."""
+    """Returns (terms, metrics): the batch's mean squared error, and the L2 term of its users and items."""
     error = predict(params, batch["user"], batch["item"]) - batch["feedback"]
     squared = jnp.mean(jnp.square(error))
-    touched = [(params[side], batch[side]) for side in ("user", "item")]
-    norm = sum(jnp.sum(jnp.square(side["factor"][rows]), -1) + jnp.square(side["bias"][rows]) for side, rows in touched)
+    sides = [(params[side], batch[side]) for side in ("user", "item")]
+    norm = sum(jnp.sum(jnp.square(side["factor"][row]), -1) + jnp.square(side["bias"][row]) for side, row in sides)
     return {"squared_error": squared, "l2": l2 * jnp.mean(norm)}, {"rmse": jnp.sqrt(squared)}
 
 
 def factors(params: Params) -> tuple[Array, Array]:
-    """(user [N, D + 2], item [A, D + 2]) whose dot product is the unclipped rating: the biases are two more factors."""
+    """Returns (user [N, D + 2], item [A, D + 2]) whose dot products are the unclipped ratings.
+
+    Mean and biases become the two additional factors.
+    """
     users, items = params["user"], params["item"]
     level = (params["mean"]["value"] + users["bias"])[:, None]
     user = jnp.concatenate([users["factor"], level, jnp.ones_like(level)], axis=-1)
@@ -92,8 +99,8 @@ def factors(params: Params) -> tuple[Array, Array]:
     return user, jnp.concatenate([items["factor"], jnp.ones_like(bias), bias], axis=-1)
 
 
-def sample(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
-    """A view for `sources.logged`: `batch_size` ratings with replacement."""
+def random_ratings(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
+    """Makes a view for `sources.logged`: B = `batch_size` ratings drawn with replacement, [B]."""
 
     def view(data: Ratings, key: Array) -> Ratings:
         rows = jax.random.randint(key, (batch_size,), 0, data["user"].shape[0])
@@ -103,7 +110,7 @@ def sample(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
 
 
 def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
-    """Learner and source over `Ratings`; the scorer maps (params, user int32 [B]) to ratings [B, A]."""
+    """Makes the algorithm over `Ratings`; its scorer maps (params, user int32 [B]) to ratings [B, A]."""
 
     def init_params(key: Array) -> Params:
         return init(key, spec, width=config.width, init_scale=config.init_scale)
@@ -118,7 +125,7 @@ def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
 
     return Algorithm(
         learner=learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer)),
-        source=sources.logged(sample(config.batch_size)),
+        source=sources.logged(random_ratings(config.batch_size)),
         scorer=score,
         transforms={
             "user_factors": Transform(lambda data: spec.num_users, lambda params, data, rows: factors(params)[0][rows]),
@@ -128,22 +135,26 @@ def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
 
 
 def bias_only_rmse(train: Interactions, held_out: Interactions, damping: float = 5.0) -> dict[str, float]:
-    """RMSE on the held-out rows of the predictors a factorisation has to beat: mean, user, item, and both biases.
+    """Returns the RMSE on held-out ratings of the predictors that a factorisation has to beat.
 
-    Damped means (`damping` imaginary ratings at the level below), item first, then user on what the item leaves.
+    They are the mean, the mean with a user bias, with an item bias, and with both. A bias is a damped mean of what the
+    predictor before it leaves; the user bias of `user_and_item` comes after the item bias.
+
+    Args:
+      damping: imaginary ratings without error that every user and item has.
     """
     mean = float(train.feedback.mean())
 
-    def bias(index: np.ndarray, size: int, rest: np.ndarray) -> np.ndarray:
-        return np.bincount(index, rest, size) / (np.bincount(index, minlength=size) + damping)
+    def bias(index: np.ndarray, size: int, residual: np.ndarray) -> np.ndarray:
+        return np.bincount(index, residual, size) / (np.bincount(index, minlength=size) + damping)
 
     user = bias(train.user, train.num_users, train.feedback - mean)
     item = bias(train.item, train.num_items, train.feedback - mean)
     both = bias(train.user, train.num_users, train.feedback - mean - item[train.item])
-    guesses = {
+    predictions = {
         "mean": np.full(len(held_out), mean),
         "user": mean + user[held_out.user],
         "item": mean + item[held_out.item],
         "user_and_item": mean + item[held_out.item] + both[held_out.user],
     }
-    return {name: float(np.sqrt(np.mean((guess - held_out.feedback) ** 2))) for name, guess in guesses.items()}
+    return {name: float(np.sqrt(np.mean((p - held_out.feedback) ** 2))) for name, p in predictions.items()}

@@ -1,7 +1,7 @@
-"""Width, L2 weight and number of steps of a matrix factorisation, chosen on a held-out part of its own training rows.
+"""Chooses width, L2 weight and steps of a matrix factorisation on a held-out part of its own training ratings.
 
-All candidates train at once as a vmapped axis: a narrow one is a wide one whose spare columns start at zero and, having
-zero gradient there, stay at zero.
+All candidates train at once as a vmapped axis. A narrow factorisation is a wide one whose spare columns start at zero:
+their gradient is zero, so they stay at zero.
 """
 
 from __future__ import annotations
@@ -23,17 +23,24 @@ from jaxrec.training import learner, loop, optimizers
 
 
 class Choice(NamedTuple):
-    """The winner, the RMSE it had on the held-out rows, and that of the simple predictors on the same rows."""
+    """The settings of the lowest held-out RMSE.
+
+    Attributes:
+      rmse: on the held-out ratings. baseline_rmse: predictor -> the RMSE of `bias_only_rmse` on the same ratings.
+    """
 
     width: int
     l2: float
     num_steps: int
     rmse: float
-    simple: dict[str, float]
+    baseline_rmse: dict[str, float]
 
 
 def hold_out(interactions: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
-    """(kept, held out) rows of one table, at random.
+    """Parts the rows at random into (those to learn from, those held out).
+
+    Args:
+      share: of the rows that are held out.
 
     Raises:
       JaxrecError: too few rows to hold any out.
@@ -45,10 +52,16 @@ def hold_out(interactions: Interactions, share: float, seed: int) -> tuple[Inter
     return interactions.where(order[size:]), interactions.where(order[:size])
 
 
-def curve(
-    config: ConfigDict, spec: RatingsSpec, kept: mf.Ratings, held: mf.Ratings, key: Array, width: Array, l2: Array
+def held_out_rmse(
+    config: ConfigDict,
+    spec: RatingsSpec,
+    ratings: mf.Ratings,
+    held_out: mf.Ratings,
+    key: Array,
+    width: Array,
+    l2: Array,
 ) -> Array:
-    """Held-out RMSE [passes] of one candidate after each pass over the kept rows."""
+    """Trains one candidate; returns its held-out RMSE after each pass over the ratings, [passes]."""
     search = config.search
     columns = max(search.widths)
     spare = (jnp.arange(columns) >= width)[None]
@@ -59,50 +72,52 @@ def curve(
             params[side]["factor"] = jnp.where(spare, 0.0, params[side]["factor"])
         return params
 
-    learn = learner.from_loss(init_params, lambda p, b, _: mf.loss(p, b, l2), optimizers.make(config.optimizer))
-    view = mf.sample(config.batch_size)
+    candidate = learner.from_loss(init_params, lambda p, b, _: mf.loss(p, b, l2), optimizers.make(config.optimizer))
+    draw_batch = mf.random_ratings(config.batch_size)
 
     def step(state, key: Array):
-        return learn.update(state, view(kept, key), key)[0], None
+        return candidate.update(state, draw_batch(ratings, key), key)[0], None
 
     def one_pass(state, key: Array):
-        state, _ = jax.lax.scan(step, state, jax.random.split(key, steps_per_pass(config, kept["user"].shape[0])))
-        guess = jnp.clip(mf.predict(state.params, held["user"], held["item"]), *spec.feedback_range)
-        return state, jnp.sqrt(jnp.mean(jnp.square(guess - held["feedback"])))
+        state, _ = jax.lax.scan(step, state, jax.random.split(key, steps_per_pass(config, ratings["user"].shape[0])))
+        predicted = jnp.clip(mf.predict(state.params, held_out["user"], held_out["item"]), *spec.feedback_range)
+        return state, jnp.sqrt(jnp.mean(jnp.square(predicted - held_out["feedback"])))
 
     key_init, key_passes = jax.random.split(key)
-    return jax.lax.scan(one_pass, learn.init(key_init), jax.random.split(key_passes, search.passes))[1]
+    return jax.lax.scan(one_pass, candidate.init(key_init), jax.random.split(key_passes, search.passes))[1]
 
 
-def steps_per_pass(config: ConfigDict, rows: int) -> int:
-    return -(-rows // config.batch_size)
+def steps_per_pass(config: ConfigDict, num_ratings: int) -> int:
+    """Returns how many batches have as many ratings as there are, rounded up."""
+    return -(-num_ratings // config.batch_size)
 
 
 def choose(
     config: ConfigDict, spec: RatingsSpec, interactions: Interactions, split: int = TRAIN, seed: int = 0
 ) -> Choice:
-    """Tries every (width, l2) on the rows of one split, no others; the best pass of the best one wins."""
+    """Trains every (width, l2) on the ratings of one split alone and returns the one of the lowest RMSE at any pass."""
     search = config.search
     rows = interactions.where(interactions.split == split)
-    kept, held = hold_out(rows, search.held_out, seed)
+    parts = hold_out(rows, search.held_out, seed)
     pairs = np.array(list(itertools.product(search.widths, search.l2)), np.float32)
-    columns = [mf.ratings(part, split) for part in (kept, held)]
+    ratings, held_out = (mf.ratings(part, split) for part in parts)
 
     @jax.jit
-    def tried(widths: Array, l2: Array) -> Array:
-        return jax.vmap(lambda *pair: curve(config, spec, *columns, jax.random.key(seed), *pair))(widths, l2)
+    def rmse_of_candidates(widths: Array, l2: Array) -> Array:
+        key = jax.random.key(seed)
+        return jax.vmap(lambda *pair: held_out_rmse(config, spec, ratings, held_out, key, *pair))(widths, l2)
 
-    rmse = np.asarray(tried(*pairs.T))
+    rmse = np.asarray(rmse_of_candidates(*pairs.T))
     best, passes = np.unravel_index(rmse.argmin(), rmse.shape)
     num_steps = int(passes + 1) * steps_per_pass(config, len(rows))
     width, l2 = pairs[best]
-    return Choice(int(width), float(l2), num_steps, float(rmse.min()), mf.bias_only_rmse(kept, held))
+    return Choice(int(width), float(l2), num_steps, float(rmse.min()), mf.bias_only_rmse(*parts))
 
 
 def fit(
     config: ConfigDict, spec: RatingsSpec, interactions: Interactions, split: int = TRAIN, seed: int = 0
 ) -> tuple[Params, Choice]:
-    """Chooses, then trains with what was chosen on all rows of the split."""
+    """Chooses the settings, then trains with them on all ratings of the split; returns (params, settings)."""
     choice = choose(config, spec, interactions, split, seed)
     config = config.copy_and_resolve_references()
     config.width, config.l2 = choice.width, choice.l2

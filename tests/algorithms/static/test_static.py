@@ -121,7 +121,9 @@ def test_where_no_item_is_far_the_least_close_is_taken():
 def test_the_cycle_never_comes_within_reach_of_itself():
     draw = np.random.default_rng(0)
     vectors, liking = draw.normal(size=(40, 5)), draw.normal(size=40)
-    items = static_cycle.sequence(liking, 4, 5, lambda item: static_cycle.close(item, 1.5, vectors=vectors))
+    items = static_cycle.spaced_items(
+        liking, 4, 5, lambda item: static_cycle.conflicting_items(item, 1.5, vectors=vectors)
+    )
     distance = np.linalg.norm(vectors[items][:, None] - vectors[items][None], axis=-1)
     assert distance[~np.eye(5, dtype=bool)].min() >= 1.5
     assert items[0] == liking.argmax()

@@ -37,7 +37,7 @@ def fresh():
     params = jax.jit(algorithm.learner.init)(jax.random.key(0)).params
     draw = np.random.default_rng(1)
     params["members"] = jax.tree.map(lambda x: jnp.asarray(draw.normal(size=x.shape), jnp.float32), params["members"])
-    return algorithm, deep_fm.build(config, SPEC), params
+    return algorithm, deep_fm.make_network(config, SPEC), params
 
 
 def by_numpy(member, user, item):
@@ -104,7 +104,7 @@ def fitted(log):
     state = loop.fit(algorithm.learner, algorithm.source, mf.ratings(log, TRAIN), num_steps=500, steps_per_call=500)
     params = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf[0])), state.params)
     pairs = [jnp.asarray(index.reshape(-1)) for index in np.indices((N, A))]
-    found = jax.jit(lambda p: deep_fm.predict(deep_fm.build(config, spec), p, *pairs))(params)
+    found = jax.jit(lambda p: deep_fm.predict(deep_fm.make_network(config, spec), p, *pairs))(params)
     return [np.asarray(part).reshape(N, A) for part in found]
 
 

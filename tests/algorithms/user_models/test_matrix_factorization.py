@@ -79,7 +79,7 @@ def test_loss_by_hand():
 def test_beats_the_biases_where_there_is_structure_and_comes_near_the_noise(fitted):
     log, matrix, params, choice = fitted
     assert choice.width == 4
-    assert choice.rmse < 0.75 * choice.simple["user_and_item"]
+    assert choice.rmse < 0.75 * choice.baseline_rmse["user_and_item"]
     unseen = np.ones((N, A), bool)
     unseen[log.user[log.split == TRAIN], log.item[log.split == TRAIN]] = False
     user, item = mf.factors(params)
