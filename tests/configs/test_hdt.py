@@ -7,12 +7,12 @@ import json
 import jax
 import numpy as np
 import pytest
+from jaxrec.experiment.context import Context
 
 from configs import hdt
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import evaluating
-from jaxrec.experiment.context import Context
 
 
 def test_both_kinds_are_ranked(tmp_path):

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from jaxrec.experiment.context import Context
 
 from configs import modt4r
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment.context import Context
 
 
 def test_another_question_needs_no_training(tmp_path):

@@ -14,7 +14,7 @@ from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
-from jaxrec.losses.advantages import generalized_advantages, trained
+from jaxrec.losses.advantages import generalized_advantages, has_target
 from jaxrec.training import sources
 
 
@@ -106,7 +106,7 @@ def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.
 
 def step_weight(steps: Steps) -> Array:
     """float32, 1 on steps whose return is known."""
-    return (steps.mask & trained(steps.terminated, steps.truncated)).astype(jnp.float32)
+    return (steps.mask & has_target(steps.terminated, steps.truncated)).astype(jnp.float32)
 
 
 def weighted_mean(weight: Array) -> Callable[[Array], Array]:
