@@ -3,12 +3,15 @@
     python -m jaxrec.main --config=configs/mdt4rec.py --workdir=runs/mdt4rec            # the embedded world
     python -m jaxrec.main --config=configs/mdt4rec.py:coat --config.data.root=DATA      # real data
     python -m jaxrec.main --config=configs/mdt4rec.py:smoke                             # proves that every stage runs
-    python -m jaxrec.main --config=configs/mdt4rec.py:csv --config.data.options.path=ratings.csv \\
-        --config.datasets.train.reward_low=1 --config.datasets.train.reward_high=5 --config.datasets.train.threshold=10
+    python -m jaxrec.main --config=configs/mdt4rec.py:csv --config.data.options.path=ratings.csv ...   # your ratings
 
 Variants: smoke, coat, coat_leak, csv, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the
 training environment; it and its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are
 played in the test environment.
+
+Your own ratings (csv) need three flags more, which hold for both environments: `--config.datasets.train.reward_low` and
+`--config.datasets.train.reward_high`, the lowest and the highest rating, and `--config.datasets.train.threshold`: users
+leave when two recent items are nearer than this.
 """
 
 from ml_collections import ConfigDict

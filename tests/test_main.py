@@ -39,7 +39,7 @@ SMOKE = "--config=configs/mdt4rec.py:smoke"
         ),
         ([SMOKE, "--config.stages.dt.algorithm.context_length=500"], "no episode is longer than 20 turns"),
         ([SMOKE, "--config.stages.a2c.algorithm.window=21"], "algorithm.window is 21 but no episode is longer than 20"),
-        ([SMOKE, "--config.stages.evaluation.modes=('NX_1000',)"], "asks for 1000 different items"),
+        ([SMOKE, "--config.stages.evaluation.evaluator.modes=('NX_1000',)"], "asks for 1000 different items"),
         ([SMOKE, "--config.order=('dt',)"], "'dt' needs 'log'"),
     ],
 )

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, Self
 
 import jax
+import numpy as np
 
 from jaxrec.base.records import Interactions, Observation, Sequences, Text
 
@@ -138,14 +139,25 @@ class Source(NamedTuple):
 
 
 class Environment(Protocol):
-    """A gymnax 1.x environment, as far as rollouts use it; one user, without automatic resets.
+    """A gymnax 1.x environment, as far as rollouts and evaluation use it; one user, without automatic resets.
 
     `env_params` is a pytree of arrays, an argument of every call. Policies see what `reset_env` and `step_env` return
     as an Observation.
+
+    Attributes:
+      num_actions: A, or D_a where actions are continuous.
+      has_item_actions: whether actions are items int32 []; otherwise they are vectors float32 [D_a].
+      has_exit_switch: whether `env_params.exits`, bool [], says if users may leave, so that a mode can keep them.
+      reward_range: the least and the largest reward of one turn.
+      reset_chunk: the rows that a rollout resets at a time, where a reset is slow; None: all of them at once.
     """
 
     name: str
     num_actions: int
+    has_item_actions: bool
+    has_exit_switch: bool
+    reward_range: tuple[float, float]
+    reset_chunk: int | None
 
     def reset_env(self, key: Array, env_params: Data, /) -> tuple[Observation, Any]:
         """Returns (observation, env_state) of a new episode."""
@@ -163,6 +175,14 @@ class Environment(Protocol):
 
     def action_space(self, env_params: Data, /) -> Any:
         """Returns the gymnax space of actions, discrete where they are items."""
+        ...
+
+    def item_facts(self, env_params: Data, /) -> Mapping[str, np.ndarray]:
+        """Returns name -> array, what an algorithm that is estimated may know of the items; {} where there are none.
+
+        `liking` float [A]: the mean reward of each item. Of what the exit rule compares, one of `categories` bool
+        [A, C], `distance` float [A, A] and `vectors` float [A, D].
+        """
         ...
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,13 @@ def save_arrays(path: Path, tree: Any) -> None:
 
     Each array is stored under its place in the tree, as `jax.tree_util.keystr` spells it; `load_arrays` reads them.
     """
-    named = {jax.tree_util.keystr(place): np.asarray(leaf) for place, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    save_npz(path, {jax.tree_util.keystr(place): leaf for place, leaf in jax.tree_util.tree_leaves_with_path(tree)})
+
+
+def save_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays by name to one .npz file, whole or not at all; `read_npz` reads them."""
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **named)
+        np.savez(file, **{name: np.asarray(array) for name, array in arrays.items()})
 
 
 def load_arrays(path: Path, structure: Any, remedy: str) -> Any:

@@ -21,14 +21,20 @@ class RatingsSpec:
     Attributes:
       feedback_range: the least and the largest feedback there is.
       features: what is known of users and items beside their feedback, (float32 [N, F_u], float32 [A, F_i]), or None.
-      item_ids: the log's own ids of the items, [A].
+      user_ids, item_ids: the log's own ids, [N] and [A].
     """
 
     num_users: int
     num_items: int
     feedback_range: tuple[float, float] = (0.0, 1.0)
     features: tuple[np.ndarray, np.ndarray] | None = _arrays()
+    user_ids: np.ndarray | None = _arrays()
     item_ids: np.ndarray | None = _arrays()
+
+    @property
+    def catalogue(self) -> Any:
+        """What the rows of learned tables stand for: parameters mean nothing for other users and items."""
+        return None if self.item_ids is None else (self.user_ids, self.item_ids)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +59,11 @@ class EnvironmentSpec:
     return_range: tuple[float, float] = (0.0, 1.0)
     environment: Any = None
     item_ids: np.ndarray | None = _arrays()
+
+    @property
+    def catalogue(self) -> Any:
+        """What the rows of learned tables stand for: the items."""
+        return self.item_ids
 
     @property
     def sees_history(self) -> bool:
@@ -93,9 +104,25 @@ class SequencesSpec:
     past_sessions: bool = False
     counts: Mapping[str, int] | None = _arrays()
 
+    @property
+    def catalogue(self) -> Any:
+        """What the rows of learned tables stand for: the items."""
+        return self.item_ids
+
 
 @dataclasses.dataclass(frozen=True)
 class TextSpec:
-    """Of text as token ids: `vocabulary`, how many ids its tokenizer has."""
+    """Of text as token ids.
+
+    Attributes:
+      vocabulary: how many ids there are.
+      tokenizer: what made the ids (`models.language.tokenizer.Tokenizer`), or None.
+    """
 
     vocabulary: int
+    tokenizer: Any = _arrays()
+
+    @property
+    def catalogue(self) -> Any:
+        """What the rows of learned tables stand for: the tokens."""
+        return None if self.tokenizer is None else self.tokenizer.decode(range(self.vocabulary))

@@ -46,9 +46,7 @@ def learned_from(config: ConfigDict, policy: str) -> str:
     stage = config.stages[policy]
     if not stage.num_steps and stage.start_from in config.stages:
         return learned_from(config, stage.start_from)
-    if graph.kind_of(config, stage.data) == "environment":
-        return f"trained online in environment `{stage.data}`"
-    return f"trained on the log `{stage.data}` alone" if stage.data in config.stages else f"trained on `{stage.data}`"
+    return kinds.load(graph.kind_of(config, stage.data)).ORIGIN.format(stage.data)
 
 
 def learned_from_options(config: ConfigDict, on: str) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from jaxrec.data import datasets, splits
 from jaxrec.experiment import graph, kinds, stages
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.store import StageFolder
-from jaxrec.models.language.tokenizer import Tokenizer
 from jaxrec.training import sharding
 
 
@@ -77,7 +76,6 @@ class Resources:
 
     def __init__(self, config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = lambda: False):
         self.config, self.workdir, self.stop_requested = config, Path(workdir), stop_requested
-        self.tokenizers: dict[str, Tokenizer] = {}
         self._made: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:

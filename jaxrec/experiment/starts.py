@@ -27,8 +27,8 @@ def shares_params(stage: ConfigDict) -> bool:
 
 
 def catalogue(spec: Any) -> str:
-    """A fingerprint of the items that parameters belong to; '' where data has none."""
-    return "" if spec.item_ids is None else fingerprint(spec.item_ids)
+    """A fingerprint of what the rows of learned tables stand for; '' where that is not known."""
+    return "" if spec.catalogue is None else fingerprint(spec.catalogue)
 
 
 def in_record(spec: Any) -> dict[str, Any]:

@@ -41,6 +41,12 @@ def save_arrays(path: Path, tree: Any) -> None:
         files.save_arrays(path, tree)
 
 
+def save_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays by name as one .npz, whole or not at all, on the first process."""
+    if processes.is_first():
+        files.save_npz(path, arrays)
+
+
 def load_arrays(path: Path, structure: Any) -> Any:
     """Reads the pytree that `save_arrays` wrote; `structure` is any pytree of the same shape of nodes.
 

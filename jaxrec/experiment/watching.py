@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges, registry
-from jaxrec.base.contracts import Algorithm, Evaluator, Params
+from jaxrec.base.contracts import Algorithm, Array, Evaluator, MeasureSeed, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, kinds
 from jaxrec.experiment.resources import Resources
@@ -33,7 +34,20 @@ def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
                 f"watch.on {watch.on!r} is what stage {stage!r} measures on: choosing by it would be choosing by the "
                 "test data; name a dataset held out for validation"
             )
-    _evaluator(resources, name).check(algorithm, name)
+    kinds.load(graph.kind_of(config, watch.on)).check_policy(config, watch.on, name)
+    evaluator = _evaluator(resources, name)
+    evaluator.check(algorithm, name)
+    if not graph.stages_behind(config, watch.on):
+        _check_metric(resources, name, evaluator.measure(algorithm), algorithm)
+
+
+def _check_metric(resources: Resources, name: str, measure: MeasureSeed, algorithm: Algorithm) -> None:
+    """Traces a measurement, without computing it, to see what it is called."""
+    watch, key = resources.config.stages[name].watch, jax.random.key(0)
+    params = jax.eval_shape(algorithm.learner.init, key).params
+    metrics = jax.eval_shape(measure, params, resources.measured_on(watch.on, name).data, key).metrics
+    if watch.metric not in metrics:
+        raise JaxrecError(f"watch.metric {watch.metric!r} is none of {sorted(metrics)}")
 
 
 def _same_data(config: ConfigDict, one: str, other: str) -> bool:
@@ -55,34 +69,34 @@ def _evaluator(resources: Resources, name: str) -> Evaluator:
 
 
 class Watched:
-    """What `loop.fit` needs to watch stage `name`, and what it kept."""
+    """How `loop.fit` watches stage `name`, and what it kept in the end.
 
-    def __init__(self, resources: Resources, name: str, algorithm: Algorithm):
-        self._watch, self._scores = resources.config.stages[name].watch, {}
-        measure = _evaluator(resources, name).measure(algorithm)
+    Args:
+      write: told (step, {name: float32 [S]}) of each measurement.
+    """
+
+    def __init__(
+        self, resources: Resources, name: str, algorithm: Algorithm, write: Callable[[int, Mapping[str, Any]], Any]
+    ):
+        self._watch, self._write = resources.config.stages[name].watch, write
+        measure, metric = _evaluator(resources, name).measure(algorithm), self._watch.metric
         self._data = resources.measured_on(self._watch.on, name).data
         self._key = jax.random.key(resources.config.seed + 3)
-        self._score = jax.jit(
-            jax.vmap(lambda params, data, key: self._metric(measure(params, data, key)), (0, None, None))
-        )
+        of_seeds = jax.vmap(lambda params, data, key: measure(params, data, key).metrics[metric], (0, None, None))
+        self._score = jax.jit(of_seeds)
+        self.kept: dict[str, Any] = {}  # for the stage's record
 
-    def _metric(self, measured: Any) -> Any:
-        if self._watch.metric not in measured.metrics:
-            raise JaxrecError(f"watch.metric {self._watch.metric!r} is none of {sorted(measured.metrics)}")
-        return measured.metrics[self._watch.metric]
-
-    def _measure(self, params: Params) -> Any:
+    def _measure(self, params: Params) -> Array:
         return self._score(params, self._data, self._key)
 
     def options(self) -> dict[str, Any]:
         """Arguments of `loop.fit`."""
         watch = self._watch
-        return {"watch": loop.Watch(self._measure, watch.every, watch.patience, watch.higher_is_better),
-                "on_watch": self._note}  # fmt: skip
+        rule = loop.Watch(self._measure, watch.every, watch.patience, watch.higher_is_better)
+        return {"watch": rule, "on_watch": self._on_watch, "on_best": self._on_best}
 
-    def _note(self, step: int, scores: np.ndarray) -> None:
-        self._scores[step] = np.asarray(scores)
+    def _on_watch(self, step: int, scores: np.ndarray) -> None:
+        self._write(step, {f"watch/{self._watch.metric}": scores})
 
-    def facts(self) -> dict[str, Any]:
-        """For the stage's record: the metric, and of each seed what was measured at which step."""
-        return {"watched": {"metric": self._watch.metric, "scores": {str(s): v for s, v in self._scores.items()}}}
+    def _on_best(self, step: np.ndarray, score: np.ndarray) -> None:
+        self.kept = {"watched": {"metric": self._watch.metric, "best_step": step, "best": score}}

@@ -6,17 +6,17 @@ import json
 
 import numpy as np
 import pytest
-from jaxrec.experiment.context import Context
 
 from configs import modt4r
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment.resources import Resources
 
 
 def test_another_question_needs_no_training(tmp_path):
     config = modt4r.get_config("smoke")
     fits = ("sasrec", "modt4r")
-    config.order, config.stages.evaluation.policies = (*fits, "evaluation"), fits
+    config.order, config.stages.evaluation.policies = ("sasrec", "item_vectors", "modt4r", "evaluation"), fits
     config.tables.table_4_3.rows = fits
     experiment.run(config, tmp_path)
     stamps = [(tmp_path / name / "done.json").stat().st_mtime_ns for name in fits]
@@ -26,8 +26,8 @@ def test_another_question_needs_no_training(tmp_path):
     at_one = dict((value, metrics) for value, metrics in swept["modt4r"]["figure_4_5"])[1.0]
     assert at_one == before["modt4r"]
 
-    vectors = Context(config, tmp_path).fitted("sasrec").params["output"]["table"][0]
-    given = Context(config, tmp_path).fitted("modt4r").params["given"]["vectors"]
+    vectors = Resources(config, tmp_path).fitted("sasrec").params["output"]["table"][0]
+    given = Resources(config, tmp_path).fitted("modt4r").params["given"]["vectors"]
     directions = np.asarray(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(given, np.stack([directions] * 2), rtol=1e-5, err_msg="SASRec's, at every seed")
 
@@ -87,7 +87,13 @@ def test_sa2c_goes_on_at_the_published_rate_or_a_lower_one():
 
 def test_vectors_of_no_next_item_model_are_refused(tmp_path):
     config = modt4r.get_config("smoke")
-    config.stages.modt4r.vectors = ""
+    config.stages.modt4r.beside = {}
     with pytest.raises(JaxrecError, match="stage 'modt4r': the diversity return needs item vectors"):
+        experiment.run(config, tmp_path)
+    config.stages.modt4r.beside = {"directions": "item_vectors"}
+    with pytest.raises(JaxrecError, match="modt4r takes nothing beside its data as 'directions'; it takes vectors"):
+        experiment.run(config, tmp_path)
+    config.stages.modt4r.beside = {"vectors": "sequences"}
+    with pytest.raises(JaxrecError, match="'sequences', which cannot stand beside the data"):
         experiment.run(config, tmp_path)
     assert not (tmp_path / "sasrec").exists()

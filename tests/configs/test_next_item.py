@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from jaxrec.experiment.context import Context
 
 from configs import next_item
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment.resources import Resources
 
 
 def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
     config = next_item.get_config("smoke")
     config.order, config.stages.evaluation.policies = ("sasrec", "evaluation"), ("sasrec",)
     config.tables = {}
-    config.sequences.sequences.published = {"source": "Table 1", "sessions": 7, "items": 41}
+    config.datasets.sequences.published = {"source": "Table 1", "sessions": 7, "items": 41}
     table = experiment.run(config, tmp_path)
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
     assert set(results) == {"sasrec"}
@@ -26,9 +26,9 @@ def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
         assert all(len(values) == 2 for values in metrics.values())
         assert 0 < metrics["ranking/HR@10"][0] <= 1 and 0 < metrics["ranking/CV_div@10"][1] <= 1
     assert "HR@10" in table and "sasrec" in table
-    counts = Context(config, tmp_path).sequences("sequences")[1].counts
+    counts = Resources(config, tmp_path).spec("sequences").counts
     ours = ", ".join(f"{counts[name]:,} {name}" for name in ("sessions", "items", "events"))
-    said = f"Sequences: {ours}; Table 1 has 7 sessions, 41 items."
+    said = f"Sequences `sequences`: {ours}; Table 1 has 7 sessions, 41 items."
     assert said in capsys.readouterr().err and said in (tmp_path / "report.md").read_text()
     mark = (tmp_path / "sasrec" / "done.json").stat().st_mtime_ns
     assert experiment.run(config, tmp_path) == table
@@ -38,15 +38,15 @@ def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("sequences.sequences.long", "all", "sequences.long 'all' is unknown; choose one of cut, recent"),
-        ("sequences.sequences.split", "rows", "sequences.split 'rows' is unknown; choose one of user, last_session"),
-        ("sequences.sequences.min_session", 9999, "leave nothing"),
-        ("sequences.sequences.ks", (0,), r"sequences.ks is \(0,\): set it to whole numbers"),
-        ("sequences.sequences.length", -1, "sequences.length is -1: set it to a whole number from 1 upward"),
-        ("sequences.sequences.head", float("nan"), "sequences.head is nan"),
+        ("datasets.sequences.long", "all", "sequences.long 'all' is unknown; choose one of cut, recent"),
+        ("datasets.sequences.split", "rows", "sequences.split 'rows' is unknown; choose one of user, last_session"),
+        ("datasets.sequences.min_session", 9999, "leave nothing"),
+        ("stages.evaluation.evaluator.ks", (0,), r"evaluator.ks is \(0,\): set it to whole numbers"),
+        ("datasets.sequences.length", -1, "sequences.length is -1: set it to a whole number from 1 upward"),
+        ("datasets.sequences.head", float("nan"), "sequences.head is nan"),
         ("stages.sasrec.algorithm.batch_size", 0, "stage 'sasrec': algorithm.batch_size is 0"),
         ("stages.sasrec.algorithm.encoder", "lstm", "there is no state encoder 'lstm'"),
-        ("stages.evaluation.environment", "nothing", "nor sequences"),
+        ("stages.evaluation.on", "nothing", "nor a dataset"),
     ],
 )
 def test_mistakes_are_seen_before_anything_is_trained(tmp_path, path, value, message):
@@ -63,8 +63,8 @@ def test_mistakes_are_seen_before_anything_is_trained(tmp_path, path, value, mes
 
 def test_the_last_session_of_users_and_sessions_by_pauses(tmp_path):
     config = next_item.get_config("smoke")
-    config.sequences.sequences.update({"split": "last_session", "session_minutes": 600.0, "min_session": 2})
-    data, spec = Context(config, tmp_path).sequences("sequences")
+    config.datasets.sequences.update({"split": "last_session", "session_minutes": 600.0, "min_session": 2})
+    data, spec = Resources(config, tmp_path).dataset("sequences")
     users = [user for bucket in data.test for user in bucket.user.tolist()]
     assert len(set(users)) == len(users), "one test session a user"
-    assert any((past >= 0).any() for past in data.past) and spec.max_turn == data.train.item.shape[1] == 11
+    assert any((past >= 0).any() for past in data.past) and spec.length + 1 == data.train.item.shape[1] == 11

@@ -52,7 +52,7 @@ def test_the_same_command_again_prints_the_table_at_once(finished):
 )
 def test_mistakes_are_seen_before_anything_is_trained(tmp_path, change, message):
     config = pretrain_lm.get_config("smoke")
-    config.texts.text.update(change)
+    config.datasets.text.update(change)
     with pytest.raises(JaxrecError, match=message):
         experiment.run(config, tmp_path)
     assert not (tmp_path / "untrained").exists()

@@ -132,6 +132,6 @@ def test_texts_are_kept_as_well(tmp_path):
     from jaxrec.base import files
 
     texts = np.array(["red ball", "", "\u00e9t\u00e9"])
-    files.save_arrays(tmp_path / "texts.npz", {"rows": texts})
-    found = files.read_npz(tmp_path / "texts.npz", "")["['rows']"]
+    files.save_npz(tmp_path / "texts.npz", {"rows": texts})
+    found = files.read_npz(tmp_path / "texts.npz", "")["rows"]
     assert found.tolist() == texts.tolist()

@@ -30,8 +30,14 @@ def test_the_best_of_each_seed_is_kept(tmp_path):
     config = config_of(tmp_path)
     experiment.run(config, tmp_path / "run")
     about = json.loads((tmp_path / "run" / "model" / "done.json").read_text())["watched"]
-    assert about["metric"] == "ranking/NDCG@5" and sorted(about["scores"]) == ["2", "4", "6"]
-    best = np.max([about["scores"][step] for step in about["scores"]], axis=0)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    scores = {
+        line["step"]: line["seeds"]["watch/ranking/NDCG@5"] for line in lines if "watch/ranking/NDCG@5" in line["seeds"]
+    }
+    assert about["metric"] == "ranking/NDCG@5" and sorted(scores) == [2, 4, 6]
+    best = np.max(list(scores.values()), axis=0)
+    np.testing.assert_allclose(about["best"], best, rtol=1e-6)
+    assert [scores[step][seed] for seed, step in enumerate(about["best_step"])] == best.tolist()
     # Ranked on the same validation sequences, the stored parameters reach what was measured at the best step.
     again = config.copy_and_resolve_references()
     again.stages.evaluation.on = "validation"
@@ -65,4 +71,4 @@ def test_the_test_data_under_another_name_is_refused(tmp_path):
 
 def test_an_unknown_metric_is_named(tmp_path):
     with pytest.raises(JaxrecError, match=r"watch.metric 'ranking/NDGC@5' is none of \['ranking/CV_div@10'"):
-        experiment.run(config_of(tmp_path, metric="ranking/NDGC@5"), tmp_path / "run")
+        preflight.check(Resources(config_of(tmp_path, metric="ranking/NDGC@5"), tmp_path / "run"))

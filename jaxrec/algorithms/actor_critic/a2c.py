@@ -1,7 +1,8 @@
 """A2C: advantage actor-critic on fresh steps (Mnih et al. 2016, synchronous), over a window of (item, reward) pairs.
 
-Discount, rates and sizes follow EasyRL4Rec, the framework of paper M (4.1). Our reading: steps go on from where they
-stood (EasyRL4Rec collects whole episodes), a time limit is bootstrapped through, rewards are divided by the largest.
+Discount, rates and sizes follow EasyRL4Rec, the framework of M 4.1. Our reading: every rollout goes on where the last
+one stopped (EasyRL4Rec collects whole episodes), so that every update has a batch of one shape; a cut-off by the time
+limit is no end of the episode, so values bootstrap through it; rewards are divided by the largest.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from jaxrec.training import learner, optimizers, sources
 
 
 def defaults() -> ConfigDict:
-    """Coat's settings."""
+    """Returns EasyRL4Rec's settings for Coat."""
     optimizer = optimizers.defaults()
     optimizer.learning_rate = 0.005  # EasyRL4Rec: 0.005 on Coat, 0.001 elsewhere
     return ConfigDict(
         {
             "encoder": "average",  # average, gru or sasrec: a file in models/encoders
             "width": 32,  # D of the item embeddings (EasyRL4Rec: 32)
-            "window": 3,  # W, pairs the state is made of (EasyRL4Rec: 3)
-            "hidden": (64, 64),  # the body's layers
+            "window": 3,  # W, the pairs in the state window (EasyRL4Rec: 3)
+            "hidden": (64, 64),  # widths of the layers under both heads
             "discount": 0.9,  # per turn
-            "gae_lambda": 1.0,  # 1 = the longest returns
+            "gae_lambda": 1.0,  # 1: returns as long as the rollout
             "value_weight": 0.5,
             "entropy_weight": 0.01,  # times nats, beside rewards scaled to at most 1
             "num_envs": 64,  # B, users acted on at once
@@ -39,8 +40,8 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
-    """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous."""
-    agent = on_policy.build(config, spec)
+    """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    agent = on_policy.make_agent(config, spec)
 
     def loss_fn(params: Params, batch: sources.OnPolicyBatch, key: Array):
         del key
@@ -56,7 +57,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
             "entropy": -config.entropy_weight * mean(entropy),
         }
         metrics = {"policy/entropy": mean(entropy), "value/mean": mean(value) / agent.reward_scale}
-        return terms, on_policy.report(steps) | metrics
+        return terms, on_policy.rollout_metrics(steps) | metrics
 
     return Algorithm(
         learner=learner.from_loss(agent.init_params, loss_fn, optimizers.make(config.optimizer)),

@@ -1,4 +1,7 @@
-"""Actors and critics over a state; what the state is made of stands in `state`."""
+"""The networks of actors and critics; what a state is made of stands in `user_state`.
+
+F is the numbers of a state, `hidden` the widths of the ReLU layers.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,13 @@ _SMALL = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
 
 
 class ActorCritic(nn.Module):
-    """State [..., F] -> (action logits [..., A] or mean action [..., D_a] in (-1, 1), value [...]).
+    """Maps a state [..., F] to (action logits [..., A] or a mean action [..., D_a] in (-1, 1), value [...]).
 
-    One ReLU body of `hidden` layers serves both heads, as in EasyRL4Rec. The first logits are close to equal, so that
-    the first policy is close to uniform.
+    One body serves both heads, as in EasyRL4Rec. The first logits are close to equal, so that the first policy is close
+    to uniform.
+
+    Attributes:
+      num_outputs: A, or D_a where actions are continuous.
     """
 
     num_outputs: int
@@ -33,7 +39,7 @@ class ActorCritic(nn.Module):
 
 
 class Body(nn.Module):
-    """[..., F] -> [..., hidden[-1]]: ReLU layers."""
+    """Applies the ReLU layers: [..., F] -> [..., hidden[-1]]."""
 
     hidden: tuple[int, ...]
 
@@ -45,7 +51,7 @@ class Body(nn.Module):
 
 
 class Actor(nn.Module):
-    """State [..., F] -> [..., num_outputs], unbounded; small at first, so that tanh of it is not flat."""
+    """Maps a state [..., F] to [..., num_outputs], unbounded; small at first, where tanh still has a slope."""
 
     num_outputs: int
     hidden: tuple[int, ...]
@@ -57,7 +63,7 @@ class Actor(nn.Module):
 
 
 class ItemValues(nn.Module):
-    """State [..., F] -> Q(s, i) [..., A] of every item; all values begin near 0."""
+    """Maps a state [..., F] to Q(s, i) [..., A] of every item i; all values begin near 0."""
 
     num_items: int
     hidden: tuple[int, ...]
@@ -68,7 +74,7 @@ class ItemValues(nn.Module):
 
 
 class Critics(nn.Module):
-    """State [..., F] and action [..., D] -> Q(s, a) [..., C] of C networks with nothing in common."""
+    """Maps a state [..., F] and an action [..., D] to Q(s, a) [..., C] by C networks that share no parameter."""
 
     count: int
     hidden: tuple[int, ...]
@@ -76,11 +82,11 @@ class Critics(nn.Module):
     @nn.compact
     def __call__(self, state: Array, action: Array) -> Array:
         inputs = jnp.concatenate([state, action], axis=-1)
-        several = nn.vmap(
+        critics = nn.vmap(
             _Critic, in_axes=None, out_axes=-1, axis_size=self.count, variable_axes={"params": 0},
             split_rngs={"params": True},
         )  # fmt: skip
-        return several(self.hidden, name="networks")(inputs)
+        return critics(self.hidden, name="networks")(inputs)
 
 
 class _Critic(nn.Module):

@@ -1,7 +1,9 @@
-"""DDPG: a deterministic actor climbs a learned critic (Lillicrap et al. 2016), over items by the item adapter.
+"""DDPG: a deterministic actor ascends a learned critic (Lillicrap et al. 2016); where actions are items, its vector
+chooses among them as `continuous` says.
 
-Rates, discount, noise and replay ratio follow EasyRL4Rec. Our reading: one-step targets (EasyRL4Rec: three), the
-encoder is trained by the critic's loss alone and has a target copy, cut-off steps (no successor) are left out.
+Rates, discount, noise and replay ratio follow EasyRL4Rec. Our reading: targets look one step ahead, as published
+(EasyRL4Rec: three); the critic's loss alone trains the encoder, which has a target copy; steps that the time limit cut
+off have no next state in the buffer and are left out.
 """
 
 from __future__ import annotations
@@ -19,32 +21,32 @@ from jaxrec.training import sources
 
 def defaults() -> ConfigDict:
     config = continuous.defaults()
-    config.exploration_noise = 0.1  # standard deviation; a share of the numbers' size where vectors stand for items
+    config.exploration_noise = 0.1  # standard deviation, of numbers in [-1, 1]; smaller where vectors stand for items
     return config
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
-    """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous."""
-    agent = continuous.build(config, spec, num_critics=1)
+    """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    agent = continuous.make_agent(config, spec, num_critics=1)
 
-    def actor(params: Params, now: Array) -> Array:
-        return agent.direction(jnp.tanh(agent.actor(params, now)))
+    def actor(params: Params, state: Array) -> Array:
+        return agent.direction(jnp.tanh(agent.actor(params, state)))
 
     def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
         del key
-        now, following = agent.states(params, target_params, batch)
-        next_value = agent.critic(target_params, following, actor(target_params, following))[..., 0]
+        state, next_state = agent.states(params, target_params, batch)
+        next_value = agent.critic(target_params, next_state, actor(target_params, next_state))[..., 0]
         target = td.td_target(batch.reward * agent.reward_scale, batch.terminated, next_value, discount=config.discount)
-        value = agent.critic(params, now, batch.carry.action)
-        fixed = jax.lax.stop_gradient(now)
-        climbed = agent.critic(continuous.constant(params), fixed, actor(params, fixed))[..., 0]
+        value = agent.critic(params, state, batch.carry.action)
+        fixed_state = jax.lax.stop_gradient(state)
+        actor_value = agent.critic(continuous.without_gradient(params), fixed_state, actor(params, fixed_state))[..., 0]
         mean = off_policy.weighted_mean(batch)
-        terms = {"critic": mean(td.td_loss(value, target)), "actor": -mean(climbed)}
-        return terms, off_policy.report(batch, value, agent.reward_scale)
+        terms = {"critic": mean(td.td_loss(value, target)), "actor": -mean(actor_value)}
+        return terms, off_policy.batch_metrics(batch, value, agent.reward_scale)
 
-    exploring = continuous.with_gaussian_noise(agent, actor, config.exploration_noise)
-    policy, behaviour = continuous.policies(agent, spec, actor, exploring)
+    draw_action = continuous.with_gaussian_noise(agent, actor, config.exploration_noise)
+    policy, behaviour = continuous.policies(agent, spec, actor, draw_action)
     return off_policy.algorithm(
         config, spec, agent.init_params, loss_fn,
-        target_keys=continuous.roles(agent), policy=policy, behaviour=behaviour,
+        target_keys=continuous.target_roles(agent), policy=policy, behaviour=behaviour,
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """DQN over items: double Q-learning from replayed steps, epsilon-greedy (Mnih et al. 2015; van Hasselt et al. 2016).
 
-The Q-values are the action scores, so that the rollout's no-repeat mask is exact. Our reading: epsilon falls linearly
-over the steps that the environments have made, one coin per user and turn; the encoder has a target copy as well;
-cut-off steps (no successor) are left out.
+The policy returns the Q-values of all items, to which the rollout's mask of seen items applies. Our reading: epsilon
+falls linearly over the steps that all environments have made together, and a coin is tossed for each user and turn; the
+encoder has a target copy as well; steps that the time limit cut off have no next state in the buffer and are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, state
+from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, user_state
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
@@ -28,28 +28,36 @@ def defaults() -> ConfigDict:
     config = off_policy.defaults()
     config.optimizer.learning_rate = 1e-3
     config.discount = 0.9  # per turn
-    config.target_update_rate = 1.0  # a copy ...
-    config.target_update_every = 200  # ... every so many updates
+    config.target_update_rate = 1.0  # the target networks are copies ...
+    config.target_update_every = 200  # ... renewed every so many updates
     config.epsilon_first, config.epsilon_last = 1.0, 0.05  # chance of a random item
     config.epsilon_steps = 20_000  # environment steps from the first to the last
     return config
 
 
 @struct.dataclass
-class Counted:
-    """The behaviour policy's carry: the history, and how many steps each user [B] has been served in all."""
+class HistoryAndSteps:
+    """The carry of the behaviour policy.
+
+    Attributes:
+      history: of B users. steps: int32 [B], the turns that each user's row has been played for, over all episodes.
+    """
 
     history: Any
     steps: Array
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
-    """Raises JaxrecError where actions are continuous."""
+    """Makes the algorithm; without `spec.environment` it acts but has no source.
+
+    Raises:
+      JaxrecError: the environment's actions are continuous.
+    """
     if spec.action_size:
         raise JaxrecError(
             "dqn chooses among items, but this environment's actions are continuous; use ddpg, td3 or sac"
         )
-    encoder = state.build(config, spec)
+    encoder = user_state.make_encoder(config, spec)
     values = actors_and_critics.ItemValues(spec.num_items, tuple(config.hidden))
 
     def init_params(key: Array) -> Params:
@@ -57,43 +65,49 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
         params = encoder.init(key_encoder)
         return params | {"values": values.init(key_values, jnp.zeros((1, encoder.size)))["params"]}
 
-    def apply(params: Params, history: Any, observation: Observation) -> Array:
+    def item_values(params: Params, history: Any, observation: Observation) -> Array:
         return values.apply({"params": params["values"]}, encoder.features(params, history, observation))
 
     def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
         del key
-        following = (batch.next_carry.history, batch.next_observation)
-        next_value = td.double_q_value(apply(params, *following), apply(target_params, *following))
-        reward = batch.reward * state.reward_scale(spec)
+        successor = (batch.next_carry.history, batch.next_observation)
+        next_value = td.double_q_value(item_values(params, *successor), item_values(target_params, *successor))
+        reward = batch.reward * user_state.reward_scale(spec)
         target = td.td_target(reward, batch.terminated, next_value, discount=config.discount)
-        value = td.chosen_value(apply(params, batch.carry.history, batch.observation), batch.action)
+        value = td.chosen_value(item_values(params, batch.carry.history, batch.observation), batch.action)
         mean = off_policy.weighted_mean(batch)
-        return {"value": mean(td.td_loss(value[..., None], target))}, off_policy.report(
-            batch, value, state.reward_scale(spec)
-        )
+        metrics = off_policy.batch_metrics(batch, value, user_state.reward_scale(spec))
+        return {"value": mean(td.td_loss(value[..., None], target))}, metrics
 
     def act(params: Params, history: Any, observation: Observation, key: Array) -> tuple[Any, Array]:
         del key
-        history = state.push(history, observation)
-        return history, item_actions.greedy_logits(apply(params, history, observation))
+        history = user_state.push(history, observation)
+        return history, item_actions.greedy_logits(item_values(params, history, observation))
 
-    def explore(params: Params, carry: Counted, observation: Observation, key: Array) -> tuple[Counted, Array]:
+    def explore(
+        params: Params, carry: HistoryAndSteps, observation: Observation, key: Array
+    ) -> tuple[HistoryAndSteps, Array]:
         history, logits = act(params, carry.history, observation, key)
-        coin = jax.random.uniform(key, carry.steps.shape) < epsilon(config, carry.steps)
-        return Counted(history, carry.steps + 1), jnp.where(coin[:, None], 0.0, logits)
+        is_random = jax.random.uniform(key, carry.steps.shape) < epsilon(config, carry.steps)
+        return HistoryAndSteps(history, carry.steps + 1), jnp.where(is_random[:, None], 0.0, logits)
 
-    def start(params: Params, num_users: int) -> Counted:
+    def init_carry(params: Params, num_users: int) -> HistoryAndSteps:
         del params
-        return Counted(encoder.empty(num_users), jnp.zeros(num_users, jnp.int32))
+        return HistoryAndSteps(encoder.empty(num_users), jnp.zeros(num_users, jnp.int32))
 
     roles = tuple(jax.eval_shape(init_params, jax.random.key(0)))
     return off_policy.algorithm(
         config, spec, init_params, loss_fn, target_keys=roles,
-        policy=Policy(lambda params, num_users: encoder.empty(num_users), act), behaviour=Policy(start, explore),
+        policy=Policy(lambda params, num_users: encoder.empty(num_users), act), behaviour=Policy(init_carry, explore),
     )  # fmt: skip
 
 
 def epsilon(config: ConfigDict, steps: Array) -> Array:
-    """Chance of a random item [B] for users served `steps` [B] times before, num_envs of them at once."""
+    """Returns each user's chance of a random item, float32 [B].
+
+    Args:
+      steps: int32 [B], turns that the user's row has been played for; the environments together made num_envs times
+        as many.
+    """
     share = jnp.clip(steps * (config.num_envs / config.epsilon_steps), 0.0, 1.0)
     return config.epsilon_first + share * (config.epsilon_last - config.epsilon_first)

@@ -13,16 +13,16 @@ from jaxrec.training import learner, optimizers, sources
 
 
 def defaults() -> ConfigDict:
-    """One step of the loop plays num_envs * num_steps turns, then makes `num_updates` updates.
+    """Returns the settings that the off-policy algorithms share.
 
-    EasyRL4Rec makes one update of 64 transitions per 8 turns: so do 64 users and 8 updates.
+    A step of the loop plays num_envs * num_steps turns, then makes `num_updates` updates. EasyRL4Rec makes one update of 64 transitions per 8 turns: so do 64 users and 8 updates.
     """
     return ConfigDict(
         {
             "encoder": "average",  # average, gru or sasrec: a file in models/encoders
             "width": 32,  # D of the item embeddings, and of a continuous action that stands for an item
-            "window": 3,  # W, pairs the state is made of (EasyRL4Rec: 3)
-            "hidden": (64, 64),  # layers of each network
+            "window": 3,  # W, the pairs in the state window (EasyRL4Rec: 3)
+            "hidden": (64, 64),  # widths of the layers of each network
             "discount": 0.99,  # per turn
             "num_envs": 64,  # users acted on at once
             "num_steps": 1,  # turns of each between two rounds of updates
@@ -47,7 +47,13 @@ def algorithm(
     policy: Policy,
     behaviour: Policy,
 ) -> Algorithm:
-    """`loss_fn` on replayed batches of what `behaviour` does; no source where the spec names no environment."""
+    """Makes the algorithm that descends `loss_fn` on replayed transitions.
+
+    Args:
+      spec: where it names no environment, the algorithm has no source.
+      target_keys: the roles of the parameters that have a target copy.
+      policy: acts without exploration. behaviour: acts with it and fills the replay buffer.
+    """
     one_update = learner.from_loss(
         init_params,
         loss_fn,
@@ -71,10 +77,10 @@ def algorithm(
 
 
 def weighted_mean(batch: sources.Transitions) -> Callable[[Array], Array]:
-    """The mean over the transitions whose successor is known."""
+    """Makes the function that averages over the transitions whose next state the buffer holds."""
     return lambda per_step: jnp.sum(per_step * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
 
 
-def report(batch: sources.Transitions, value: Array, scale: float) -> dict[str, Array]:
-    """Mean reward in the buffer, and mean value in the environment's unit."""
-    return {"replay/R_avg": jnp.mean(batch.reward), "value/mean": jnp.mean(value) / scale}
+def batch_metrics(batch: sources.Transitions, value: Array, reward_scale: float) -> dict[str, Array]:
+    """Returns the mean replayed reward, and the mean of the critic's values [...] in the environment's unit."""
+    return {"replay/R_avg": jnp.mean(batch.reward), "value/mean": jnp.mean(value) / reward_scale}

@@ -1,4 +1,5 @@
-"""What A2C and PPO share: one network for policy and value, items or continuous actions, advantages of a rollout."""
+"""What A2C and PPO share: one network for policy and value, over items or continuous actions, and the advantages of a
+rollout."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.actor_critic import actors_and_critics, state
+from jaxrec.algorithms.actor_critic import actors_and_critics, user_state
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
@@ -18,13 +19,17 @@ from jaxrec.losses.advantages import generalized_advantages, has_target
 from jaxrec.training import sources
 
 
-class Agent(NamedTuple):
-    """Attributes:
-    init_params: key -> params.
-    apply: (params, history, observation) -> (action logits or mean action, value in scaled rewards), leading axes kept.
-    action_terms: (params, output, action) -> (log pi(action), entropy), each of the action's leading axes.
-    policy, behaviour: without and with exploration noise; items are sampled by the rollout.
-    reward_scale: what rewards are multiplied by before anything is learned from them.
+class OnPolicyAgent(NamedTuple):
+    """A policy and a value function over one network.
+
+    Attributes:
+      init_params: (key) -> params.
+      apply: (params, history, observation) -> (action logits or mean action, value of scaled rewards); leading axes
+        stay.
+      action_terms: (params, first output of `apply`, action) -> (log pi(action), entropy in nats), both with the
+        action's leading axes.
+      policy: acts without exploration noise. behaviour: acts with it; items are sampled by the rollout.
+      reward_scale: the factor that rewards are multiplied by before anything is learned from them.
     """
 
     init_params: Callable[[Array], Params]
@@ -35,10 +40,10 @@ class Agent(NamedTuple):
     reward_scale: float
 
 
-def build(config: ConfigDict, spec: EnvironmentSpec) -> Agent:
-    """Reads `hidden`, `log_std` and what `state.build` reads."""
+def make_agent(config: ConfigDict, spec: EnvironmentSpec) -> OnPolicyAgent:
+    """Makes the agent from the options `hidden`, `log_std` and those of `user_state.make_encoder`."""
     continuous = spec.action_size > 0
-    encoder = state.build(config, spec)
+    encoder = user_state.make_encoder(config, spec)
     heads = actors_and_critics.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
 
     def init_params(key: Array) -> Params:
@@ -58,44 +63,50 @@ def build(config: ConfigDict, spec: EnvironmentSpec) -> Agent:
 
     def act(params: Params, history: Any, observation: Observation, key: Array) -> tuple[Any, Array]:
         del key
-        history = state.push(history, observation)
+        history = user_state.push(history, observation)
         return history, apply(params, history, observation)[0]
 
     def explore(params: Params, history: Any, observation: Observation, key: Array) -> tuple[Any, Array]:
-        """Continuous actions with the noise that the loss knows of."""
+        """Draws a continuous action from the Gaussian whose log-probability the loss takes."""
         history, mean = act(params, history, observation, key)
         noise = jnp.exp(params["noise"]["log_std"])[None] * jax.random.normal(key, mean.shape)
         return history, mean + noise
 
-    return Agent(
+    return OnPolicyAgent(
         init_params,
         apply,
         _gaussian_terms if continuous else _categorical_terms,
         Policy(init_carry, act),
         Policy(init_carry, explore if continuous else act),
-        state.reward_scale(spec),
+        user_state.reward_scale(spec),
     )
 
 
-def source(config: ConfigDict, spec: EnvironmentSpec, agent: Agent) -> Source | None:
-    """Fresh steps of `num_envs` users, `num_steps` turns each; None where the spec names no environment."""
+def source(config: ConfigDict, spec: EnvironmentSpec, agent: OnPolicyAgent) -> Source | None:
+    """Makes the source of fresh steps [T, B], `num_steps` turns of `num_envs` users; None without an environment."""
     if spec.environment is None:
         return None
     return sources.on_policy(spec.environment, agent.behaviour, num_envs=config.num_envs, num_steps=config.num_steps)
 
 
-def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.OnPolicyBatch, value: Array) -> Array:
-    """Generalised advantages [T, B] of a rollout whose states are worth `value` [T, B]; no gradient."""
+def advantages(
+    config: ConfigDict, agent: OnPolicyAgent, params: Params, batch: sources.OnPolicyBatch, value: Array
+) -> Array:
+    """Returns the generalised advantages [T, B] of a rollout; no gradient goes through them.
+
+    Args:
+      value: float32 [T, B], of the states that the rollout's actions were taken in.
+    """
     steps = batch.steps
-    last_history = state.push(batch.last_carry, batch.last_observation)
+    last_history = user_state.push(batch.last_carry, batch.last_observation)
     last_value = agent.apply(params, last_history, batch.last_observation)[1]
 
-    def one_user(reward: Array, value: Array, last: Array, terminated: Array, truncated: Array) -> Array:
+    def advantages_of_user(reward: Array, value: Array, last: Array, terminated: Array, truncated: Array) -> Array:
         return generalized_advantages(
             reward, value, last[0], terminated, truncated, discount=config.discount, gae_lambda=config.gae_lambda
         )
 
-    return jax.vmap(one_user, 1, 1)(
+    return jax.vmap(advantages_of_user, 1, 1)(
         steps.reward * agent.reward_scale,
         jax.lax.stop_gradient(value),
         jax.lax.stop_gradient(last_value)[None],
@@ -105,17 +116,17 @@ def advantages(config: ConfigDict, agent: Agent, params: Params, batch: sources.
 
 
 def step_weight(steps: Steps) -> Array:
-    """float32, 1 on steps whose return is known."""
+    """Returns the weight of each step in the loss, float32 [T, B]: 0 where the clock cut the episode, else 1."""
     return (steps.mask & has_target(steps.terminated, steps.truncated)).astype(jnp.float32)
 
 
 def weighted_mean(weight: Array) -> Callable[[Array], Array]:
-    """The mean over the steps that count; 0 if none does."""
+    """Makes the function that averages over the steps of weight 1; it returns 0 where there is none."""
     return lambda per_step: jnp.sum(per_step * weight) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
-def report(steps: Steps) -> dict[str, Array]:
-    """What the behaviour policy earned, and the mean length that its rate of endings stands for."""
+def rollout_metrics(steps: Steps) -> dict[str, Array]:
+    """Returns the mean reward of the behaviour policy, and its mean episode length, steps over endings."""
     endings = jnp.sum(steps.terminated | steps.truncated)
     length = steps.reward.size / jnp.maximum(endings, 1).astype(jnp.float32)
     return {"rollout/R_avg": jnp.mean(steps.reward), "rollout/Length": length}

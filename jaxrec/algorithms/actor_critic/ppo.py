@@ -1,7 +1,7 @@
 """PPO: several epochs of minibatches on each rollout, the policy kept near the one that acted (Schulman et al. 2017).
 
-Sizes follow A2C and EasyRL4Rec. Our reading: advantages are estimated once per rollout and normalised per minibatch, a
-time limit is bootstrapped through, the value loss is not clipped.
+Sizes follow A2C and EasyRL4Rec. Our reading: advantages are estimated once per rollout and normalised per minibatch;
+values bootstrap through the time limit, which is no end of the episode; the value loss is not clipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jaxrec.training import learner, optimizers, sources
 
 
 def defaults() -> ConfigDict:
-    """One step of the loop is one rollout with all its epochs."""
+    """Returns the settings; one step of the loop is one rollout with all its epochs."""
     optimizer = optimizers.defaults()
     optimizer.learning_rate = 1e-3
     optimizer.clip_norm = 0.5
@@ -31,8 +31,8 @@ def defaults() -> ConfigDict:
         {
             "encoder": "average",  # average, gru or sasrec: a file in models/encoders
             "width": 32,  # D of the item embeddings (EasyRL4Rec: 32)
-            "window": 3,  # W, pairs the state is made of (EasyRL4Rec: 3)
-            "hidden": (64, 64),  # the body's layers
+            "window": 3,  # W, the pairs in the state window (EasyRL4Rec: 3)
+            "hidden": (64, 64),  # widths of the layers under both heads
             "discount": 0.9,  # per turn
             "gae_lambda": 0.95,
             "clip": 0.2,  # largest change of an action's probability ratio that is rewarded
@@ -50,7 +50,13 @@ def defaults() -> ConfigDict:
 
 @struct.dataclass
 class Samples:
-    """[K, B] steps in minibatches with what was known of them before the first update; `rollout` [K] is for the log."""
+    """Steps of a rollout in K minibatches; every leaf is [K, B, ...], with B steps to a minibatch.
+
+    Attributes:
+      history, observation, action: of the step. log_prob: float32, of its action before the first update.
+      advantage, target: float32, the estimates before the first update. weight: float32, 0 on cut-off steps.
+      rollout: name -> [K], the rollout's metrics, alike in every minibatch.
+    """
 
     history: Any
     observation: Observation
@@ -63,7 +69,7 @@ class Samples:
 
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
-    """Learner and source need `spec.environment`; the policy alone does not. Actions may be items or continuous.
+    """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source.
 
     Raises:
       JaxrecError: more minibatches than steps in a rollout.
@@ -73,19 +79,19 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
             f"ppo.num_minibatches is {config.num_minibatches}, but a rollout has {config.num_envs * config.num_steps} "
             "steps; set it between 1 and num_envs * num_steps"
         )
-    agent = on_policy.build(config, spec)
+    agent = on_policy.make_agent(config, spec)
 
-    def prepare(params: Params, batch: sources.OnPolicyBatch, key: Array) -> Samples:
+    def draw_minibatches(params: Params, batch: sources.OnPolicyBatch, key: Array) -> Samples:
         steps = batch.steps
         output, value = agent.apply(params, steps.carry, steps.observation)
         advantage = on_policy.advantages(config, agent, params, batch, value)
         log_prob, _ = agent.action_terms(params, output, steps.action)
         weight = on_policy.step_weight(steps)
-        known = (steps.carry, steps.observation, steps.action, log_prob, advantage, advantage + value, weight)
-        order = minibatches(key, weight.size, config.num_epochs, config.num_minibatches)
-        drawn = jax.tree.map(lambda x: x.reshape(weight.size, *x.shape[2:])[order], known)
-        log = jax.tree.map(lambda x: jnp.broadcast_to(x, order.shape[:1]), on_policy.report(steps))
-        return Samples(*drawn, log)
+        per_step = (steps.carry, steps.observation, steps.action, log_prob, advantage, advantage + value, weight)
+        rows = minibatch_rows(key, weight.size, config.num_epochs, config.num_minibatches)
+        samples = jax.tree.map(lambda x: x.reshape(weight.size, *x.shape[2:])[rows], per_step)
+        metrics = jax.tree.map(lambda x: jnp.broadcast_to(x, rows.shape[:1]), on_policy.rollout_metrics(steps))
+        return Samples(*samples, metrics)
 
     def loss_fn(params: Params, batch: Samples, key: Array):
         del key
@@ -103,11 +109,17 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
         metrics = {"policy/entropy": mean(entropy), "value/mean": mean(value) / agent.reward_scale}
         return terms, batch.rollout | metrics
 
-    inner = learner.from_loss(agent.init_params, loss_fn, optimizers.make(config.optimizer))
-    return Algorithm(learner.repeated(inner, prepare), on_policy.source(config, spec, agent), agent.policy)
+    one_update = learner.from_loss(agent.init_params, loss_fn, optimizers.make(config.optimizer))
+    return Algorithm(
+        learner.repeated(one_update, draw_minibatches), on_policy.source(config, spec, agent), agent.policy
+    )
 
 
-def minibatches(key: Array, size: int, epochs: int, parts: int) -> Array:
-    """int32 [epochs * parts, size // parts]: each epoch is a new permutation of the steps, cut into equal parts."""
-    orders = jax.vmap(lambda k: jax.random.permutation(k, size))(jax.random.split(key, epochs))
-    return orders[:, : size // parts * parts].reshape(epochs * parts, size // parts)
+def minibatch_rows(key: Array, num_rows: int, num_epochs: int, num_minibatches: int) -> Array:
+    """Draws the rows of every minibatch, int32 [num_epochs * num_minibatches, num_rows // num_minibatches].
+
+    Each epoch is a new permutation of the rows, cut into equal parts; the few rows that fill no part are left out.
+    """
+    orders = jax.vmap(lambda k: jax.random.permutation(k, num_rows))(jax.random.split(key, num_epochs))
+    size = num_rows // num_minibatches
+    return orders[:, : size * num_minibatches].reshape(num_epochs * num_minibatches, size)

@@ -74,6 +74,8 @@ def make(config: ConfigDict, spec: TextSpec) -> Algorithm:
     def export(params: Params, folder: Path) -> None:
         flat = flatten_dict(params[prior.ROLE], sep="/")
         weights.save(folder, decoder.config, lambda path: np.asarray(flat[path]))
+        if spec.tokenizer is not None:
+            spec.tokenizer.save(folder)
 
     source = sources.logged(token_blocks.random_blocks(batch_size=config.batch_size, length=config.context_length))
     pretrained = {"frozen": prior.frozen_patterns(config), "load": prior.checkpoint_loader(config)}

@@ -5,6 +5,7 @@ A kind is a module with
 
     EVALUATORS                        files of evaluation/ that may measure on it
     BESIDE                            how it stands beside another dataset of a stage; None where it cannot
+    ORIGIN                            '... {} ...', what the report says of a model that learned from a dataset
     inputs(config, name)              the stages and datasets that it is made from
     load(resources, name) -> Dataset  its arrays, on the host, and their spec
     spec(resources, name) -> Spec     the facts known before any stage has run

@@ -23,6 +23,7 @@ def _only(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 
 BESIDE = Beside(value=_only, drawn=False)
+ORIGIN = "trained on the annotations `{}`"
 
 
 def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:

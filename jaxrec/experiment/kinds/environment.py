@@ -23,6 +23,7 @@ from jaxrec.experiment.store import fingerprint
 
 EVALUATORS = ("episodes",)
 BESIDE = None
+ORIGIN = "trained online in environment `{}`"
 
 
 def _module(name: str) -> ModuleType:

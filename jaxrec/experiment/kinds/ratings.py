@@ -15,6 +15,7 @@ from jaxrec.experiment.store import fingerprint
 
 EVALUATORS: tuple[str, ...] = ()
 BESIDE = None
+ORIGIN = "trained on the events `{}`"
 _SPLITS = {"train": TRAIN, "test": TEST}
 
 
@@ -55,7 +56,8 @@ def _spec(events: Interactions) -> RatingsSpec:
     users = features.indicators(events.user_features, events.num_users)
     items = features.indicators(events.item_features, events.num_items)
     bounds = (float(events.feedback.min()), float(events.feedback.max()))
-    return RatingsSpec(events.num_users, events.num_items, bounds, features=(users, items), item_ids=events.item_ids)
+    ids = {"user_ids": events.user_ids, "item_ids": events.item_ids}
+    return RatingsSpec(events.num_users, events.num_items, bounds, features=(users, items), **ids)
 
 
 def spec(resources: Resources, name: str) -> RatingsSpec:
@@ -64,7 +66,7 @@ def spec(resources: Resources, name: str) -> RatingsSpec:
 
 def content(resources: Resources, name: str) -> Content:
     data, facts = resources.dataset(name)
-    learned = fingerprint(data, facts.num_users, facts.num_items, facts.features, facts.item_ids)
+    learned = fingerprint(data, facts.num_users, facts.num_items, facts.features, facts.catalogue)
     return Content(learned, learned)
 
 

@@ -22,6 +22,7 @@ from jaxrec.experiment.store import fingerprint
 
 EVALUATORS = ("rankings",)
 BESIDE = None
+ORIGIN = "trained on `{}`"
 _CHOICES = {
     "split": ("user", "last_session"),
     "held_out": ("test", "validation"),

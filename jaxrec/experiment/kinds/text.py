@@ -15,10 +15,10 @@ from jaxrec.experiment.kinds import Beside, Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
 from jaxrec.models.language import tokenizer as tokenizers
-from jaxrec.models.language.tokenizer import Tokenizer
 
 EVALUATORS = ("perplexity",)
 BESIDE = Beside(value=lambda spec: spec, drawn=True)  # for a language loss
+ORIGIN = "trained on the text `{}`"
 
 
 def options(
@@ -50,9 +50,7 @@ def load(resources: Resources, name: str) -> Dataset:
         found = tokenizers.train(train, config.vocabulary)
     else:
         found = tokenizers.load(root / config.tokenizer)
-    resources.tokenizers[name] = found
-    data = Text(found.stream(train), found.stream(validation))
-    return Dataset(data, TextSpec(found.vocabulary))
+    return Dataset(Text(found.stream(train), found.stream(validation)), TextSpec(found.vocabulary, found))
 
 
 def documents(resources: Resources, config: ConfigDict, root: Path) -> tuple[list[str], list[str]]:
@@ -65,20 +63,13 @@ def documents(resources: Resources, config: ConfigDict, root: Path) -> tuple[lis
     return train, validation
 
 
-def tokenizer_of(resources: Resources, name: str) -> Tokenizer:
-    """The tokenizer that made a text's ids."""
-    resources.dataset(name)
-    return resources.tokenizers[name]
-
-
 def spec(resources: Resources, name: str) -> TextSpec:
     return resources.dataset(name).spec
 
 
 def content(resources: Resources, name: str) -> Content:
     data, facts = resources.dataset(name)
-    words = tokenizer_of(resources, name).decode(range(facts.vocabulary))
-    learned = fingerprint(data.train, facts.vocabulary, words)
+    learned = fingerprint(data.train, facts.vocabulary, facts.catalogue)
     return Content(learned, fingerprint(learned, data.validation))
 
 

@@ -17,6 +17,7 @@ from jaxrec.losses.returns_to_go import returns_to_go
 
 EVALUATORS: tuple[str, ...] = ()
 BESIDE = None
+ORIGIN = "trained on the log `{}` alone"
 FILE = "trajectories.npz"
 
 

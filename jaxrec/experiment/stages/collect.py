@@ -17,7 +17,6 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import rollout
-from jaxrec.experiment import graph
 from jaxrec.experiment.kinds import trajectories as logs
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays
@@ -49,7 +48,7 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
-    if graph.kind_of(resources.config, stage.on) != "environment":
+    if not isinstance(resources.spec(stage.on), EnvironmentSpec):
         raise JaxrecError(f"stage {name!r}: episodes are played in environments, and {stage.on!r} is none")
     if resources.algorithm(stage.policy).policy is None:
         raise JaxrecError(f"stage {name!r}: {stage.policy!r} is no policy, so it plays no episodes")

@@ -6,17 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
 from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment import graph
 from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
-from jaxrec.experiment.store import fingerprint, save_arrays
+from jaxrec.experiment.store import fingerprint, save_npz
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = ""
@@ -51,8 +48,6 @@ def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], A
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
-    if graph.kind_of(resources.config, stage.data) != "environment":
-        raise JaxrecError(f"stage {name!r}: what is counted is counted for an environment, and {stage.data!r} is none")
     try:
         if resources.algorithm(name).estimate is None:
             raise JaxrecError(f"{stage.algorithm.name} is trained, not counted: make it a fit stage")
@@ -67,7 +62,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     algorithm = AlgorithmInputs(stage.algorithm, resources.dataset(stage.data).spec).make()
     log = resources.log if resources.config.data.name else None
     params = algorithm.estimate(log, **environment.item_facts(resources, stage.data))
-    save_arrays(resources.folder(name).path / _FILE, {"/": flatten_dict(params, sep="/")})
+    save_npz(resources.folder(name).path / _FILE, flatten_dict(params, sep="/"))
     return {"seconds": time.monotonic() - began, "num_seeds": 1}
 
 
@@ -76,6 +71,5 @@ def read(resources: Resources, name: str) -> Fitted:
     stage, folder = resources.config.stages[name], resources.folder(name).path
     spec = resources.dataset(stage.data).spec
     stored = files.read_npz(folder / _FILE, f"delete {folder}, and the stage is run again")
-    flat = {path[len("['/']['") : -len("']")]: leaf[None] for path, leaf in stored.items()}
-    params = jax.tree.map(np.asarray, unflatten_dict(flat, sep="/"))
+    params = unflatten_dict({path: leaf[None] for path, leaf in stored.items()}, sep="/")
     return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)

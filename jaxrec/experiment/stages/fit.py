@@ -13,10 +13,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
-from jaxrec.base.contracts import Algorithm, Params
+from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, kinds, starts, watching
-from jaxrec.experiment.kinds import text
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
 from jaxrec.experiment.store import fingerprint
 from jaxrec.reporting.progress import Progress
@@ -148,8 +147,8 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     """Trains stage `name` from where it stands and leaves its parameters in its folder."""
     stage, folder = resources.config.stages[name], resources.folder(name).path
     began = time.monotonic()
-    inputs_ = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
-    algorithm, spec = inputs_.make(), inputs_.spec
+    made_of = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
+    algorithm, spec = made_of.make(), made_of.spec
     num_seeds = resources.num_seeds(name)
     facts = {"num_seeds": num_seeds, "catalogue": starts.catalogue(spec), "spec": starts.in_record(spec)}
     if starts.shares_params(stage):
@@ -157,7 +156,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     state, seconds, rate, best = _train(resources, name, algorithm, progress)
     Checkpoints(folder / "params", keep=1).save(stage.num_steps, state.params)
     if algorithm.export and processes.is_first():
-        export(resources, name, algorithm, state.params, folder / EXPORT)
+        algorithm.export(jax.tree.map(lambda leaf: leaf[0], state.params), folder / EXPORT)
     size = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // num_seeds
     speed = f"{rate:.3g} steps/s of {num_seeds} seed{'s' * (num_seeds != 1)} at once, {size:,} parameters each"
     return {"seconds": seconds, "speed": speed, **facts, **best}
@@ -172,7 +171,6 @@ def _train(
     if stage.start_from:
         learner, said = starts.starting(resources, name, learner)
         progress.say(f"  {said}")
-    watched = watching.Watched(resources, name, algorithm) if stage.watch else None
     with contextlib.ExitStack() as stack:
         shown: dict[str, Any] = {}
 
@@ -186,6 +184,10 @@ def _train(
             told = {metric: means[metric] for metric in ("loss/total", "rollout/R_avg") if metric in means}
             shown["bar"].done(step, told)
 
+        def write(step: int, metrics: Mapping[str, np.ndarray]) -> None:
+            shown["writer"].write(step, metrics)
+
+        watched = watching.Watched(resources, name, algorithm, write) if stage.watch else None
         state = loop.fit(
             learner,
             algorithm.source,
@@ -203,21 +205,13 @@ def _train(
             stop_requested=resources.stop_requested,
             **(watched.options() if watched else {}),
         )
-        return state, shown["bar"].elapsed(), shown["bar"].rate(), watched.facts() if watched else {}
-
-
-def export(resources: Resources, name: str, algorithm: Algorithm, params: Params, folder: Path) -> None:
-    """Writes what other programs read of seed 0, with the tokenizer of the text that it was trained on."""
-    algorithm.export(jax.tree.map(lambda leaf: leaf[0], params), folder)
-    data = resources.config.stages[name].data
-    if graph.kind_of(resources.config, data) == "text":
-        text.tokenizer_of(resources, data).save(folder)
+        return state, shown["bar"].elapsed(), shown["bar"].rate(), watched.kept if watched else {}
 
 
 def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the parameters that the stage left."""
-    inputs_ = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
-    algorithm, spec = inputs_.make(), inputs_.spec
+    made_of = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
+    algorithm, spec = made_of.make(), made_of.spec
     keys = jax.random.split(jax.random.key(0), resources.num_seeds(name))
     template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
     placed = sharding.shardings(template, resources.mesh, resources.config.sharding, leading=1)

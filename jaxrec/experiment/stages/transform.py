@@ -19,7 +19,7 @@ from jaxrec.base import files, ranges
 from jaxrec.base.contracts import Algorithm, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.resources import Resources
-from jaxrec.experiment.store import save_arrays, write_json
+from jaxrec.experiment.store import save_npz, write_json
 from jaxrec.reporting.progress import Progress
 from jaxrec.training import processes
 from jaxrec.training.loop import Stopped
@@ -91,7 +91,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
                 annotate = resources.once(
                     ("annotate", name, transformed), lambda t=transformed: _jitted(fitted, stage, t)
                 )
-                save_arrays(path, {"rows": np.asarray(annotate(params, data, rows))[: len(rows)]})
+                save_npz(path, {"rows": annotate(params, data, rows)})
             written.setdefault(transformed, []).append(path.name)
             bar.done(number)
     processes.wait_for_all(f"shards of {name}")
@@ -127,7 +127,5 @@ def read(resources: Resources, name: str) -> dict[str, np.ndarray]:
         for file, expected in shards.items():
             if not (folder / file).exists() or files.checksum(folder / file) != expected:
                 raise JaxrecError(f"{folder / file} is missing or not as it was written; {remedy}")
-        arrays[transformed] = np.concatenate(
-            [files.read_npz(folder / file, remedy)["['rows']"] for file in sorted(shards)]
-        )
+        arrays[transformed] = np.concatenate([files.read_npz(folder / file, remedy)["rows"] for file in sorted(shards)])
     return arrays

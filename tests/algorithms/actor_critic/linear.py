@@ -29,12 +29,12 @@ def two_steps(action=None, carry=None, next_carry=None) -> Transitions:
     vectors = jnp.asarray(ACTIONS, jnp.float32)[:, None]
     return Transitions(
         observation=observed(STATES),
-        carry=carry or continuous.Acted((), vectors),
+        carry=carry or continuous.HistoryAndAction((), vectors),
         action=vectors if action is None else action,
         reward=jnp.asarray(REWARDS, jnp.float32),
         terminated=jnp.array([False, True]),
         next_observation=observed([STATES[1], 77.0]),
-        next_carry=next_carry or continuous.Acted((), jnp.full((2, 1), 55.0)),
+        next_carry=next_carry or continuous.HistoryAndAction((), jnp.full((2, 1), 55.0)),
         weight=jnp.ones(2),
     )
 

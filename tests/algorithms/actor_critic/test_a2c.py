@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.actor_critic import a2c
-from jaxrec.algorithms.actor_critic import state as states
+from jaxrec.algorithms.actor_critic import a2c, user_state
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.environments import rollout
@@ -85,8 +84,8 @@ def test_update_by_hand():
     state = state.replace(params=jax.tree.map(jnp.zeros_like, state.params))
     first, second = observed([0], [0.0], [0]), observed([1], [2.0], [1])
     history = algorithm.policy.init(state.params, 1)
-    carries = [states.push(history, first)]
-    carries.append(states.push(carries[0], second))
+    carries = [user_state.push(history, first)]
+    carries.append(user_state.push(carries[0], second))
 
     def stack(*parts):
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)

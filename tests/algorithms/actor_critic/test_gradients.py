@@ -116,7 +116,7 @@ def test_dqn_by_hand(monkeypatch):
     def network(k, c):
         return {"encoder": encoder, "values": linear.dense([[0.0, 0.0], k], c)}
 
-    carry = dqn.Counted(histories.empty(2, 3), jnp.zeros(2, jnp.int32))
+    carry = dqn.HistoryAndSteps(histories.empty(2, 3), jnp.zeros(2, jnp.int32))
     batch = linear.two_steps(jnp.array([1, 0]), carry, carry)
     found = linear.gradient(loss_fn, network(k, c), network(copy_k, copy_c), batch, "value")["values"]["Dense_0"]
     chosen = int(np.argmax(k * STATES[1] + c))

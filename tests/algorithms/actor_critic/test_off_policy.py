@@ -83,7 +83,7 @@ def test_noise_is_measured_against_the_numbers_of_an_action(vectors):
     """A unit vector of 16 numbers has them at a quarter of one in the mean square."""
     space = {"num_items": 0, "action_size": 16} if vectors else {"num_items": 6}
     config, spec = tiny(ddpg, width=16), EnvironmentSpec(num_users=1, max_turn=9, observation_size=3, **space)
-    agent = continuous.build(config, spec, num_critics=1)
+    agent = continuous.make_agent(config, spec, num_critics=1)
     still = jnp.zeros((2000, 16))
     scale = 1.0 if vectors else 0.25
 

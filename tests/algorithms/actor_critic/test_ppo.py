@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.actor_critic import ppo
-from jaxrec.algorithms.actor_critic import state as states
+from jaxrec.algorithms.actor_critic import ppo, user_state
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
@@ -23,8 +22,8 @@ def observed(item, feedback, turn):
 def two_steps(policy) -> OnPolicyBatch:
     """One user: items 1 and 2 of 4, rewards 2 and 1."""
     first, second = observed(0, 0.0, 0), observed(1, 2.0, 1)
-    carries = [states.push(policy.init({}, 1), first)]
-    carries.append(states.push(carries[0], second))
+    carries = [user_state.push(policy.init({}, 1), first)]
+    carries.append(user_state.push(carries[0], second))
 
     def stack(*parts):
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
@@ -58,7 +57,7 @@ def test_update_by_hand():
 
 
 def test_each_epoch_is_a_permutation_cut_into_equal_parts():
-    order = np.asarray(ppo.minibatches(jax.random.key(0), 14, epochs=3, parts=4))
+    order = np.asarray(ppo.minibatch_rows(jax.random.key(0), 14, num_epochs=3, num_minibatches=4))
     assert order.shape == (12, 3)
     for epoch in order.reshape(3, 12):
         assert len(set(epoch.tolist())) == 12

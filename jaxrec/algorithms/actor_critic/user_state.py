@@ -1,5 +1,5 @@
-"""What every actor-critic algorithm looks at: a window of (item, feedback) pairs under a state encoder, the
-environment's own features, or both."""
+"""The state s_t of a user that every actor-critic algorithm acts on (the state tracker of M 4.1): a window of (item,
+feedback) pairs under a state encoder, the environment's own features, or both joined."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from jaxrec.models import history as histories
 
 
 class StateEncoder(NamedTuple):
-    """Attributes:
-    size: F, numbers per state.
-    init: key -> {"encoder": ...}, or {} where there is no history to encode.
-    empty: num_users -> the first history.
-    features: (params, history, observation) -> [..., F], for any leading axes that the two share.
+    """Turns a history and an observation into a state.
+
+    Attributes:
+      size: F, the numbers of a state.
+      init: (key) -> {"encoder": ...}, or {} where the state is the environment's features alone.
+      empty: (num_users) -> the histories of users who have been shown nothing.
+      features: (params, history, observation) -> states [..., F], for any leading axes that the two share.
     """
 
     size: int
@@ -31,8 +33,12 @@ class StateEncoder(NamedTuple):
     features: Callable[[Params, Any, Observation], Array]
 
 
-def build(config: ConfigDict, spec: EnvironmentSpec) -> StateEncoder:
-    """Reads `encoder`, `width` and `window` of an algorithm's config."""
+def make_encoder(config: ConfigDict, spec: EnvironmentSpec) -> StateEncoder:
+    """Makes the state encoder from an algorithm's options `encoder`, `width` (D) and `window` (W).
+
+    Raises:
+      JaxrecError: no such encoder, or a window that is empty or longer than an episode.
+    """
     encoder = encoders.make(
         config.encoder, num_items=spec.num_items, width=config.width, feedback_scale=1.0 / reward_scale(spec)
     )
@@ -56,17 +62,17 @@ def build(config: ConfigDict, spec: EnvironmentSpec) -> StateEncoder:
 
 
 def reward_scale(spec: EnvironmentSpec) -> float:
-    """What rewards are multiplied by, so that the largest is 1 in size."""
+    """Returns the factor that brings the largest reward to a size of 1 (our reading: settings then suit any unit)."""
     return 1.0 / (max(abs(bound) for bound in spec.reward_range) or 1.0)
 
 
 def push(history: Any, observation: Observation) -> Any:
-    """The history once it has absorbed an observation."""
+    """Appends the observed pairs [B] to the histories; the empty history of an environment without items stays so."""
     return histories.push(history, observation) if isinstance(history, histories.History) else history
 
 
 def window_arrays(history: histories.History) -> tuple[Array, Array, Array]:
-    """(item, feedback, mask), each [..., W]; unlike `history.mask` for any number of leading axes."""
+    """Returns (item, feedback, mask), each [..., W], for any number of leading axes; `history.mask` takes one."""
     window = history.item.shape[-1]
-    place = jax.lax.broadcasted_iota(jnp.int32, history.item.shape, history.item.ndim - 1)
-    return history.item, history.feedback, place >= window - history.length[..., None]
+    position = jax.lax.broadcasted_iota(jnp.int32, history.item.shape, history.item.ndim - 1)
+    return history.item, history.feedback, position >= window - history.length[..., None]
