@@ -30,7 +30,7 @@ class Embedding(nn.Module):
     """Embeds features [..., F] as tokens [..., D] (M 3.3).
 
     Attributes:
-      width: D. layers: 2 for the MLP of M 3.3, 1 for the linear embedding of M table 4.
+      width: D. layers: 2 for the MLP of M 3.3; 1 for the linear embedding of M table 4.
     """
 
     width: int

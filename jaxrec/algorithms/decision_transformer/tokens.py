@@ -63,7 +63,7 @@ class Tokens(nn.Module):
     Attributes:
       width: D. max_turn: the largest turn there is. num_items: A.
       continuous: actions are vectors [..., D_a] instead of items int32 [...].
-      layers: of each embedding: 2 is the MLP of M 3.3, 1 the linear embedding of M table 4.
+      layers: of each embedding: 2 is the MLP of M 3.3; 1 is the linear embedding of M table 4.
       encoder: a state encoder (M 4.1), trained with the rest, for observations that hold the user's history; None where
         the environment's own vector is the whole observation.
       prompt_vectors: 0, or how many vectors returns are mixed from (`PromptEmbedding`) instead of being embedded.
