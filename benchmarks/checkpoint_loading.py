@@ -27,11 +27,11 @@ PER_SHARD = 40  # tensors
 
 def write(folder: Path, layers: int):
     """Writes the checkpoint into the folder; returns its configuration."""
-    from jaxrec.models.language import config, names
+    from jaxrec.models.language import checkpoint_layout, decoder_config
 
     (folder / "config.json").write_text(json.dumps(FIELDS | SIZES | {"num_hidden_layers": layers}))
-    settings = config.read(folder)
-    shapes = {stored.name: stored.shape for stored in names.parameters(settings).values()}
+    settings = decoder_config.read(folder)
+    shapes = {stored.name: stored.shape for stored in checkpoint_layout.stored_parameters(settings).values()}
     prefixed = {name if name.startswith("lm_head") else f"model.{name}": shape for name, shape in shapes.items()}
     tensors, shards = list(prefixed.items()), -(-len(prefixed) // PER_SHARD)
     file_of = {}
@@ -78,13 +78,13 @@ def main() -> None:
     from jax.sharding import PartitionSpec as P
 
     from benchmarks.timing import report
-    from jaxrec.models.language import names, weights
+    from jaxrec.models.language import checkpoint_layout, weights
     from jaxrec.training import sharding
 
     with tempfile.TemporaryDirectory() as root:
         settings = write(Path(root), arguments.layers)
         mesh = sharding.make_mesh(model=jax.device_count())
-        stored = names.parameters(settings)
+        stored = checkpoint_layout.stored_parameters(settings)
         abstract = {
             path: jax.ShapeDtypeStruct(
                 s.param_shape,

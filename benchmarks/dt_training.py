@@ -21,7 +21,7 @@ import jax
 
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
-from jaxrec.algorithms.decision_transformer import build, dt
+from jaxrec.algorithms.decision_transformer import dt, training_windows
 from jaxrec.base.specs import TrajectoriesSpec
 
 SPEC = TrajectoriesSpec(
@@ -34,7 +34,9 @@ def ours(config):
     """Returns (function that runs `STEPS` updates as one program and returns its seconds, compile seconds)."""
     algorithm = dt.make(config, SPEC)
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
-    batch = jax.tree.map(lambda x: jax.numpy.repeat(x, config.batch_size, axis=0), build.blank(config, SPEC))
+    batch = jax.tree.map(
+        lambda x: jax.numpy.repeat(x, config.batch_size, axis=0), training_windows.zero_windows(config, SPEC)
+    )
 
     @jax.jit
     def train(state, batch, key):

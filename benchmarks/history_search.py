@@ -19,9 +19,14 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.timing import report
-from jaxrec.algorithms.decision_transformer import dt, mdt4rec, window
-from jaxrec.algorithms.decision_transformer.policy import draw_return
-from jaxrec.algorithms.decision_transformer.search import candidate_lengths, observe, search_loop
+from jaxrec.algorithms.decision_transformer import dt, mdt4rec, token_window
+from jaxrec.algorithms.decision_transformer.history_search import (
+    append_observation,
+    candidate_lengths,
+    looped_best_history,
+)
+from jaxrec.algorithms.decision_transformer.mdt4rec_network import RETURN
+from jaxrec.algorithms.decision_transformer.mdt4rec_policy import draw_return
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import TrajectoriesSpec
 
@@ -36,16 +41,19 @@ def loop_act(config, network):
 
     def act(params, carry, observation, key):
         model = network.bind({"params": params})
-        steps = observe(model, carry.memory, observation.item, observation)
-        best = search_loop(model, *window.sequence(steps, 1), steps.length, lengths)
-        steps = window.write(steps, 1, model.tokens.returns(draw_return(model, best, key, config), observation.turn))
-        tokens, _ = window.sequence(steps, 2)
+        steps = append_observation(model, carry.memory, observation.item, observation)
+        history = looped_best_history(model, *token_window.flat_tokens(steps, 1), steps.length, lengths)
+        token = model.tokens.returns(draw_return(model, history, key, config), observation.turn)
+        steps = token_window.write(steps, RETURN, token)
+        tokens, _ = token_window.flat_tokens(steps, 2)
         size = tokens.shape[1]
-        begin = size - (3 * best.length - 1)
+        begin = size - (3 * history.length - 1)
         visible = (jnp.arange(size)[None] >= begin[:, None])[:, None] & jnp.tri(size, dtype=bool)[None]
         return_output = model.backbone(tokens, visible)[:, -1]
-        logits = model.read_action(best.state, return_output, model.read_reward(best.state, best.previous))
-        return carry.replace(memory=steps, length=best.length), logits
+        logits = model.predict_action(
+            history.state, return_output, model.predict_reward(history.state, history.previous_action)
+        )
+        return carry.replace(memory=steps, length=history.length), logits
 
     return act
 

@@ -29,8 +29,8 @@ import optax
 from benchmarks.peers import connect
 from benchmarks.timing import in_turn, report
 from jaxrec.algorithms.language.causal_lm import token_losses
-from jaxrec.models.language.config import DecoderConfig, Rotary
 from jaxrec.models.language.decoder import Decoder
+from jaxrec.models.language.decoder_config import DecoderConfig, Rotary
 from jaxrec.models.lora import LoRA
 from jaxrec.training import learner
 

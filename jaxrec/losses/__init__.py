@@ -1,1 +1,1 @@
-"""Parameter-free loss maths; the caller vmaps, weights and averages."""
+"""Losses without parameters, written for one sequence or one step; the caller vmaps, weights and averages."""

@@ -1,16 +1,17 @@
-"""Advantages of one sequence of steps [T]; callers vmap over the batch.
+"""Advantages of one sequence of T steps; callers vmap over the batch.
 
-Arguments shared by all functions here, each [T] unless said otherwise:
-  reward: float32, paid for the action of step t.
-  value: float32, estimate of the state the action of step t was chosen in.
-  bootstrap_value: float32 scalar, estimate of the state after the last step.
-  terminated, truncated: bool, the episode ended at step t by its own rule, or was cut off by the clock.
+Arguments shared by the functions, each [T] unless said otherwise:
+  reward: float32, the reward of the action of step t.
+  value: float32, the estimated value of the state of step t, before its action.
+  bootstrap_value: float32 scalar, the estimated value of the state after the last step.
+  terminated, truncated: bool, whether the episode ended at step t by its own rule, or was cut off by a time limit.
+  final_value: float32, the estimated value of the state after step t, read where the episode was cut off only; or None.
 
-Termination means there is nothing after: no bootstrap. Truncation means there is something after that the clock hides:
-bootstrap from the state the cut-off step led to. With auto-reset that state is not recorded (the next observation opens
-a new episode), so value[t + 1] must not be used for it. Either hand its estimate in as `final_value` [T] (read where
-truncated only), or leave it out: the cut-off step then returns its own value (advantage 0) and `trained` says that it
-is to be left out of the loss, while the steps before it bootstrap from value[t], which is a state of their own episode.
+After a terminated step no reward follows, so its target is its reward alone. After a truncated step rewards would have
+followed, so its target includes the value of the state after it. With automatic resets that state is not recorded: the
+next observation is of a new episode, and value[t + 1] is not its value. The caller either hands its value over as
+`final_value`, or leaves it out. Then the advantage of the truncated step is 0 and `has_target` is False there, so that
+the loss leaves the step out; the steps before it still bootstrap from value[t], of a state of their own episode.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ def generalized_advantages(
     gae_lambda: float,
     final_value: Array | None = None,
 ) -> Array:
-    """Generalised advantage estimates [T] (Schulman et al. 2016, Eq. 16); `+ value` gives the lambda-returns."""
+    """Returns the generalised advantage estimates [T] (Schulman et al. 2016, Eq. 16); with `value` added they are the
+    lambda-returns.
+
+    Args:
+      discount: per step. gae_lambda: lambda.
+    """
     chex.assert_rank([reward, value, terminated, truncated], 1)
     at_end = _end_value(value, terminated, final_value)
-    known = trained(terminated, truncated, final_value)
+    with_target = has_target(terminated, truncated, final_value)
     ended = terminated | truncated
     following = jnp.concatenate([value[1:], jnp.reshape(bootstrap_value, (1,))])
     error = reward + discount * jnp.where(ended, at_end, following) - value
-    error = jnp.where(known, error, 0.0)
+    error = jnp.where(with_target, error, 0.0)
     decay = jnp.where(ended, 0.0, discount * gae_lambda)
 
     def backward(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -51,14 +57,15 @@ def generalized_advantages(
     return jax.lax.scan(backward, jnp.zeros((), error.dtype), (error, decay), reverse=True)[1]
 
 
-def trained(terminated: Array, truncated: Array, final_value: Array | None = None) -> Array:
-    """Bool [T]: steps whose target is known; cut-off steps are not, unless their final value is."""
+def has_target(terminated: Array, truncated: Array, final_value: Array | None = None) -> Array:
+    """Returns bool [T], False at truncated steps whose state afterwards has no value (no `final_value`)."""
     if final_value is not None:
         return jnp.ones_like(terminated)
     return terminated | ~truncated
 
 
 def _end_value(value: Array, terminated: Array, final_value: Array | None) -> Array:
+    """Returns the value [T] of the state after the last step of an episode."""
     if final_value is None:
         return jnp.zeros_like(value)
     return jnp.where(terminated, 0.0, final_value)

@@ -1,4 +1,4 @@
-"""Weighted contrast between what a model makes of the right prompt and of a wrong one (DT4Rec, WWW 2023)."""
+"""The contrastive loss between a model's outputs under the logged return and under a wrong one (DT4Rec, WWW 2023)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from jaxrec.base.contracts import Array
 
 
 def prompt_contrast(positive: Array, negative: Array, distance: Array) -> Array:
-    """distance * |cos(positive [D], negative [D])|, a scalar to be made small.
+    """Returns distance * |cos(positive, negative)|, a scalar that is 0 for orthogonal outputs.
 
-    The farther apart two prompts are (`distance`, a scalar), the less may their outcomes resemble each other. Our
-    reading: the weight is the distance itself, and outcomes that have nothing in common are as far apart as is asked
-    for. Without the absolute value the opposite outcome would be best, and a linear head would turn every choice round.
+    The farther apart the two returns are, the more their outputs may not resemble each other. Our reading: the weight
+    is the distance itself, and orthogonal outputs are different enough. Without the absolute value the best output
+    under the wrong return would be the opposite of the other one, and a linear head would reverse every action.
+
+    Args:
+      positive, negative: float32 [D], the outputs under the logged and under the wrong return.
+      distance: float32 scalar, the absolute difference of the two normalised returns.
     """
     chex.assert_rank([positive, negative, distance], [1, 1, 0])
     chex.assert_type([positive, negative, distance], float)

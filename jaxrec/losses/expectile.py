@@ -8,11 +8,14 @@ import jax.numpy as jnp
 
 
 def expectile_loss(prediction: jax.Array, target: jax.Array, expectile: float) -> jax.Array:
-    """Asymmetric squared error of one scalar: weight `expectile` where the target lies above the prediction.
+    """Returns L_2^alpha(u) = |alpha - 1(u < 0)| u^2 of u = target - prediction, a scalar (M Eqs. 1 and 2).
 
-    Our reading: M Eq. 2 as printed hands the difference over the wrong way round and would give the lower expectile.
-    This is the sign of M Theorem 3.1, |expectile - 1(u < 0)| u^2 with u = R - R^, whose minimum nears the largest
-    return as the expectile nears 1.
+    The squared error has the weight alpha where the target lies above the prediction, and 1 - alpha where it lies
+    below. Our reading of the sign: M Eq. 2 as printed has u = R^ - R, whose minimum is a lower expectile. With
+    u = R - R^, as in M Theorem 3.1, the minimum approaches the largest return as alpha approaches 1.
+
+    Args:
+      prediction: float32 scalar, R^. target: float32 scalar, R. expectile: alpha, in (0, 1).
     """
     chex.assert_rank([prediction, target], 0)
     chex.assert_type([prediction, target], float)

@@ -1,4 +1,4 @@
-"""Likelihood of numbers predicted with a mean and a variance."""
+"""The likelihood of numbers for which a mean and a variance are predicted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxrec.base.contracts import Array
 
 
 def gaussian_nll(mean: Array, variance: Array, target: Array) -> Array:
-    """-log N(target; mean, variance) [...] without its constant log(2 pi) / 2, in nats (Lakshminarayanan et al. 2017,
-    Eq. 1)."""
+    """Returns -log N(target; mean, variance), [...], in nats and without the constant log(2 pi) / 2 (Lakshminarayanan
+    et al. 2017, Eq. 1); all arguments are float32 [...]."""
     chex.assert_equal_shape([mean, variance, target])
     return 0.5 * (jnp.log(variance) + jnp.square(target - mean) / variance)

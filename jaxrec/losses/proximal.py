@@ -1,4 +1,4 @@
-"""The clipped surrogate of PPO (Schulman et al. 2017, Eq. 7), per step: [...] to [...], the caller averages."""
+"""The clipped surrogate of PPO (Schulman et al. 2017, Eq. 7), per step; the caller averages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from jaxrec.base.contracts import Array
 
 
 def clipped_surrogate_loss(log_prob: Array, old_log_prob: Array, advantage: Array, *, clip: float) -> Array:
-    """-min(r A, clip(r, 1 - clip, 1 + clip) A) with r = exp(log_prob - old_log_prob); only `log_prob` is trained."""
+    """Returns -min(r A, clip(r, 1 - clip, 1 + clip) A), [...], with the ratio r = exp(log_prob - old_log_prob).
+
+    Args:
+      log_prob: float32 [...], of the action under the policy that is trained. old_log_prob: float32 [...], under the
+        policy that acted, a constant. advantage: float32 [...], A, a constant.
+      clip: the largest change of the ratio that is rewarded.
+    """
     chex.assert_equal_shape([log_prob, old_log_prob, advantage])
     advantage = jax.lax.stop_gradient(advantage)
     ratio = jnp.exp(log_prob - jax.lax.stop_gradient(old_log_prob))

@@ -1,4 +1,4 @@
-"""What the rest of an episode or a sequence earns: the return-to-go of Decision Transformers."""
+"""The return-to-go of Decision Transformers: the sum of the rewards from a step to the end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def returns_to_go(reward: Any, mask: Any = None, *, xp: Any = jnp) -> Any:
 
     Args:
       reward: float [..., T].
-      mask: bool [..., T], True on real steps; None where all are. Other steps earn nothing.
+      mask: bool [..., T], True on real steps; None where all are real. Rewards of other steps count as 0.
       xp: `jax.numpy`, or `numpy` for logs on the host.
 
     Returns:
       float [..., T]: at step t, reward_t + reward_{t+1} + ... + reward_T.
     """
-    earned = reward if mask is None else xp.where(mask, reward, 0.0)
-    return xp.flip(xp.cumsum(xp.flip(earned, -1), -1), -1)
+    real_reward = reward if mask is None else xp.where(mask, reward, 0.0)
+    return xp.flip(xp.cumsum(xp.flip(real_reward, -1), -1), -1)

@@ -1,1 +1,1 @@
-"""Flax linen modules; they know shapes, not losses and not configs."""
+"""Flax linen modules; they know shapes, but no losses and no configs."""

@@ -1,4 +1,4 @@
-"""A dense layer whose kernel gradient is computed the quick way round."""
+"""A dense layer whose kernel gradient is computed by the faster of two equal matrix products."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ Array = jax.Array
 
 @jax.custom_vjp
 def matmul(inputs: Array, kernel: Array) -> Array:
-    """inputs [..., I] @ kernel [I, O] -> [..., O]; differentiable in reverse mode only.
+    """Returns inputs [..., I] @ kernel [I, O], [..., O]; differentiable in reverse mode only.
 
-    The derivative is the usual one. Written out, it stays one plain product of two matrices also under `vmap` (seeds
-    are a vmapped axis) and has the smaller of I and O first. On a CPU the compiler's own choice made the training step
-    of a small transformer a fifth slower, and half as fast with two seeds.
+    The derivative is the usual one, but written out: the kernel's gradient is computed with the smaller of I and O as
+    its first axis, and stays one product of two matrices under `vmap` too (seeds are a vmapped axis). On a CPU the
+    compiler's own choice makes the training step of a small transformer a fifth slower, and half as fast with two
+    seeds.
     """
     return inputs @ kernel
 
@@ -31,7 +32,7 @@ def _backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array
     if size_in <= size_out:
         kernel_gradient = flat.T @ flat_gradient
     else:
-        # The barrier keeps the compiler from turning the product round again.
+        # The barrier keeps the compiler from merging the transposition into the product, which would undo the choice.
         kernel_gradient = jax.lax.optimization_barrier(flat_gradient.T @ flat).T
     return gradient @ kernel.T, kernel_gradient
 
@@ -40,7 +41,11 @@ matmul.defvjp(_forward, _backward)
 
 
 class Dense(nn.Module):
-    """`nn.Dense`, with the same parameters, on `matmul`."""
+    """Computes what `nn.Dense` does, from the same parameters, by `matmul`.
+
+    Attributes:
+      features: size of the last axis of the output. dtype: of the computation; parameters are float32.
+    """
 
     features: int
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()

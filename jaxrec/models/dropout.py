@@ -1,4 +1,4 @@
-"""Dropout whose random bits cost next to nothing: a hash of each element's index, keyed by two words of the key."""
+"""Dropout whose random bits take almost no time: a hash of each element's index and of two words drawn with the key."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import jax.numpy as jnp
 
 
 class Dropout(nn.Module):
-    """Zeroes each element with probability `rate` (to 2^-32) and scales the rest so that the mean stays.
+    """Zeroes each element with probability `rate`, to within 2^-32, and divides the others by 1 - rate.
 
-    `nn.Dropout` draws every bit with a cipher (threefry), a tenth of a training step on a CPU. The hash is a few
-    integer operations that fuse with the multiplication and are recomputed in the backward pass instead of stored.
+    `nn.Dropout` draws every random bit with a cipher (threefry), which takes a tenth of a training step on a CPU. The
+    hash is a few integer operations, which the compiler fuses with the multiplication and recomputes in the backward
+    pass instead of storing their result.
     """
 
     rate: float
@@ -26,7 +27,8 @@ class Dropout(nn.Module):
 
 
 def _hashed_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """uint32 [shape]: the index mixed with one word, then again with the other, so that no two keys share a pattern."""
+    """Returns uint32 [shape]: each element's index, mixed with one random word and then with another, so that different
+    keys give different patterns."""
     first, second = jax.random.bits(key, (2,), jnp.uint32)
     size = 1
     for axis in shape:
@@ -35,7 +37,8 @@ def _hashed_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def _mix(x: jax.Array) -> jax.Array:
-    """A bijection of 32-bit words in which every input bit moves every output bit (Wellons' low-bias constants)."""
+    """Maps 32-bit words one to one, so that every input bit influences every output bit (Wellons' low-bias
+    constants)."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
     return x ^ (x >> 16)

@@ -1,4 +1,4 @@
-"""Small networks around a backbone: what embeds its inputs and what reads its outputs."""
+"""Small networks around a backbone: embeddings of its inputs and heads on its outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from jaxrec.models.dense import Dense
 
 
 class MLP(nn.Module):
-    """[..., F] -> [..., features[-1]]: dense layers with GELU between them."""
+    """Maps [..., F] to [..., features[-1]] by dense layers with GELU between them.
+
+    Attributes:
+      features: output size of each layer.
+    """
 
     features: tuple[int, ...]
     dtype: jnp.dtype = jnp.float32
@@ -23,7 +27,11 @@ class MLP(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Features [..., F] to tokens [..., D]: `layers` 2 is paper M's MLP, 1 its linear ablation (M table 4)."""
+    """Embeds features [..., F] as tokens [..., D] (M 3.3).
+
+    Attributes:
+      width: D. layers: 2 for the MLP of M 3.3; 1 for the linear embedding of M table 4.
+    """
 
     width: int
     layers: int = 2

@@ -1,5 +1,4 @@
-"""Between vectors and items: how a policy that thinks in continuous actions recommends from a catalogue, and how a
-policy that always takes the best says so in logits."""
+"""Scores of items for policies whose actions are vectors, and logits of policies that always take the best item."""
 
 from __future__ import annotations
 
@@ -8,22 +7,23 @@ import jax
 from jaxrec.base.contracts import Array
 from jaxrec.base.unit_vectors import unit_vectors
 
-# A power of two: multiplying by it is exact, so the order of the scores does not change.
+# A power of two, so that the product is exact and the order of the values stays.
 _SHARPNESS = 2.0**20
 
 
 def scores(action: Array, items: Array) -> Array:
-    """<action, e_i / ||e_i||> [..., A] of an action vector [..., D] and item vectors [A, D] (EasyRL4Rec).
+    """Returns <action, e_i / ||e_i||>, [..., A], for every item i (EasyRL4Rec); no gradient reaches the item vectors.
 
-    An item without a direction (a zero vector) scores 0. No gradient goes to the item vectors.
+    Args:
+      action: [..., D]. items: [A, D], the vectors e_i; the score of a zero vector is 0.
     """
     return action @ unit_vectors(jax.lax.stop_gradient(items)).T
 
 
 def greedy_logits(values: Array) -> Array:
-    """Logits [..., A] whose softmax takes the item of the largest value, also among those a no-repeat mask leaves.
+    """Returns logits [..., A] whose softmax puts all probability on the item with the largest value [..., A].
 
-    A rollout may sample from a policy's logits; the logits of a deterministic policy must then leave it no choice.
-    Items within about 1e-6 of the best are ties.
+    A rollout may sample from a policy's logits, after it has masked the items already recommended. Under these logits
+    it draws the best of the remaining items. Items whose values lie within about 1e-6 of the best are drawn too.
     """
     return values * _SHARPNESS

@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al., 2022; M 3.3): xW + (xA)B * alpha / r, never W + AB."""
+"""Low-rank adapters (Hu et al., 2022; M 3.3): x W + (x A) B * alpha / r, without ever computing the matrix W + A B."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class LoRA:
-    """Rank 0 means none. `alpha / rank` scales what the adapter adds; `dropout` falls on its input."""
+    """The settings of adapters.
+
+    Attributes:
+      rank: r; 0 means no adapters. alpha: what an adapter adds is scaled by alpha / r. dropout: the rate, on its input.
+    """
 
     rank: int = 0
     alpha: float = 32.0
@@ -25,10 +29,13 @@ class LoRA:
 
 
 class Adapters(nn.Module):
-    """What the adapters of several projections of one input add to them, each [..., sizes[i]].
+    """Computes what adapters add to several projections of one input [..., D], each [..., sizes[i]].
 
-    One product with all A side by side, and one mask of dropout for all. B starts at zero, so that a new adapter
-    changes nothing; A as a dense layer's kernel (uniform, variance 1 / (3 D), as peft has it).
+    One matrix product computes x A of all adapters, and one dropout mask serves all. B starts at zero, so that a new
+    adapter adds nothing. A starts uniform with variance 1 / (3 D), as in the library peft.
+
+    Attributes:
+      sizes: of the projections' outputs. lora: the settings, of rank 1 or more.
     """
 
     sizes: Sequence[int]
@@ -39,9 +46,9 @@ class Adapters(nn.Module):
     def __call__(self, inputs: Array, deterministic: bool = True) -> list[Array]:
         rank, count = self.lora.rank, len(self.sizes)
         start = nn.initializers.variance_scaling(1.0 / 3.0, "fan_in", "uniform")
-        narrow = [self.param(f"a_{i}", start, (inputs.shape[-1], rank), jnp.float32) for i in range(count)]
-        wide = [self.param(f"b_{i}", nn.initializers.zeros, (rank, size)) for i, size in enumerate(self.sizes)]
+        matrices_a = [self.param(f"a_{i}", start, (inputs.shape[-1], rank), jnp.float32) for i in range(count)]
+        matrices_b = [self.param(f"b_{i}", nn.initializers.zeros, (rank, size)) for i, size in enumerate(self.sizes)]
         dropped = Dropout(self.lora.dropout)(inputs.astype(self.dtype), deterministic)
-        down = matmul(dropped, jnp.concatenate(narrow, axis=1).astype(self.dtype)) * (self.lora.alpha / rank)
-        parts = jnp.split(down, count, axis=-1)
-        return [matmul(part, b.astype(self.dtype)) for part, b in zip(parts, wide, strict=True)]
+        projected = matmul(dropped, jnp.concatenate(matrices_a, axis=1).astype(self.dtype)) * (self.lora.alpha / rank)
+        per_adapter = jnp.split(projected, count, axis=-1)
+        return [matmul(x, b.astype(self.dtype)) for x, b in zip(per_adapter, matrices_b, strict=True)]

@@ -1,13 +1,21 @@
-"""One cache per start: what a growing sequence looks like from each of its last S beginnings, kept between calls.
+"""One key/value cache per start: the encodings of a growing sequence from each of its last S starts, kept between
+calls.
 
-A token's keys and values depend on where its sequence starts, so every start has a cache of its own; when the sequence
-grows, each is extended by the new tokens and nothing is encoded anew. Sequences grow by blocks of n tokens. Both starts
-and blocks are rings over time: a start takes the place of the one that falls out of the window, nothing is shifted, and
-every cache writes a block at the same place. The first layer's keys and values are those of the embeddings, the same
-from every start, and are kept once. So they could be under rotary positions, which enter attention by differences only;
-but blocks that leave the rotation to their attention function do not fit yet.
+A token's keys and values depend on where its sequence starts, so every start has a cache of its own. When the sequence
+grows by a block of n tokens, the block is appended to every cache and no earlier token is encoded anew.
 
-Works on any list of blocks with `queries`, `context` and `merge` (see `transformer.Block`).
+Starts and blocks are both rings over time: the newest start takes the index of the oldest one, which has fallen out of
+the window, and the newest block is written over the oldest one, at the same positions of every cache. So nothing is
+moved. The first layer's keys and values are projections of the embeddings, equal for all starts, and are stored once.
+
+The functions work on any list of blocks with `queries`, `context` and `merge` (see `transformer.Block`). A position of
+the ring does not say how far back its token lies, so decoders with rotary positions or a sliding window cannot use
+these caches.
+
+Arguments shared by the functions:
+  blocks: the layers of a decoder. norm: of its output. num_starts: S. block_size: n.
+  clock: int32 scalar, the number of blocks appended before. start: int32 [B], one start of each row, as its index in
+  the ring.
 """
 
 from __future__ import annotations
@@ -19,14 +27,19 @@ import jax.numpy as jnp
 from flax import struct
 
 Array = jax.Array
-_ROW = 16  # numbers: rows of whole vector registers double the speed of the scores on a CPU
+_ROW = 16  # L is a multiple of it: rows that fill whole vector registers double the speed of the scores on a CPU
 
 
 @struct.dataclass
 class StartCaches:
-    """Keys [B, H, D/H, L] and values [B, H, L, D/H] of the first layer, [B, S, H, ...] of the others.
+    """The keys and values of every start.
 
-    L holds S blocks of n tokens, one scratch place, and what fills the row.
+    Attributes:
+      keys: of each layer, [B, H, D/H, L] in the first one and [B, S, H, D/H, L] in the others.
+      values: of each layer, [B, H, L, D/H] in the first one and [B, S, H, L, D/H] in the others.
+
+    L counts S blocks of n positions, one position for the token of `next_output`, and unused ones up to a multiple of
+    16.
     """
 
     keys: tuple[Array, ...]
@@ -34,10 +47,13 @@ class StartCaches:
 
 
 @struct.dataclass
-class Unfinished:
-    """The token before the newest, from every start, short of the last `merge`: that is dear, and one start will do.
+class UnfinishedOutputs:
+    """The inputs of the last block's `merge` for the token before the newest, from every start.
 
-    `hidden` [B, S, D], `attended` [B, S, H, D/H].
+    Merging is expensive, and the output is needed from one start of each row only (`previous_output`).
+
+    Attributes:
+      hidden: [B, S, D]. attended: [B, S, H, D/H].
     """
 
     hidden: Array
@@ -47,7 +63,7 @@ class Unfinished:
 def empty(
     num_rows: int, num_starts: int, block_size: int, *, num_layers: int, num_heads: int, head_size: int, dtype=None
 ) -> StartCaches:
-    """Zeros; `num_heads` counts the heads of keys and values."""
+    """Returns caches of zeros for `num_rows` rows; `num_heads` counts the heads of keys and values."""
     size = -(-(num_starts * block_size + 1) // _ROW) * _ROW
     leading = [(num_rows,)] + [(num_rows, num_starts)] * (num_layers - 1)
     return StartCaches(
@@ -56,23 +72,28 @@ def empty(
     )
 
 
-def visible(clock: Array, length: Array, caches: StartCaches, num_starts: int, block_size: int) -> Array:
-    """bool [B, S, n, L]: which places the n tokens written at time `clock` see from each start.
+def visible_positions(clock: Array, length: Array, caches: StartCaches, num_starts: int, block_size: int) -> Array:
+    """Returns the mask bool [B, S, n, L]: which positions each of the n tokens that are appended at `clock` sees from
+    each start.
 
-    A sequence starts with the last token of its first block. `length` int32 [B] is how many blocks of a row are real,
-    the newest included: a start before them sees what the oldest of them does.
+    A sequence starts with the last token of its first block.
+
+    Args:
+      length: int32 [B], blocks that a row has, the newest included. A start before the first of them sees what that
+        first one sees.
     """
     axes = (1, num_starts, block_size, caches.keys[0].shape[-1])
-    start, token, place = (jax.lax.broadcasted_iota(jnp.int32, axes, axis) for axis in (1, 2, 3))
-    block, kind = place // block_size, place % block_size
+    start, token, position = (jax.lax.broadcasted_iota(jnp.int32, axes, axis) for axis in (1, 2, 3))
+    block, token_in_block = position // block_size, position % block_size
     block_age, start_age = (clock - block) % num_starts, (clock - start) % num_starts
-    reach = jnp.minimum(start_age, length[:, None, None, None] - 1)
-    begun = (block_age < reach) | ((block_age == reach) & (kind == block_size - 1))
-    written = (block_age > 0) | (kind <= token)
-    return begun & written & (block < num_starts)
+    first_age = jnp.minimum(start_age, length[:, None, None, None] - 1)
+    is_last_token = token_in_block == block_size - 1
+    after_start = (block_age < first_age) | ((block_age == first_age) & is_last_token)
+    not_later = (block_age > 0) | (token_in_block <= token)
+    return after_start & not_later & (block < num_starts)
 
 
-def grow(
+def append_block(
     blocks: Sequence,
     norm: Callable[[Array], Array],
     caches: StartCaches,
@@ -80,41 +101,42 @@ def grow(
     mask: Array,
     clock: Array,
     *,
-    read: Array,
-) -> tuple[Array, Unfinished, StartCaches]:
-    """Appends n tokens [B, n, D] at time `clock` to every cache.
+    starts: Array,
+) -> tuple[Array, UnfinishedOutputs, StartCaches]:
+    """Appends a block of n tokens to the cache of every start.
 
     Args:
-      mask: bool [B, S, n, L], from `visible`.
-      read: int32 [K], the starts whose newest output is asked for.
+      embeddings: [B, n, D]. mask: bool [B, S, n, L], from `visible_positions`.
+      starts: int32 [K], the starts from which the newest token's output is returned, as indices in the ring.
 
     Returns:
-      Normed hidden [B, K, D] of the newest token, what `finish` makes that of the token before from, and the grown
-      caches.
+      (normed outputs [B, K, D] of the newest token, the input of `previous_output`, the longer caches).
     """
-    place = clock % mask.shape[1] * embeddings.shape[1]
+    position = clock % mask.shape[1] * embeddings.shape[1]
     hidden, keys, values = embeddings, [], []
     for layer, block in enumerate(blocks):
         key, value = block.context(hidden)
-        keys.append(_write_keys(caches.keys[layer], key, place))
-        values.append(_write_values(caches.values[layer], value, place))
+        keys.append(_write_keys(caches.keys[layer], key, position))
+        values.append(_write_values(caches.values[layer], value, position))
         hidden = hidden[..., -2:, :] if layer == len(blocks) - 1 else hidden
         attended = _attend(block.queries(hidden), keys[-1], values[-1], mask[..., -hidden.shape[-2] :, :])
         if layer == 0:
             hidden = jnp.broadcast_to(hidden[:, None], (*attended.shape[:3], hidden.shape[-1]))
         if layer < len(blocks) - 1:
             hidden = block.merge(hidden, attended)
-    newest = norm(blocks[-1].merge(hidden[:, read, 1], attended[:, read, 1]))
-    return newest, Unfinished(hidden[:, :, 0], attended[:, :, 0]), StartCaches(tuple(keys), tuple(values))
+    newest = norm(blocks[-1].merge(hidden[:, starts, 1], attended[:, starts, 1]))
+    return newest, UnfinishedOutputs(hidden[:, :, 0], attended[:, :, 0]), StartCaches(tuple(keys), tuple(values))
 
 
-def finish(blocks: Sequence, norm: Callable[[Array], Array], unfinished: Unfinished, start: Array) -> Array:
-    """Normed hidden [B, D] of the token before the newest, from the start `start` int32 [B] of each row."""
+def previous_output(
+    blocks: Sequence, norm: Callable[[Array], Array], unfinished: UnfinishedOutputs, start: Array
+) -> Array:
+    """Returns the normed output [B, D] of the token before the newest, from one start of each row."""
     rows = jnp.arange(len(start))
     return norm(blocks[-1].merge(unfinished.hidden[rows, start], unfinished.attended[rows, start]))
 
 
-def follow(
+def next_output(
     blocks: Sequence,
     norm: Callable[[Array], Array],
     caches: StartCaches,
@@ -122,9 +144,12 @@ def follow(
     mask: Array,
     start: Array,
 ) -> Array:
-    """Normed hidden [B, D] of one more token [B, D] after the cache of start `start` int32 [B]; nothing is kept.
+    """Returns the normed output [B, D] of one more token after the cache of one start of each row; the caches stay as
+    they are.
 
-    `mask` is the one `grow` was given; the token sees what the newest one saw, and itself.
+    Args:
+      embedding: [B, D]. mask: bool [B, S, n, L], that of `append_block`; the token sees what the newest token saw, and
+        itself.
     """
     rows, hidden = jnp.arange(len(start)), embedding[:, None]
     scratch = mask.shape[1] * mask.shape[2]
@@ -140,36 +165,38 @@ def follow(
     return norm(hidden)[:, 0]
 
 
-def _write_keys(keys: Array, new: Array, place: Array) -> Array:
-    """Sets [..., n, H, D/H] from `place` on of [..., H, D/H, L]."""
+def _write_keys(keys: Array, new: Array, position: Array) -> Array:
+    """Writes new keys [..., n, H, D/H] into [..., H, D/H, L], from a position on."""
     new = jnp.moveaxis(new, -3, -1).astype(keys.dtype)
-    return jax.lax.dynamic_update_slice_in_dim(keys, new, place, keys.ndim - 1)
+    return jax.lax.dynamic_update_slice_in_dim(keys, new, position, keys.ndim - 1)
 
 
-def _write_values(values: Array, new: Array, place: Array) -> Array:
-    """Sets [..., n, H, D/H] from `place` on of [..., H, L, D/H]."""
+def _write_values(values: Array, new: Array, position: Array) -> Array:
+    """Writes new values [..., n, H, D/H] into [..., H, L, D/H], from a position on."""
     new = jnp.moveaxis(new, -3, -2).astype(values.dtype)
-    return jax.lax.dynamic_update_slice_in_dim(values, new, place, values.ndim - 2)
+    return jax.lax.dynamic_update_slice_in_dim(values, new, position, values.ndim - 2)
 
 
 def _attend(queries: Array, keys: Array, values: Array, mask: Array) -> Array:
-    """Softmax attention of q tokens from each of S starts, [B, S, q, H, D/H].
+    """Returns the softmax attention [B, S, q, H, D/H] of q tokens from each of S starts.
 
-    Queries, keys and values are [B, q, H, D/H], [B, H', D/H, L], [B, H', L, D/H] where they are the same from every
-    start, and [B, S, ...] otherwise; H' divides H (grouped queries). `mask` is bool [B, S, q, L].
+    Args:
+      queries: [B, q, H, D/H] in the first layer, where they are the same from every start; [B, S, q, H, D/H] in others.
+      keys: [B, H', D/H, L] or [B, S, H', D/H, L], where H' divides H (grouped queries).
+      values: [B, H', L, D/H] or [B, S, H', L, D/H]. mask: bool [B, S, q, L].
     """
-    rows, starts, size, places = mask.shape
+    rows, starts, size, num_positions = mask.shape
     if shared := keys.ndim == 4:
         mask = mask[:, None, None]  # [B, 1, 1, S, q, L]
     else:
         queries, keys, values = (x.reshape(-1, *x.shape[2:]) for x in (queries, keys, values))
-        mask = mask.reshape(-1, 1, 1, 1, size, places)
+        mask = mask.reshape(-1, 1, 1, 1, size, num_positions)
     heads, head_size = keys.shape[1:3]
     grouped = queries.reshape(queries.shape[0], size, heads, -1, head_size).transpose(0, 2, 3, 1, 4)
     scores = grouped.reshape(queries.shape[0], heads, -1, head_size) @ keys * head_size**-0.5
-    scores = scores.reshape(*grouped.shape[:3], 1, size, places)
+    scores = scores.reshape(*grouped.shape[:3], 1, size, num_positions)
     weights = jax.nn.softmax(jnp.where(mask, scores, -1e30))
-    attended = weights.reshape(queries.shape[0], heads, -1, places) @ values
+    attended = weights.reshape(queries.shape[0], heads, -1, num_positions) @ values
     # The barrier keeps the transposition out of the product, where it would cost ten times as much on a CPU.
     attended = jax.lax.optimization_barrier(attended)
     attended = attended.reshape(queries.shape[0], heads, -1, starts if shared else 1, size, head_size)

@@ -1,7 +1,7 @@
-"""The causal transformer behind every trajectory model: GPT-2's pre-norm blocks without a position table.
+"""The causal transformer of every trajectory model: GPT-2's pre-norm blocks without a table of positions.
 
-Positions are the caller's business (a timestep embedding, added before), so that a pre-trained language model can stand
-behind the same call; what both offer stands in `backbone`.
+The caller adds positions to the embeddings, for instance an embedding of the turn. So a pre-trained language model can
+take the transformer's place; `backbone.Backbone` says what both compute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.backbone import Backbone, Read, kernel_deviation, residual_deviation, tokens_read
+from jaxrec.models.backbone import Backbone, OutputTokens, kernel_deviation, residual_deviation, select_tokens
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 
@@ -29,8 +29,16 @@ RANGES = {
 }
 
 
-def check(prefix: str, options: Mapping[str, Any]) -> None:
-    """Raises JaxrecError where options of the names in `RANGES`, width and heads among them, make no transformer."""
+def check_sizes(prefix: str, options: Mapping[str, Any]) -> None:
+    """Checks the options of a transformer.
+
+    Args:
+      prefix: what stands before an option's name in the message, for the user to find the option.
+      options: name -> value; `width` and `num_heads`, and any others of `RANGES`.
+
+    Raises:
+      JaxrecError: an option is out of its range, or the width is no multiple of the number of heads.
+    """
     ranges.check(prefix, options, RANGES)
     width, num_heads = options["width"], options["num_heads"]
     if width % num_heads:
@@ -38,9 +46,13 @@ def check(prefix: str, options: Mapping[str, Any]) -> None:
 
 
 class Block(nn.Module):
-    """One pre-norm block, cut where attention happens so that callers may choose who attends to whom.
+    """One pre-norm block in three parts: `queries` and `context` before attention, `merge` after it.
 
-    `queries` and `context` are per token, `merge` adds the attended values and the feed-forward part.
+    The parts before and after work on each token alone. So a caller may compute attention itself, over cached keys and
+    values for instance.
+
+    Attributes:
+      width: D. num_heads: H. num_layers: of the whole transformer, by which the initial kernels are scaled.
     """
 
     width: int
@@ -66,40 +78,55 @@ class Block(nn.Module):
         return projected.reshape(*projected.shape[:-1], self.num_heads, self.width // self.num_heads)
 
     def queries(self, hidden: Array) -> Array:
-        """[..., L, D] -> [..., L, H, D / H]."""
+        """Returns the queries [..., L, H, D/H] of hidden states [..., L, D]."""
         return self._heads(self.query(self.attention_norm(hidden)))
 
     def context(self, hidden: Array) -> tuple[Array, Array]:
-        """Keys and values, each [..., L, H, D / H]."""
+        """Returns (keys, values), each [..., L, H, D/H], of hidden states [..., L, D]."""
         normed = self.attention_norm(hidden)
         return self._heads(self.key(normed)), self._heads(self.value(normed))
 
     def merge(self, hidden: Array, attended: Array, deterministic: bool = True) -> Array:
-        """Residual stream [..., L, D] plus what was attended to [..., L, H, D / H] and the feed-forward part."""
+        """Returns the residual stream [..., L, D] after attention and the feed-forward layers.
+
+        Args:
+          hidden: [..., L, D]. attended: [..., L, H, D/H], the weighted sum of values. deterministic: no dropout.
+        """
         attended = self.output(attended.reshape(hidden.shape))
         hidden = hidden + self.residual_dropout(attended, deterministic)
         expanded = nn.gelu(self.expand(self.mlp_norm(hidden)), approximate=True)
         return hidden + self.residual_dropout(self.contract(expanded), deterministic)
 
-    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Read = None) -> Array:
-        """[B, L, D] -> [B, L, D], or [B, P, D] of the tokens read."""
+    def __call__(
+        self, hidden: Array, mask: Array | None, deterministic: bool = True, output_tokens: OutputTokens = None
+    ) -> Array:
+        """Returns the hidden states [B, L, D] after the block, or [B, P, D] of P output tokens; see `Backbone`."""
         keys, values = self.context(hidden)
-        if read is not None:
+        if output_tokens is not None:
             mask = jnp.tri(hidden.shape[1], dtype=bool)[None] if mask is None else mask
-            mask = mask if isinstance(read, tuple) else jnp.broadcast_to(mask, (len(hidden), *mask.shape[1:]))
-            hidden, mask = tokens_read(hidden, read), tokens_read(mask, read)
+            mask = mask if isinstance(output_tokens, tuple) else jnp.broadcast_to(mask, (len(hidden), *mask.shape[1:]))
+            hidden, mask = select_tokens(hidden, output_tokens), select_tokens(mask, output_tokens)
         return self.merge(hidden, attend(self.queries(hidden), keys, values, mask), deterministic)
 
 
 def attend(queries: Array, keys: Array, values: Array, mask: Array | None) -> Array:
-    """Softmax attention [B, Lq, H, D/H]; `mask` bool [B|1, Lq, Lk] says who sees whom, None means causal."""
+    """Returns softmax attention, [B, Lq, H, D/H].
+
+    Args:
+      queries: [B, Lq, H, D/H]. keys, values: [B, Lk, H, D/H].
+      mask: bool [B or 1, Lq, Lk], which keys each query sees; None is the causal mask.
+    """
     if mask is None:
         return jax.nn.dot_product_attention(queries, keys, values, is_causal=True)
     return jax.nn.dot_product_attention(queries, keys, values, mask=mask[:, None])
 
 
 class Transformer(Backbone):
-    """The decoder from scratch; see `Backbone` for what it offers."""
+    """A causal decoder with random initial weights; see `Backbone`.
+
+    Attributes:
+      width: D. num_heads: H. dropout: the rate.
+    """
 
     width: int
     num_layers: int

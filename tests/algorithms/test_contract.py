@@ -204,7 +204,7 @@ def test_defaults_are_new_each_time():
 
 def test_parts_are_no_algorithms():
     assert {"actor_critic.a2c", "static.random"} <= set(EVERY)
-    assert not {"actor_critic.actors_and_critics", "decision_transformer.search"} & set(EVERY)
+    assert not {"actor_critic.actors_and_critics", "decision_transformer.history_search"} & set(EVERY)
 
 
 @pytest.mark.parametrize(

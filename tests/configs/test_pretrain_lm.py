@@ -9,8 +9,7 @@ import pytest
 from configs import pretrain_lm
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.language import config as decoder_config
-from jaxrec.models.language import tokenizer
+from jaxrec.models.language import decoder_config, tokenizer
 
 
 @pytest.fixture(scope="module")

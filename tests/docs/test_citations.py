@@ -17,7 +17,7 @@ MUST_HAVE = {
     "M Eq. 2": "losses.expectile.expectile_loss",
     "M Eq. 3": "losses.returns_bins.expert_logits",
     "M Theorem 3.1": "losses.expectile.expectile_loss",
-    "M Algorithm 1": "decision_transformer.search",
+    "M Algorithm 1": "decision_transformer.history_search",
     "M table 1": "published/mdt4rec_table_1.json",
     "M table 2": "configs.tables",
     "M table 3": "configs.tables",

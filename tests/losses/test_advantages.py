@@ -63,12 +63,12 @@ def test_advantages_by_hand():
 
 def test_a_step_that_both_terminates_and_is_cut_off_has_terminated():
     np.testing.assert_allclose(gae(AT_1, AT_1, 0.5), gae(AT_1, NEVER, 0.5))
-    assert advantages.trained(AT_1, AT_1).all()
+    assert advantages.has_target(AT_1, AT_1).all()
 
 
 def test_only_cut_off_steps_are_left_out_of_training():
-    np.testing.assert_array_equal(advantages.trained(NEVER, AT_1), [True, False, True, True])
-    assert advantages.trained(NEVER, AT_1, jnp.zeros(4)).all()
+    np.testing.assert_array_equal(advantages.has_target(NEVER, AT_1), [True, False, True, True])
+    assert advantages.has_target(NEVER, AT_1, jnp.zeros(4)).all()
 
 
 def test_the_next_episode_never_leaks_back():

@@ -111,8 +111,8 @@ def test_the_correction_makes_a_skewed_sample_agree_with_the_whole_softmax():
 def test_the_best_item_is_the_dense_argmax_and_the_first_of_equals(rows, num_items, monkeypatch):
     monkeypatch.setattr(catalogue, "rows_per_chunk", lambda count: rows)
     hidden, table, bias, _, _ = problem(num_items=num_items)
-    found = jax.jit(catalogue.best)(hidden, table, bias)
+    found = jax.jit(catalogue.best_item)(hidden, table, bias)
     assert found.dtype == jnp.int32
     np.testing.assert_array_equal(found, jnp.argmax(hidden @ table.T + bias[None], 1))
     same = jnp.full(num_items, -3.0).at[jnp.array([num_items // 2, num_items - 1])].set(-2.0)
-    np.testing.assert_array_equal(catalogue.best(hidden, jnp.zeros_like(table), same), np.full(11, num_items // 2))
+    np.testing.assert_array_equal(catalogue.best_item(hidden, jnp.zeros_like(table), same), np.full(11, num_items // 2))

@@ -10,7 +10,7 @@ from jaxrec.losses import returns_bins
 def test_bins_cover_the_unit_interval_and_clip_outside():
     np.testing.assert_allclose(returns_bins.centres(4), [0.125, 0.375, 0.625, 0.875])
     returns = jnp.array([-1.0, 0.0, 0.2499, 0.25, 0.9, 1.0, 3.0])
-    np.testing.assert_array_equal(returns_bins.bin_of(returns, 4), [0, 0, 0, 1, 3, 3, 3])
+    np.testing.assert_array_equal(returns_bins.bin_index(returns, 4), [0, 0, 0, 1, 3, 3, 3])
 
 
 def test_tilted_expectation_by_hand():

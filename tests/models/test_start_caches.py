@@ -26,19 +26,21 @@ def test_every_start_equals_the_forward_pass_from_there(num_layers):
     forward = jax.jit(jax.vmap(lambda t, m: module.apply(variables, t, m), (None, 0)))
 
     @jax.jit
-    def grow(caches, block, clock, length, start):
+    def append_block(caches, block, clock, length, start):
         model = module.bind(variables)
-        mask = start_caches.visible(clock, length, caches, STARTS, BLOCK)
-        newest, unfinished, caches = model.grow(caches, block, mask, clock, read=jnp.arange(STARTS))
-        return newest, model.finish(unfinished, start), caches, model.follow(caches, extra, mask, start)
+        mask = start_caches.visible_positions(clock, length, caches, STARTS, BLOCK)
+        newest, unfinished, caches = model.append_block(caches, block, mask, clock, starts=jnp.arange(STARTS))
+        return newest, model.previous_output(unfinished, start), caches, model.next_output(caches, extra, mask, start)
 
-    caches = jax.jit(lambda: module.start_caches(USERS, STARTS, BLOCK))()
+    caches = jax.jit(lambda: module.empty_start_caches(USERS, STARTS, BLOCK))()
     for turn in range(TURNS):
         begun = np.array([0, 6 if turn >= 6 else 0])
         length = np.minimum(turn + 1 - begun, STARTS).astype(np.int32)
         start = np.array([turn % STARTS, (turn + 1) % STARTS])
         end = BLOCK * (turn + 1)
-        newest, before, caches, following = grow(caches, tokens[:, end - BLOCK : end], np.int32(turn), length, start)
+        newest, before, caches, following = append_block(
+            caches, tokens[:, end - BLOCK : end], np.int32(turn), length, start
+        )
         first = np.maximum(turn - (turn - np.arange(STARTS)[:, None]) % STARTS, begun)  # [S, B]
         sees = np.arange(TOTAL) >= (BLOCK * first + BLOCK - 1)[..., None]
         sequence = tokens.copy()

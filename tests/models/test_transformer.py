@@ -66,12 +66,12 @@ def test_the_causal_mask_is_the_default(backbone):
 def test_tokens_read_alone_are_those_of_all(backbone, mask):
     module, variables, embeddings = backbone
     every = module.apply(variables, embeddings, mask)
-    some = module.apply(variables, embeddings, mask, read=(slice(1, None, 3), slice(0, 2)))
+    some = module.apply(variables, embeddings, mask, output_tokens=(slice(1, None, 3), slice(0, 2)))
     np.testing.assert_allclose(some, every[:, [1, 4, 0, 1]], atol=1e-6)
     positions = np.array([[6, 0], [2, 2], [3, 5]])
     rows = np.arange(USERS)[:, None]
     np.testing.assert_allclose(
-        module.apply(variables, embeddings, mask, read=positions), every[rows, positions], atol=1e-6
+        module.apply(variables, embeddings, mask, output_tokens=positions), every[rows, positions], atol=1e-6
     )
 
 
@@ -90,7 +90,7 @@ def test_suffixes_equal_each_suffix_alone(backbone, lengths):
     module, variables, embeddings = backbone
     valid = np.ones((USERS, TOKENS), bool)
     valid[1, :4] = False
-    hidden, _ = module.apply(variables, embeddings, valid, lengths=lengths, num_last=2, method="suffixes")
+    hidden, _ = module.apply(variables, embeddings, valid, lengths=lengths, num_last=2, method="encode_suffixes")
     for k, n in enumerate(lengths):
         expected = alone(module, variables, embeddings, valid & (np.arange(TOKENS) >= TOKENS - n))
         for row in range(USERS):
@@ -104,7 +104,7 @@ def test_extending_the_chosen_suffix_equals_one_longer_forward(backbone):
     extra = jax.random.normal(jax.random.key(5), (USERS, 1, WIDTH))
     lengths, chosen = (1, 4, 7), np.array([1, 2, 0])
     valid = np.ones((USERS, TOKENS), bool)
-    _, suffixes = module.apply(variables, embeddings, valid, lengths=lengths, method="suffixes")
+    _, suffixes = module.apply(variables, embeddings, valid, lengths=lengths, method="encode_suffixes")
     hidden, cache = module.apply(variables, suffixes.choose(jnp.asarray(chosen)), extra, method="extend")
     twice, _ = module.apply(variables, cache, extra, method="extend")
     visible = np.arange(TOKENS + 2) >= TOKENS - np.array(lengths)[chosen][:, None]
@@ -119,7 +119,7 @@ def test_one_layer_is_first_and_last_at_once():
     variables = jax.jit(module.init)(jax.random.key(0), embeddings)
     module = Jitted(module)
     valid = np.ones((USERS, TOKENS), bool)
-    hidden, cache = module.apply(variables, embeddings, valid, lengths=(3, 7), method="suffixes")
+    hidden, cache = module.apply(variables, embeddings, valid, lengths=(3, 7), method="encode_suffixes")
     np.testing.assert_allclose(hidden[:, 1, 0], module.apply(variables, embeddings)[:, -1], atol=1e-6)
     np.testing.assert_allclose(hidden[:, 0, 0], module.apply(variables, embeddings[:, -3:])[:, -1], atol=1e-6)
     assert isinstance(cache.choose(jnp.zeros(USERS, jnp.int32)), caches.Cache)

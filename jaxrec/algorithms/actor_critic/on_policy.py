@@ -15,7 +15,7 @@ from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
-from jaxrec.losses.advantages import generalized_advantages, trained
+from jaxrec.losses.advantages import generalized_advantages, has_target
 from jaxrec.training import sources
 
 
@@ -117,7 +117,7 @@ def advantages(
 
 def step_weight(steps: Steps) -> Array:
     """Returns the weight of each step in the loss, float32 [T, B]: 0 where the clock cut the episode, else 1."""
-    return (steps.mask & trained(steps.terminated, steps.truncated)).astype(jnp.float32)
+    return (steps.mask & has_target(steps.terminated, steps.truncated)).astype(jnp.float32)
 
 
 def weighted_mean(weight: Array) -> Callable[[Array], Array]:

@@ -1,9 +1,10 @@
-"""Decision Transformer (Chen et al., 2021), the baseline of M 4.2: tokens (R, s, a), action from the state's token.
+"""Decision Transformer (Chen et al., 2021), the baseline of M 4.2: tokens (R, s, a), the action read from the state's.
 
-Acting, the first return is a target and each observed reward is taken off it. Our reading for recommenders: states come
-from the state encoder of paper M, items are predicted by cross-entropy, continuous actions by tanh and squared error,
-and the target is a return that one logged episode in ten reached: the very best is one lucky user's, and what is left
-of it, rewards taken off, soon lies above everything that was ever logged at that turn.
+Acting starts from a target return, off which each observed reward is taken (`target_return_policy`). Our reading for
+recommenders: the state encoder of paper M makes the states, items are predicted by cross-entropy, and continuous
+actions by tanh and squared error. The target is a return that one logged episode in ten reached. The highest logged
+return would be one lucky user's; less the rewards observed so far, it soon exceeds every return-to-go logged at that
+turn.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import flax.linen as nn
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build
+from jaxrec.algorithms.decision_transformer import network_parts, training_windows
 from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, action_loss
-from jaxrec.algorithms.decision_transformer.prompted import policy
+from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns
+from jaxrec.algorithms.decision_transformer.target_return_policy import make_policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import TrajectoriesSpec
-from jaxrec.batches import windows
+from jaxrec.batches.windows import Windows
 from jaxrec.models.dense import Dense
 from jaxrec.training import learner, optimizers, sources
 
 
 def defaults() -> ConfigDict:
-    """Published DT for discrete actions, one head."""
+    """Returns the published settings of DT for discrete actions, with one attention head."""
     optimizer = optimizers.defaults()
     optimizer.learning_rate = 6e-4  # DT's discrete setting
     optimizer.weight_decay = 1e-4
@@ -38,61 +40,73 @@ def defaults() -> ConfigDict:
             "context_length": 20,  # T, turns
             "embedding": "linear",  # linear (published) or mlp
             "state_encoder": "sasrec",  # a file in models/encoders
-            "state_window": 3,  # W, pairs a state is made of (EasyRL4Rec: 3)
-            "target_quantile": 0.9,  # of the logged episodes' returns, asked for at turn 0; 1 = the best one
+            "state_window": 3,  # W, the (item, feedback) pairs of a state (EasyRL4Rec: 3)
+            "target_quantile": 0.9,  # of the logged episodes' returns; the target return at turn 0; 1 = the highest
             "batch_size": 64,  # windows per step
             "optimizer": optimizer,
         }
     )
 
 
-class Network(nn.Module):
-    """Windows to actions: logits [B, T, A], or in (-1, 1) [B, T, D_a]."""
+class DTNetwork(nn.Module):
+    """Predicts actions: logits [B, T, A], or numbers in (-1, 1) [B, T, D_a] where `continuous`."""
 
     tokens: Tokens
     backbone: nn.Module
     num_outputs: int
     continuous: bool = False
-    places = (0, 1)  # of the return and the state in a step
+    token_order = ("return", "state", "action")  # of each step
 
     def setup(self):
         self.action_head = Dense(self.num_outputs)
 
-    def read_action(self, hidden: Array) -> Array:
+    def predict_action(self, hidden: Array) -> Array:
+        """Returns the action [..., A or D_a] from the output of a state's token [..., D]."""
         output = self.action_head(hidden)
         return jnp.tanh(output) if self.continuous else output
 
-    def respond(self, hidden: Array, length: Array) -> Array:
-        """The output [B, ...] from the last three outputs [B, 3, D] of a window that ends at the newest state."""
-        del length
-        return self.read_action(hidden[:, -1])
+    def newest_action(self, last_outputs: Array, length: Array) -> Array:
+        """Returns the action [B, A or D_a] of the newest step.
 
-    def features(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
-        """What each step's action is read from, [B, T, D], from its tokens, each [B, T, D]."""
+        Args:
+          last_outputs: float32 [B, 3, D], of the tokens a_{t-1}, R_t and s_t. length: int32 [B], steps; unused.
+        """
+        del length
+        return self.predict_action(last_outputs[:, -1])
+
+    def state_outputs(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
+        """Returns the outputs [B, T, D] of the states' tokens, from which actions are read; tokens are [B, T, D]."""
         return self.backbone(interleave(returns, states, actions), None, deterministic, (slice(1, None, 3),))
 
-    def read(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
-        """The output at each step from its tokens."""
-        return self.read_action(self.features(states, returns, actions, deterministic))
+    def predict(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Array:
+        """Returns the action of every step, [B, T, A or D_a], from its tokens, each [B, T, D]."""
+        return self.predict_action(self.state_outputs(states, returns, actions, deterministic))
 
-    def __call__(self, windows: windows.Windows, deterministic: bool = True) -> Array:
-        return self.read(*self.tokens(windows), deterministic)
+    def __call__(self, windows: Windows, deterministic: bool = True) -> Array:
+        """Returns the action of every step, [B, T, A or D_a]; returns-to-go are normalised to [0, 1]."""
+        return self.predict(*self.tokens(windows), deterministic)
 
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
-    """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
-    build.check(config, spec)
+    """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    network_parts.check_sizes(config, spec)
     network = make_network(config, spec)
 
-    def loss_fn(params: Params, batch: windows.Windows, key: Array):
-        batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
-        output = network.apply({"params": params}, batch, False, rngs={"dropout": key})
-        return {"action": action_loss(output, batch)}, action_accuracy(output, batch)
+    def loss_fn(params: Params, batch: Windows, key: Array):
+        windows = normalise_returns(batch, spec)
+        action = network.apply({"params": params}, windows, False, rngs={"dropout": key})
+        return {"action": action_loss(action, windows)}, action_accuracy(action, windows)
 
-    learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))
-    return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
+    init_params = training_windows.make_init(network, config, spec)
+    learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer))
+    return Algorithm(learning, sources.logged(training_windows.make_view(config)), make_policy(network, config, spec))
 
 
-def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> Network:
-    """The network a config describes."""
-    return Network(build.tokens(config, spec), build.backbone(config), build.num_outputs(spec), spec.action_size > 0)
+def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> DTNetwork:
+    """Makes the network that the config describes, in the sizes of the data."""
+    return DTNetwork(
+        network_parts.make_tokens(config, spec),
+        network_parts.make_backbone(config),
+        network_parts.num_outputs(spec),
+        spec.action_size > 0,
+    )

@@ -1,10 +1,12 @@
 """DT4Rec (Zhao et al., "User Retention-oriented Recommendation with Decision Transformer", WWW 2023), a baseline of M.
 
-DT, but the return prompt is a mixture of learned vectors (a learned discretisation), and a weighted contrastive loss
-keeps the model from answering a wrong prompt as it answers the right one. Our reading: wrong prompts are uniform below
-the right one, one for every step, for a higher one is what is asked for when acting and must not be answered otherwise
-than the best that was seen; what is compared is what the action is read from; states, tokens and acting are DT's here,
-since the paper's own state is a list of slates and its reward the days until a user returns.
+DT with two changes: a return is embedded as a mixture of learned vectors (a learned discretisation), and a weighted
+contrastive loss keeps the outputs under a wrong return apart from those under the logged one.
+
+Our reading. Each step has one wrong return, drawn uniformly between 0 and the logged one. No higher return is drawn,
+because acting asks for a high return and should then be answered like the highest logged one. The outputs that are
+compared are those from which actions are read. States, tokens and acting are those of our DT, since the paper's own
+states are lists of slates and its rewards the days until a user returns.
 """
 
 from __future__ import annotations
@@ -13,69 +15,77 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.decision_transformer import build, dt
+from jaxrec.algorithms.decision_transformer import dt, network_parts, training_windows
 from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, action_loss
-from jaxrec.algorithms.decision_transformer.prompted import policy
-from jaxrec.base.contracts import Algorithm, Array, Params
+from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns
+from jaxrec.algorithms.decision_transformer.target_return_policy import make_policy
+from jaxrec.base.contracts import Algorithm, Array, Params, Scalars
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import TrajectoriesSpec
-from jaxrec.batches import windows
+from jaxrec.batches.windows import Windows
 from jaxrec.losses import contrastive, sequence
 from jaxrec.training import learner, optimizers, sources
 
 
 def defaults() -> ConfigDict:
-    """DT's, with the prompt and its contrast."""
+    """Returns DT's settings, with those of the return's embedding and of the contrastive loss."""
     config = dt.defaults()
-    config.prompt_vectors = 32  # learned vectors a return is mixed from
+    config.prompt_vectors = 32  # learned vectors that a return is mixed from
     config.contrast_weight = 0.1  # of the contrastive loss beside the action's; our reading
     return config
 
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
-    """Learns from `Trajectories`; raises JaxrecError on settings that cannot work."""
-    build.check(config, spec)
+    """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    network_parts.check_sizes(config, spec)
     if config.prompt_vectors < 2:
         raise JaxrecError(f"algorithm.prompt_vectors is {config.prompt_vectors}: set it to 2 or more")
     network = make_network(config, spec)
 
-    def loss_fn(params: Params, batch: windows.Windows, key: Array):
-        batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
+    def loss_fn(params: Params, batch: Windows, key: Array):
+        windows = normalise_returns(batch, spec)
         key_wrong, key_dropout = jax.random.split(key)
-        wrong = jax.random.uniform(key_wrong, batch.return_to_go.shape) * batch.return_to_go
-        return losses(network, config, params, batch, wrong, key_dropout)
+        wrong_return = jax.random.uniform(key_wrong, windows.return_to_go.shape) * windows.return_to_go
+        return losses(network, config, params, windows, wrong_return, key_dropout)
 
-    learning = learner.from_loss(build.initial(network, config, spec), loss_fn, optimizers.make(config.optimizer))
-    return Algorithm(learning, sources.logged(build.windows(config)), policy(network, config, spec))
+    init_params = training_windows.make_init(network, config, spec)
+    learning = learner.from_loss(init_params, loss_fn, optimizers.make(config.optimizer))
+    return Algorithm(learning, sources.logged(training_windows.make_view(config)), make_policy(network, config, spec))
 
 
-def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> dt.Network:
-    """DT's network with the prompt's embedding."""
+def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> dt.DTNetwork:
+    """Makes DT's network with returns embedded as mixtures of learned vectors."""
     network = dt.make_network(config, spec)
     return network.clone(tokens=network.tokens.clone(prompt_vectors=config.prompt_vectors))
 
 
 def losses(
-    network: dt.Network,
+    network: dt.DTNetwork,
     config: ConfigDict,
     params: Params,
-    batch: windows.Windows,
-    wrong: Array,
+    windows: Windows,
+    wrong_return: Array,
     key: Array | None = None,
-):
-    """(terms, metrics) of a normalised batch; `wrong` float32 [B, T] are the wrong prompts. Dropout where a key is."""
+) -> tuple[Scalars, Scalars]:
+    """Returns (terms, metrics): the action's loss and the contrastive one.
+
+    Args:
+      windows: [B, T], returns normalised to [0, 1]. wrong_return: float32 [B, T], normalised.
+      key: of dropout; None switches dropout off.
+    """
     rngs = None if key is None else {"dropout": key}
 
-    def both(model: dt.Network) -> tuple[Array, Array, Array]:
-        states, returns, actions = model.tokens(batch)
-        features = model.features(states, returns, actions, key is None)
-        others = model.tokens.returns(wrong, batch.timestep)
-        return model.read_action(features), features, model.features(states, others, actions, key is None)
+    def outputs_under_both_returns(model: dt.DTNetwork) -> tuple[Array, Array, Array]:
+        states, returns, actions = model.tokens(windows)
+        outputs = model.state_outputs(states, returns, actions, key is None)
+        wrong = model.tokens.returns(wrong_return, windows.timestep)
+        return model.predict_action(outputs), outputs, model.state_outputs(states, wrong, actions, key is None)
 
-    output, features, other = network.apply({"params": params}, rngs=rngs, method=both)
-    contrast = jax.vmap(jax.vmap(contrastive.prompt_contrast))(features, other, jnp.abs(batch.return_to_go - wrong))
+    action, outputs, wrong_outputs = network.apply({"params": params}, rngs=rngs, method=outputs_under_both_returns)
+    distance = jnp.abs(windows.return_to_go - wrong_return)
+    contrast = jax.vmap(jax.vmap(contrastive.prompt_contrast))(outputs, wrong_outputs, distance)
     terms = {
-        "action": action_loss(output, batch),
-        "contrast": config.contrast_weight * sequence.masked_mean(contrast, batch.mask),
+        "action": action_loss(action, windows),
+        "contrast": config.contrast_weight * sequence.masked_mean(contrast, windows.mask),
     }
-    return terms, action_accuracy(output, batch)
+    return terms, action_accuracy(action, windows)

@@ -1,4 +1,8 @@
-"""MDT4Rec's network (M 3.1, 3.4; systems 3): tokens (s, R, a), four heads, none of which sees its own target."""
+"""MDT4Rec's network (M 3.1, 3.4): a causal decoder over the tokens (s, R, a) of every step, and four heads.
+
+With h(x) for the decoder's output at the token x, the heads are R^_t and P(R_t), both from h(s_t); N_e from h(s_t) and
+h(a_{t-1}); N_g from h(s_t), h(R_t) and the estimated reward. So no head sees what it is to predict.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,19 @@ from jaxrec.models.heads import MLP
 
 Array = jax.Array
 
+STATE, RETURN, ACTION = 0, 1, 2  # the order of the tokens of a step (M 3.1)
+
 
 @struct.dataclass
-class Predictions:
-    """At each step: `max_return` [B, T] (None without the expectile), `bin_logits` [B, T, K], `reward` [B, T] and
-    `action` (logits [B, T, A], or in (-1, 1) [B, T, D_a])."""
+class MDT4RecPredictions:
+    """What MDT4Rec predicts at each step.
+
+    Attributes:
+      max_return: float32 [B, T], R^_t, the maximum in-support return, normalised; None where `use_max` is off.
+      bin_logits: float32 [B, T, K], of P(R_t) over K bins of the normalised return.
+      reward: float32 [B, T], r^_t, normalised.
+      action: logits float32 [B, T, A], or numbers in (-1, 1) [B, T, D_a].
+    """
 
     max_return: Array | None
     bin_logits: Array
@@ -26,8 +38,14 @@ class Predictions:
     action: Array
 
 
-class Network(nn.Module):
-    """Returns and rewards are normalised to [0, 1]. `backbone` is any causal decoder with `Transformer`'s methods."""
+class MDT4RecNetwork(nn.Module):
+    """Predicts returns, rewards and actions; returns and rewards are normalised to [0, 1].
+
+    Attributes:
+      tokens: embeds states, returns and actions. backbone: a causal decoder, see `models.backbone.Backbone`.
+      num_outputs: A, or D_a where `continuous`. num_bins: K.
+      use_max: False leaves out R^_t (MDT4Rec-Max of M table 4).
+    """
 
     tokens: Tokens
     backbone: nn.Module
@@ -44,34 +62,40 @@ class Network(nn.Module):
         if self.use_max:
             self.max_return_head = Dense(1)
 
-    def read_max_return(self, state: Array) -> Array:
-        """h(s_t) [..., D] -> R^_t [...]."""
+    def predict_max_return(self, state: Array) -> Array:
+        """Returns R^_t [...] from h(s_t) [..., D] (M Eq. 2)."""
         return self.max_return_head(state)[..., 0]
 
-    def read_bins(self, state: Array) -> Array:
-        """h(s_t) [..., D] -> logits over return bins [..., K]."""
+    def predict_bins(self, state: Array) -> Array:
+        """Returns the logits [..., K] of P(R_t) from h(s_t) [..., D] (M Eq. 3)."""
         return self.bins_head(state)
 
-    def read_reward(self, state: Array, previous: Array) -> Array:
-        """N_e: h(s_t) and h(a_{t-1}) (zeros at a sequence's first step), each [..., D] -> r^_t [...]."""
-        return self.reward_estimator(jnp.concatenate([state, previous], axis=-1))[..., 0]
+    def predict_reward(self, state: Array, previous_action: Array) -> Array:
+        """Returns r^_t [...] = N_e(h(s_t), h(a_{t-1})), both [..., D]; zeros stand for h(a_{t-1}) at the first step
+        (M 3.4)."""
+        return self.reward_estimator(jnp.concatenate([state, previous_action], axis=-1))[..., 0]
 
-    def read_action(self, state: Array, given: Array, reward: Array) -> Array:
-        """N_g: h(s_t) and h(R_t), each [..., D], and r^_t [...] -> logits, or an action in (-1, 1)."""
-        output = self.action_generator(jnp.concatenate([state, given, reward[..., None]], axis=-1))
+    def predict_action(self, state: Array, return_to_go: Array, reward: Array) -> Array:
+        """Returns N_g(h(s_t), h(R_t), r^_t) (M 3.4): logits [..., A], or an action in (-1, 1) [..., D_a].
+
+        Args:
+          state, return_to_go: float32 [..., D], h(s_t) and h(R_t). reward: float32 [...], r^_t.
+        """
+        output = self.action_generator(jnp.concatenate([state, return_to_go, reward[..., None]], axis=-1))
         return jnp.tanh(output) if self.continuous else output
 
-    def read(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> Predictions:
-        """Every head at every step from its tokens, each [B, T, D]."""
+    def predict(self, states: Array, returns: Array, actions: Array, deterministic: bool = True) -> MDT4RecPredictions:
+        """Returns the predictions of every head at every step [B, T], from its tokens, each [B, T, D]."""
         hidden = self.backbone(interleave(states, returns, actions), None, deterministic)
-        state, given, taken = hidden[:, 0::3], hidden[:, 1::3], hidden[:, 2::3]
-        reward = self.read_reward(state, jnp.pad(taken[:, :-1], ((0, 0), (1, 0), (0, 0))))
-        return Predictions(
-            max_return=self.read_max_return(state) if self.use_max else None,
-            bin_logits=self.read_bins(state),
+        state, return_to_go, action = hidden[:, STATE::3], hidden[:, RETURN::3], hidden[:, ACTION::3]
+        reward = self.predict_reward(state, jnp.pad(action[:, :-1], ((0, 0), (1, 0), (0, 0))))
+        return MDT4RecPredictions(
+            max_return=self.predict_max_return(state) if self.use_max else None,
+            bin_logits=self.predict_bins(state),
             reward=reward,
-            action=self.read_action(state, given, reward),
+            action=self.predict_action(state, return_to_go, reward),
         )
 
-    def __call__(self, windows: Windows, deterministic: bool = True) -> Predictions:
-        return self.read(*self.tokens(windows), deterministic)
+    def __call__(self, windows: Windows, deterministic: bool = True) -> MDT4RecPredictions:
+        """Returns the predictions of every head at every step [B, T] of normalised windows."""
+        return self.predict(*self.tokens(windows), deterministic)

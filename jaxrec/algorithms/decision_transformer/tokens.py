@@ -1,4 +1,4 @@
-"""What a decision transformer reads: states, returns and actions as tokens of one width."""
+"""The tokens that a decision transformer reads: states, returns and actions, embedded in one width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ Array = jax.Array
 
 
 class ItemEmbedding(nn.Module):
-    """Items [...] to tokens [..., D]: an `Embedding` of the one-hot, whose first layer is a table."""
+    """Embeds items int32 [...] as [..., D]: the `Embedding` of one-hot vectors, whose first layer is a table.
+
+    Attributes:
+      num_items: A. width: D. layers: of the embedding, the table included.
+    """
 
     num_items: int
     width: int
@@ -29,15 +33,19 @@ class ItemEmbedding(nn.Module):
 
 
 class PromptEmbedding(nn.Module):
-    """Numbers [...] to tokens [..., D]: learned vectors, mixed by a learned soft discretisation (DT4Rec's prompt).
+    """Embeds returns R float32 [...] as [..., D], each a weighted mean of learned vectors (DT4Rec's reward prompt).
 
-    The number's scores over the vectors are a skip connection round a linear layer, as in AutoDis (Guo et al., 2021),
-    from which DT4Rec takes it: h = leaky_relu(w R), softmax(W h + a h).
+    The weights are softmax(W h + a h) with h = leaky_relu(w R): the learned soft discretisation of AutoDis (Guo et al.,
+    2021), which DT4Rec uses.
+
+    Attributes:
+      num_vectors: how many vectors are learned. width: D.
+      skip: a. Its value and the softmax's temperature of 1 are our reading.
     """
 
     num_vectors: int
     width: int
-    skip: float = 0.1  # a; our reading, as is one temperature of 1
+    skip: float = 0.1
 
     @nn.compact
     def __call__(self, values: Array) -> Array:
@@ -48,12 +56,17 @@ class PromptEmbedding(nn.Module):
 
 
 class Tokens(nn.Module):
-    """Three embeddings, one learned timestep embedding added to all of them, one norm (published DT).
+    """Embeds states, returns and actions; adds a learned embedding of the turn; norms (Decision Transformer).
 
-    Timesteps are absolute turns in the episode, so a token does not change when the window moves on. `encoder` turns
-    the (item, feedback) history into a state and is trained with the rest; None where the environment's vector is all
-    there is. Returns are normalised, [...]; actions are items [...], or vectors [..., D_a] where `continuous`. With
-    `prompt_vectors` returns are embedded by so many learned vectors.
+    The turn is counted from the beginning of the episode, so a step's tokens stay the same when the window moves on.
+
+    Attributes:
+      width: D. max_turn: the largest turn there is. num_items: A.
+      continuous: actions are vectors [..., D_a] instead of items int32 [...].
+      layers: of each embedding: 2 is the MLP of M 3.3; 1 is the linear embedding of M table 4.
+      encoder: a state encoder (M 4.1), trained with the rest, for observations that hold the user's history; None where
+        the environment's own vector is the whole observation.
+      prompt_vectors: 0, or how many vectors returns are mixed from (`PromptEmbedding`) instead of being embedded.
     """
 
     width: int
@@ -82,23 +95,28 @@ class Tokens(nn.Module):
         return self.norm(token + self.timestep_embedding(jnp.clip(timestep, 0, self.max_turn)))
 
     def states(self, item: Array, feedback: Array, history_mask: Array, vector: Array, timestep: Array) -> Array:
-        """[..., D] from histories [..., W] and vectors [..., D_o]."""
-        parts = [] if self.encoder is None else [self.encoder(item, feedback, history_mask)]
-        parts += [vector] if vector.shape[-1] else []
-        return self._timed(self.state_embedding(jnp.concatenate(parts, axis=-1)), timestep)
+        """Returns the tokens of states, [..., D].
+
+        Args:
+          item, feedback, history_mask: int32, float32 and bool [..., W], the state window, newest pair last.
+          vector: float32 [..., D_o], the environment's own features. timestep: int32 [...], the turn.
+        """
+        features = [] if self.encoder is None else [self.encoder(item, feedback, history_mask)]
+        features += [vector] if vector.shape[-1] else []
+        return self._timed(self.state_embedding(jnp.concatenate(features, axis=-1)), timestep)
 
     def returns(self, return_to_go: Array, timestep: Array) -> Array:
-        """[..., D] from normalised returns [...]."""
+        """Returns the tokens [..., D] of normalised returns float32 [...] at the turns int32 [...]."""
         if self.prompt_vectors:
             return self._timed(self.return_prompt(return_to_go), timestep)
         return self._timed(self.return_embedding(return_to_go[..., None]), timestep)
 
     def actions(self, action: Array, timestep: Array) -> Array:
-        """[..., D]."""
+        """Returns the tokens [..., D] of actions, items int32 [...] or vectors float32 [..., D_a], at the turns."""
         return self._timed(self.action_embedding(action), timestep)
 
     def __call__(self, windows: Windows) -> tuple[Array, Array, Array]:
-        """(states, returns, actions) of a batch whose returns are normalised, each [B, T, D]."""
+        """Returns (state tokens, return tokens, action tokens), each [B, T, D], of windows with normalised returns."""
         w = windows
         return (
             self.states(w.item, w.feedback, w.history_mask, w.vector, w.timestep),
@@ -108,6 +126,6 @@ class Tokens(nn.Module):
 
 
 def interleave(*tokens: Array) -> Array:
-    """K arrays [B, T, D] to one [B, K T, D], step by step in the order given."""
+    """Returns K kinds of tokens, each [B, T, D], as one sequence [B, K T, D]: step by step, kinds in argument order."""
     stacked = jnp.stack(tokens, axis=2)
     return stacked.reshape(stacked.shape[0], -1, stacked.shape[-1])

@@ -1,1 +1,1 @@
-"""Language modelling: to train a prior, and to keep one while something else is learned on top of it."""
+"""Language modelling: training a language model, and using a trained one as the prior of another network (M 3.3)."""

@@ -142,7 +142,7 @@ def double_q_batch(
     states = target_positions.states(model, learning, batch, encoded, key)
     other_states = target_positions.states(model, other, batch, encoded)
     shape, count = states.shape[:2], steps.action.shape[1]
-    best = catalogue.best(states.reshape(-1, states.shape[2]), *_weighted_sum(learning["values"], weights))
+    best = catalogue.best_item(states.reshape(-1, states.shape[2]), *_weighted_sum(learning["values"], weights))
     best_value = action_values(other["values"], other_states, best.reshape(*shape, 1))[..., 0, :]
     here, after, states = (
         x[:, :count].reshape(-1, x.shape[-1]) for x in (best_value, jnp.roll(best_value, -1, axis=1), states)

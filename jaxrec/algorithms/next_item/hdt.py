@@ -68,7 +68,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
 
 def _check_settings(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     supervised.check_sizes(config, spec)
-    transformer.check("algorithm.", config)
+    transformer.check_sizes("algorithm.", config)
     ranges.check("algorithm.", config, {"num_sessions": ranges.COUNT})
     if config.inter not in hdt_network.INTER:
         known = ", ".join(hdt_network.INTER)

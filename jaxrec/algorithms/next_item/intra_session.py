@@ -60,7 +60,7 @@ class IntraDT(nn.Module):
         """Returns the output [B, D] at the state token of one step, int32 [B]; other arguments as for `tokens`."""
         tokens = self.tokens(goal_return, novelty, state, action)
         position = (step + 1) * len(tokens) - 2
-        return self.backbone(interleave(*tokens), read=position[:, None])[:, 0]
+        return self.backbone(interleave(*tokens), output_tokens=position[:, None])[:, 0]
 
     def __call__(
         self, goal_return: Array, novelty: Array, state: Array, action: Array, deterministic: bool = True

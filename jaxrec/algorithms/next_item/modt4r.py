@@ -76,7 +76,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
 
 def _check_settings(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     supervised.check_sizes(config, spec)
-    transformer.check("algorithm.", config)
+    transformer.check_sizes("algorithm.", config)
     ranges.check("algorithm.inference.", config.inference, dict.fromkeys(config.inference, ranges.FINITE))
     if config.states not in STATES:
         raise JaxrecError(f"algorithm.states {config.states!r} is unknown; choose one of {', '.join(STATES)}")

@@ -79,7 +79,7 @@ class MoTrans(nn.Module):
         `tokens`."""
         tokens = self.tokens(encoded, item, action, returns)
         position = (step + 1) * len(tokens) - 2
-        return self.backbone(interleave(*tokens), read=position[:, None])[:, 0]
+        return self.backbone(interleave(*tokens), output_tokens=position[:, None])[:, 0]
 
     def __call__(
         self, encoded: Array | None, item: Array, action: Array, returns: Array, deterministic: bool = True

@@ -53,7 +53,7 @@ def rewards(spec: SequencesSpec, vectors: np.ndarray, batch: DoubleQBatch) -> Ar
     """
     vectors, tail = jnp.asarray(vectors, jnp.float32), jnp.asarray(spec.tail)
     head, steps = batch.network["output"], batch.transitions
-    ranked_first = catalogue.best(batch.states, head["table"], head["bias"])
+    ranked_first = catalogue.best_item(batch.states, head["table"], head["bias"])
     cosine = jnp.sum(unit_vectors(vectors[steps.previous]) * unit_vectors(vectors[ranked_first]), -1)
     return jnp.stack([steps.reward, 1.0 - cosine, tail[ranked_first].astype(jnp.float32)], -1)
 

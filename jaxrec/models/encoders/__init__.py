@@ -56,4 +56,4 @@ def _check_options(prefix: str, width: int, defaults: Mapping[str, Any], options
     kinds = {o: ranges.COUNTS if isinstance(default, tuple) else ranges.COUNT for o, default in ranged.items()}
     ranges.check(prefix, options, kinds)
     if "num_heads" in options:
-        transformer.check(prefix, {**options, "width": width})
+        transformer.check_sizes(prefix, {**options, "width": width})

@@ -59,7 +59,7 @@ class Encoder(SequenceEncoder):
         hidden = dropout(hidden, deterministic)
         for block in lower:
             hidden = block(hidden, visible, deterministic)
-        return norm(last(hidden, visible, deterministic, read=positions))
+        return norm(last(hidden, visible, deterministic, output_tokens=positions))
 
     @nn.compact
     def _layers(self, pairs: jax.Array) -> tuple[jax.Array, list[Block], nn.LayerNorm, Dropout]:

@@ -1,1 +1,1 @@
-"""Language models as backbones: one decoder for the GPT-2 and Llama families, from local Hugging Face folders."""
+"""Language models as backbones: one decoder for the GPT-2 and Llama families, read from local Hugging Face folders."""

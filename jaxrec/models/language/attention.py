@@ -1,12 +1,13 @@
-"""Attention of a language model: grouped queries, rotary positions and a sliding window, through the fused kernels.
+"""Attention of a language model: grouped queries, rotary positions and a sliding window, by fused kernels.
 
-Keys are rotated where they are read, not where they are made. A rotation turns query and key by the difference of their
-positions alone, so any numbering that counts on by one inside a sequence gives the same result: cached keys stay valid
-when a window moves on, and every suffix of a sequence may share them.
+Keys are rotated when they are attended to, not when they are computed, so caches hold them unrotated. The score of a
+query and a key depends on the difference of their positions alone. So positions may be counted from anywhere in a
+sequence: cached keys stay valid when a window moves on, and all suffixes of a sequence can share them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -14,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrec.models.language import cpu_attention
-from jaxrec.models.language.config import DecoderConfig, Rotary
+from jaxrec.models.language.decoder_config import DecoderConfig, Rotary
 
 Array = jax.Array
 
 
-def frequencies(rotary: Rotary, head_size: int) -> np.ndarray:
-    """Radians per position [head_size / 2], float32 (Su et al., 2021; 'llama3' as in Llama 3.1's release)."""
+def rotary_frequencies(rotary: Rotary, head_size: int) -> np.ndarray:
+    """Returns float32 [head_size / 2], by how many radians each pair of numbers is rotated per position (Su et al.,
+    2021; the kind 'llama3' as in the release of Llama 3.1)."""
     base = 1.0 / rotary.theta ** (np.arange(0, head_size, 2, dtype=np.float64) / head_size)
     if rotary.kind == "linear":
         base = base / rotary.factor
@@ -31,33 +33,38 @@ def frequencies(rotary: Rotary, head_size: int) -> np.ndarray:
     return base.astype(np.float32)
 
 
-def rotate(heads: Array, positions: Array, rates: np.ndarray) -> Array:
-    """Turns each pair (i, i + D/2) of [B, L, H, D] by position [L] times its rate; in float32."""
-    angle = positions.astype(jnp.float32)[:, None] * rates[None]
+def rotate(heads: Array, positions: Array, frequencies: np.ndarray) -> Array:
+    """Rotates each pair (i, i + D/2) of the last axis by its frequency times the position; computed in float32.
+
+    Args:
+      heads: [B, L, H, D]. positions: int32 [L]. frequencies: float32 [D/2], in radians.
+    """
+    angle = positions.astype(jnp.float32)[:, None] * frequencies[None]
     cosine, sine = (f(angle)[None, :, None].astype(jnp.float32) for f in (jnp.cos, jnp.sin))
     first, second = jnp.split(heads.astype(jnp.float32), 2, axis=-1)
-    turned = jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
-    return turned.astype(heads.dtype)
+    rotated = jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
+    return rotated.astype(heads.dtype)
 
 
-def make(config: DecoderConfig):
-    """`attend(queries, keys, values, mask)` for `models.caches`: [B, Lq, H, D], [B, Lk, G, D] -> [B, Lq, H, D].
+def make_attend(config: DecoderConfig) -> Callable[[Array, Array, Array, Array | None], Array]:
+    """Makes `attend(queries, keys, values, mask) -> [B, Lq, H, D]`, the attention of a decoder.
 
-    The queries are the last Lq of the Lk tokens. `mask` bool [B|1, Lq, Lk] says who sees whom, None means causal.
+    Its arguments: queries [B, Lq, H, D], of the last Lq of Lk tokens; keys and values [B, Lk, G, D], where G divides H;
+    mask bool [B or 1, Lq, Lk], which keys each query sees, or None for the causal mask.
     """
-    rates = frequencies(config.rotary, config.head_size) if config.rotary else None
-    return partial(_attend, rates, config.window)
+    frequencies = rotary_frequencies(config.rotary, config.head_size) if config.rotary else None
+    return partial(_attend, frequencies, config.window)
 
 
 def _attend(
-    rates: np.ndarray | None, window: int, queries: Array, keys: Array, values: Array, mask: Array | None
+    frequencies: np.ndarray | None, window: int, queries: Array, keys: Array, values: Array, mask: Array | None
 ) -> Array:
-    place = jnp.arange(keys.shape[1])
-    last = place[keys.shape[1] - queries.shape[1] :]
-    if rates is not None:
-        queries, keys = rotate(queries, last, rates), rotate(keys, place, rates)
+    position = jnp.arange(keys.shape[1])
+    query_position = position[keys.shape[1] - queries.shape[1] :]
+    if frequencies is not None:
+        queries, keys = rotate(queries, query_position, frequencies), rotate(keys, position, frequencies)
     if jax.default_backend() == "cpu" and queries.dtype == jnp.float32:
-        distance = (last[:, None] - place[None])[None]
+        distance = (query_position[:, None] - position[None])[None]
         mask = distance >= 0 if mask is None else mask
         mask = mask & (distance < window) if window else mask
         return cpu_attention.attend(queries, keys, values, mask)
@@ -65,7 +72,7 @@ def _attend(
 
 
 def _fused(window: int, queries: Array, keys: Array, values: Array, mask: Array | None) -> Array:
-    """The same, without rotation, by the fused kernel where there is one."""
+    """Returns the attention of queries and keys that are already rotated, by a fused kernel where there is one."""
     implementation = _implementation(queries)
     if mask is None:
         local = (window - 1, 0) if window else None
@@ -73,13 +80,14 @@ def _fused(window: int, queries: Array, keys: Array, values: Array, mask: Array 
             queries, keys, values, is_causal=True, local_window_size=local, implementation=implementation
         )
     if window:
-        place = jnp.arange(keys.shape[1])
-        mask = mask & (place[keys.shape[1] - queries.shape[1] :, None] - place[None] < window)[None]
+        position = jnp.arange(keys.shape[1])
+        mask = mask & (position[keys.shape[1] - queries.shape[1] :, None] - position[None] < window)[None]
     return jax.nn.dot_product_attention(queries, keys, values, mask=mask[:, None], implementation=implementation)
 
 
 def _implementation(queries: Array) -> str | None:
-    """cuDNN's kernel where it exists (half precision on a GPU); JAX does not choose it by itself."""
+    """Returns the name of cuDNN's kernel for half precision on a GPU, which JAX does not choose by itself; else
+    None."""
     half = queries.dtype in (jnp.bfloat16, jnp.float16)
     fits = queries.shape[-1] % 8 == 0 and queries.shape[-1] <= 128
     return "cudnn" if half and fits and jax.default_backend() == "gpu" else None

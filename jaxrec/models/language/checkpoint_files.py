@@ -1,5 +1,8 @@
-"""The tensors of a Hugging Face folder: safetensors, one file or many with an index; nothing is read before it is asked
-for, and nothing is executed."""
+"""The tensors of a Hugging Face folder in safetensors, one file or several with an index.
+
+Only headers are read at first, and values when they are used. Pickles are refused, because reading one can run any
+code.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,11 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """One tensor in a file; `dtype` is the format's word for it."""
+    """One tensor in a file.
+
+    Attributes:
+      dtype: in the words of the format, see `DTYPES`. begin, end: of its values, in bytes from the file's beginning.
+    """
 
     path: Path
     dtype: str
@@ -34,36 +41,36 @@ class Tensor:
     end: int
 
     def map(self) -> np.ndarray:
-        """The values, mapped read-only: what is touched is read, and let go with the array."""
+        """Returns the values as a read-only memory map: only what is used is read, and it is freed with the array."""
         if 0 in self.shape:
             return np.zeros(self.shape, DTYPES[self.dtype])
         return np.memmap(self.path, DTYPES[self.dtype], "r", self.begin, self.shape)
 
 
 def tensors(folder: Path | str) -> dict[str, Tensor]:
-    """Every tensor of the folder's checkpoint by name.
+    """Returns every tensor of the folder's checkpoint by name.
 
     Raises:
-      JaxrecError: no safetensors there (a pickle is refused, it may run any code), a shard of the index that is
-        missing, a tensor that the index names and no shard holds, a damaged header, or a file that ends inside a
-        tensor.
+      JaxrecError: the folder has no safetensors, a file that the index names is missing or lacks a tensor that the
+        index puts there, a tensor is in two files, a header is damaged, or a file ends inside a tensor.
     """
     folder = Path(folder).expanduser()
-    found: dict[str, Tensor] = {}
+    by_name: dict[str, Tensor] = {}
     for path in _shards(folder):
         for name, tensor in _header(path).items():
-            if name in found:
-                raise JaxrecError(f"{path}: tensor {name} is in {found[name].path.name} too; download both again")
-            found[name] = tensor
+            if name in by_name:
+                raise JaxrecError(f"{path}: tensor {name} is in {by_name[name].path.name} too; download both again")
+            by_name[name] = tensor
     index = folder / _INDEX
     if index.exists():
         for name, shard in _weight_map(index).items():
-            if name not in found or found[name].path.name != shard:
+            if name not in by_name or by_name[name].path.name != shard:
                 raise JaxrecError(f"{index} puts tensor {name} into {shard}, which does not hold it; download it again")
-    return found
+    return by_name
 
 
 def _shards(folder: Path) -> list[Path]:
+    """Returns the folder's safetensors files; raises JaxrecError where one is missing or there is none."""
     if (folder / _INDEX).exists():
         shards = sorted({folder / name for name in _weight_map(folder / _INDEX).values()})
         for shard in shards:
@@ -83,18 +90,21 @@ def _shards(folder: Path) -> list[Path]:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
+    """Returns the name of the file in which the index puts each tensor; raises JaxrecError where it says no such
+    names."""
     try:
-        mapped = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        plain = isinstance(mapped, dict) and all(isinstance(v, str) and Path(v).name == v for v in mapped.values())
+        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        names = weight_map.values() if isinstance(weight_map, dict) else [None]
+        are_files = all(isinstance(name, str) and Path(name).name == name for name in names)
     except (ValueError, KeyError, TypeError) as error:
         raise JaxrecError(f"{index} has no weight_map ({error}); download it again") from error
-    if not plain:
+    if not are_files:
         raise JaxrecError(f"{index}: weight_map must name files of the same folder; download it again")
-    return mapped
+    return weight_map
 
 
 def _header(path: Path) -> dict[str, Tensor]:
-    """Eight bytes of length, a JSON object of that length, the values."""
+    """Reads a file's header: eight bytes of length, then a JSON object of that length; the values follow."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -103,12 +113,12 @@ def _header(path: Path) -> dict[str, Tensor]:
         try:
             header = json.loads(file.read(length))
             header.pop("__metadata__", None)
-            found = {name: _tensor(path, 8 + length, entry) for name, entry in header.items()}
+            by_name = {name: _tensor(path, 8 + length, entry) for name, entry in header.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise JaxrecError(f"{path} has a damaged safetensors header ({error}); download it again") from error
-    for name, tensor in found.items():
-        _check(name, tensor, size)
-    return found
+    for name, tensor in by_name.items():
+        _check_length(name, tensor, size)
+    return by_name
 
 
 def _tensor(path: Path, start: int, entry: dict) -> Tensor:
@@ -119,14 +129,16 @@ def _tensor(path: Path, start: int, entry: dict) -> Tensor:
     return Tensor(path, entry["dtype"], shape, start + begin, start + end)
 
 
-def _check(name: str, tensor: Tensor, size: int) -> None:
+def _check_length(name: str, tensor: Tensor, size: int) -> None:
+    """Raises JaxrecError where a tensor ends beyond the file of `size` bytes, or has not as many bytes as its shape and
+    dtype need."""
     if tensor.end > size:
         raise JaxrecError(
             f"{tensor.path}: tensor {name} is truncated (it ends at byte {tensor.end:,}, the file at {size:,}); "
             "download the file again"
         )
     if tensor.dtype not in DTYPES:
-        return  # named only if it is asked for: old buffers are stored as bytes
+        return  # an error only where the decoder needs it (`weights.check_tensors`): old buffers are stored as bytes
     expected = int(np.prod(tensor.shape)) * DTYPES[tensor.dtype].itemsize
     if tensor.end - tensor.begin != expected:
         raise JaxrecError(

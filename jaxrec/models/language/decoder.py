@@ -1,8 +1,8 @@
 """One decoder for the GPT-2 and Llama families, a `models.backbone.Backbone`.
 
-As a language model it reads token ids and gives logits. As a backbone it reads embeddings of any kind: GPT-2's position
-table is then not added (who brings embeddings brings their positions), while rotary models number the embeddings as
-they stand in the sequence, because rotation is part of their attention and they were never trained without.
+As a language model it maps token ids to logits. As a backbone it maps embeddings of any kind to outputs. Then GPT-2's
+table of positions is not added, because the caller's embeddings carry their own positions; rotary models count the
+embeddings as they stand in the sequence, because rotation is part of their attention.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.backbone import Backbone, Read, kernel_deviation, residual_deviation, tokens_read
+from jaxrec.models.backbone import Backbone, OutputTokens, kernel_deviation, residual_deviation, select_tokens
 from jaxrec.models.dense import Dense
 from jaxrec.models.dropout import Dropout
 from jaxrec.models.language import attention
-from jaxrec.models.language.config import DecoderConfig
+from jaxrec.models.language.decoder_config import DecoderConfig
 from jaxrec.models.lora import Adapters, LoRA
 from jaxrec.models.start_caches import StartCaches
 
@@ -34,12 +34,17 @@ _ACTIVATIONS = {
 
 
 def _norm(config: DecoderConfig, dtype: jnp.dtype) -> nn.Module:
-    make = nn.LayerNorm if config.family == "gpt2" else nn.RMSNorm
-    return make(epsilon=config.norm_epsilon, dtype=dtype)
+    layer = nn.LayerNorm if config.family == "gpt2" else nn.RMSNorm
+    return layer(epsilon=config.norm_epsilon, dtype=dtype)
 
 
 class Block(nn.Module):
-    """One pre-norm block, cut where attention happens (see `transformer.Block`)."""
+    """One pre-norm block in three parts, before and after attention (see `transformer.Block`).
+
+    Attributes:
+      lora: settings of the adapters on queries, keys and values (M 3.3; M 4.1). dropout: the rate, on what the block
+        adds to the residual stream.
+    """
 
     config: DecoderConfig
     lora: LoRA = LoRA()
@@ -66,7 +71,7 @@ class Block(nn.Module):
             self.lora_qkv = Adapters(sizes, self.lora, self.dtype)
 
     def _project(self, hidden: Array, deterministic: bool = True) -> list[Array]:
-        """Queries, keys and values [..., L, heads, head_size] of the normed stream."""
+        """Returns queries, keys and values, each [..., L, heads, head_size], of hidden states [..., L, D]."""
         normed = self.attention_norm(hidden)
         projected = [self.query(normed), self.key(normed), self.value(normed)]
         if self.lora.rank:
@@ -75,16 +80,20 @@ class Block(nn.Module):
         return [p.reshape(*p.shape[:-1], -1, self.config.head_size) for p in projected]
 
     def queries(self, hidden: Array) -> Array:
-        """[..., L, D] -> [..., L, H, head_size]."""
+        """Returns the queries [..., L, H, head_size], not rotated, of hidden states [..., L, D]."""
         return self._project(hidden)[0]
 
     def context(self, hidden: Array) -> tuple[Array, Array]:
-        """Keys (not yet rotated) and values, each [..., L, G, head_size]."""
+        """Returns (keys, values), each [..., L, G, head_size], not rotated, of hidden states [..., L, D]."""
         _, keys, values = self._project(hidden)
         return keys, values
 
     def merge(self, hidden: Array, attended: Array, deterministic: bool = True) -> Array:
-        """Residual stream [..., L, D] plus what was attended to [..., L, H, head_size] and the feed-forward part."""
+        """Returns the residual stream [..., L, D] after attention and the feed-forward layers.
+
+        Args:
+          hidden: [..., L, D]. attended: [..., L, H, head_size], the weighted sum of values. deterministic: no dropout.
+        """
         attended = self.output(attended.reshape(*hidden.shape[:-1], -1))
         hidden = hidden + self.residual_dropout(attended, deterministic)
         normed, activation = self.mlp_norm(hidden), _ACTIVATIONS[self.config.activation]
@@ -92,19 +101,26 @@ class Block(nn.Module):
         inner = activation(self.gate(normed)) * inner if self.config.family == "llama" else activation(inner)
         return hidden + self.residual_dropout(self.contract(inner), deterministic)
 
-    def __call__(self, hidden: Array, mask: Array | None, deterministic: bool = True, read: Read = None) -> Array:
-        """[B, L, D] -> [B, L, D], or [B, P, D] of the tokens read."""
+    def __call__(
+        self, hidden: Array, mask: Array | None, deterministic: bool = True, output_tokens: OutputTokens = None
+    ) -> Array:
+        """Returns the hidden states [B, L, D] after the block, or [B, P, D] of P output tokens; see `Backbone`."""
         queries, keys, values = self._project(hidden, deterministic)
-        attended = attention.make(self.config)(queries, keys, values, mask)
-        return self.merge(tokens_read(hidden, read), tokens_read(attended, read), deterministic)
+        attended = attention.make_attend(self.config)(queries, keys, values, mask)
+        hidden, attended = select_tokens(hidden, output_tokens), select_tokens(attended, output_tokens)
+        return self.merge(hidden, attended, deterministic)
 
 
 class Decoder(Backbone):
-    """A language model's decoder; see `Backbone` for what it offers to trajectory models.
+    """A language model's decoder, which is also a `Backbone`.
 
-    `language` is the language model itself; embedding table, positions and head are parameters only where `language`
-    (or `embed`) was called at initialisation. The caches of the incremental search are rings over time, in which a
-    place does not say how far a token is: rotary positions and sliding windows cannot use them.
+    `language` computes the language model's logits. The token embedding, the table of positions and the output head are
+    parameters only where initialisation calls `language`; a decoder that is initialised with embeddings has none of
+    them.
+
+    Attributes:
+      lora: settings of the adapters; rank 0 means none. dropout: the rate, on embeddings and residual branches.
+      dtype: of computations; parameters are float32.
     """
 
     config: DecoderConfig
@@ -125,32 +141,35 @@ class Decoder(Backbone):
             self.head = Dense(c.vocab_size, nn.initializers.normal(0.02), self.dtype, use_bias=False)
 
     def attention(self) -> Callable[..., Array]:
-        return attention.make(self.config)
+        return attention.make_attend(self.config)
 
     def key_sizes(self) -> dict[str, int]:
         c = self.config
         return {"num_layers": c.num_layers, "num_heads": c.num_kv_heads, "head_size": c.head_size}
 
-    def start_caches(self, num_rows: int, num_starts: int, block_size: int) -> StartCaches:
+    def empty_start_caches(self, num_rows: int, num_starts: int, block_size: int) -> StartCaches:
+        """Returns caches without tokens; raises JaxrecError for rotary positions and sliding windows (see
+        `models.start_caches`)."""
         if self.config.rotary or self.config.window:
             raise JaxrecError("rotary positions and sliding windows need search = 'batched', not 'incremental'")
-        return super().start_caches(num_rows, num_starts, block_size)
+        return super().empty_start_caches(num_rows, num_starts, block_size)
 
     def embed(self, ids: Array) -> Array:
-        """Token ids int32 [B, L] to [B, L, D], with GPT-2's positions 0, 1, ... where the model has a table."""
+        """Returns the embeddings [B, L, D] of token ids int32 [B, L], with GPT-2's positions 0, 1, ... added where the
+        model has a table of them."""
         embedded = self.token_embedding(ids)
         if self.config.rotary is None:
             embedded = embedded + self.position_embedding(jnp.arange(ids.shape[1]))[None]
         return embedded
 
     def encode(self, ids: Array, deterministic: bool = True) -> Array:
-        """What `logits` reads, [B, L, D], from token ids int32 [B, L]."""
+        """Returns the hidden states [B, L, D] after token ids int32 [B, L], which `logits` maps to logits."""
         return self(self.embed(ids), None, deterministic)
 
     def logits(self, hidden: Array) -> Array:
-        """[..., D] -> [..., V]."""
+        """Returns the next-token logits [..., V] of hidden states [..., D]."""
         return self.token_embedding.attend(hidden) if self.config.tied else self.head(hidden)
 
     def language(self, ids: Array, deterministic: bool = True) -> Array:
-        """Next-token logits [B, L, V] of token ids int32 [B, L]."""
+        """Returns the next-token logits [B, L, V] after token ids int32 [B, L]."""
         return self.logits(self.encode(ids, deterministic))

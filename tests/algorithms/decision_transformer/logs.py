@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrec.algorithms.decision_transformer import build
+from jaxrec.algorithms.decision_transformer import training_windows
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.base.specs import TrajectoriesSpec
 
@@ -50,6 +50,6 @@ def _device(x: np.ndarray) -> jax.Array:
 
 def parameters(network, config, spec: TrajectoriesSpec):
     """Parameters drawn far from the usual small first values, so that a leak shows, and without compiling anything."""
-    shapes = jax.eval_shape(network.init, jax.random.key(0), build.blank(config, spec))["params"]
+    shapes = jax.eval_shape(network.init, jax.random.key(0), training_windows.zero_windows(config, spec))["params"]
     draw = np.random.default_rng(1)
     return jax.tree.map(lambda x: jnp.asarray(0.5 * draw.normal(size=x.shape), jnp.float32), shapes)

@@ -7,7 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, cdt4rec, dt4rec, edt4rec
+from jaxrec.algorithms.decision_transformer import cdt4rec, dt4rec, edt4rec, training_windows
+from jaxrec.algorithms.decision_transformer.return_normalisation import (
+    normalise_in_units_of_returns,
+    normalise_returns,
+    normalise_returns_and_rewards,
+)
 from jaxrec.base.errors import JaxrecError
 from jaxrec.batches import windows
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
@@ -37,15 +42,20 @@ def terms_of(module, spec, config, network):
         wrong = jnp.linspace(0.0, 1.0, STEPS)[None]
 
         def evaluate(params, batch):
-            batch = batch.replace(return_to_go=build.normalise(batch.return_to_go, spec.return_range))
+            batch = normalise_returns(batch, spec)
             return dt4rec.losses(network, config, params, batch, wrong)
 
         return evaluate
     if module is cdt4rec:
-        return lambda params, batch: cdt4rec.losses(network, config, params, build.normalised(batch, spec))
+        return lambda params, batch: cdt4rec.losses(network, config, params, normalise_returns_and_rewards(batch, spec))
     targets = lambda params: {"value": jax.tree.map(lambda x: 1.1 * x, params["value"])}  # noqa: E731
     return lambda params, batch: edt4rec.losses(
-        network, config, spec, params, jax.lax.stop_gradient(targets(params)), edt4rec.normalised(batch, spec)
+        network,
+        config,
+        spec,
+        params,
+        jax.lax.stop_gradient(targets(params)),
+        normalise_in_units_of_returns(batch, spec),
     )
 
 
@@ -55,7 +65,7 @@ def test_no_head_sees_its_own_target(module):
     config, network, params = made(module, ITEM_SPEC)
 
     def outputs(states, returns, actions):
-        read = network.apply({"params": params}, states, returns, actions, method="read")
+        read = network.apply({"params": params}, states, returns, actions, method="predict")
         heads = {"action": read} if module is dt4rec else {"action": read.action, "reward": read.reward}
         return {name: (values[0].reshape(STEPS, -1) ** 3).sum(-1) for name, values in heads.items()}
 
@@ -87,7 +97,7 @@ def test_acting_equals_the_training_forward_at_every_step(module, spec):
     """Fed a logged episode, each turn's output is that of the window re-encoded with the returns that were asked."""
     config, network, params = made(module, spec, target_quantile=0.6)
     log = random_log(spec).replace(mask=jnp.ones((5, 7), bool))
-    acting = module.policy(network, config, spec)
+    acting = module.make_policy(network, config, spec)
 
     def turn(carry, inputs):
         observation, action = inputs
@@ -101,7 +111,7 @@ def test_acting_equals_the_training_forward_at_every_step(module, spec):
     np.testing.assert_allclose(asked, 0.6 - spent / (high - low), atol=1e-6)
     turns = np.arange(7)
     first = np.maximum(turns - STEPS + 1, 0)
-    read = jax.jit(lambda p, b: network.apply({"params": p}, *network.bind({"params": p}).tokens(b), method="read"))
+    read = jax.jit(lambda p, b: network.apply({"params": p}, *network.bind({"params": p}).tokens(b), method="predict"))
     for user in range(2):
         batch = windows.windows_at(log, jnp.full(7, user), jnp.asarray(first), context_length=STEPS, state_window=3)
         places = np.minimum(first[:, None] + np.arange(STEPS), 6)
@@ -114,7 +124,7 @@ def test_acting_equals_the_training_forward_at_every_step(module, spec):
 def test_edt4rec_terms_and_their_gradients_by_hand():
     """Two steps: V's expectile errors, the floor's pull on the temperature, the entropy's on the logits."""
     config, network, params = made(edt4rec, ITEM_SPEC, entropy_floor=0.5, value_expectile=0.9)
-    batch = build.blank(config, ITEM_SPEC).replace(
+    batch = training_windows.zero_windows(config, ITEM_SPEC).replace(
         reward=jnp.array([[0.25, 0.5, 9.0, 9.0]]),
         return_to_go=jnp.array([[0.75, 0.5, 9.0, 9.0]]),
         mask=jnp.array([[True, True, False, False]]),
@@ -163,7 +173,7 @@ def test_edt4rec_stitches_beyond_the_window():
     batch = windows.windows_at(
         random_log(ITEM_SPEC), jnp.arange(2), jnp.zeros(2, int), context_length=5, state_window=3
     )
-    batch = edt4rec.normalised(batch.replace(mask=jnp.ones((2, STEPS + 1), bool)), ITEM_SPEC)
+    batch = normalise_in_units_of_returns(batch.replace(mask=jnp.ones((2, STEPS + 1), bool)), ITEM_SPEC)
     held = {"value": jax.tree.map(lambda x: 1.1 * x, params["value"])}
     terms = jax.jit(lambda p: edt4rec.losses(network, config, ITEM_SPEC, p, held, batch)[0])(params)
     values = jax.jit(lambda p: network.apply({"params": p}, batch, method="values"))
@@ -173,7 +183,7 @@ def test_edt4rec_stitches_beyond_the_window():
 
 def test_cdt4rec_reward_feeds_the_action_and_its_gradient_by_hand():
     config, network, params = made(cdt4rec, ITEM_SPEC)
-    batch = build.blank(config, ITEM_SPEC).replace(
+    batch = training_windows.zero_windows(config, ITEM_SPEC).replace(
         reward=jnp.array([[0.25, 0.5, 9.0, 9.0]]), mask=jnp.array([[True, True, False, False]])
     )
     gradients = jax.jit(jax.jacrev(lambda p: cdt4rec.losses(network, config, p, batch)[0]))(params)
@@ -198,7 +208,7 @@ def test_dt4rec_calls_no_prompt_wrong_that_is_above_the_right_one(monkeypatch):
 def test_dt4rec_contrast_weighs_wrong_prompts_by_their_distance():
     """A wrong prompt that is the right one costs nothing; one of distance d costs d times a cosine."""
     config, network, params = made(dt4rec, ITEM_SPEC, contrast_weight=1.0)
-    batch = build.blank(config, ITEM_SPEC).replace(return_to_go=jnp.full((1, STEPS), -4.0))
+    batch = training_windows.zero_windows(config, ITEM_SPEC).replace(return_to_go=jnp.full((1, STEPS), -4.0))
     losses = jax.jit(lambda p, wrong: dt4rec.losses(network, config, p, batch, wrong)[0]["contrast"])
     assert losses(params, batch.return_to_go) == 0
     far = jnp.full((1, STEPS), 4.0)
@@ -206,7 +216,7 @@ def test_dt4rec_contrast_weighs_wrong_prompts_by_their_distance():
     def both(model):
         states, returns, actions = model.tokens(batch)
         others = model.tokens.returns(far, batch.timestep)
-        return model.features(states, returns, actions), model.features(states, others, actions)
+        return model.state_outputs(states, returns, actions), model.state_outputs(states, others, actions)
 
     right, wrong = (np.asarray(x)[0] for x in jax.jit(lambda p: network.apply({"params": p}, method=both))(params))
     cosine = (right * wrong).sum(-1) / np.linalg.norm(right, axis=-1) / np.linalg.norm(wrong, axis=-1)

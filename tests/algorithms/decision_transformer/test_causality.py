@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, dt, mdt4rec
+from jaxrec.algorithms.decision_transformer import dt, mdt4rec
+from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns_and_rewards
 from jaxrec.batches import windows
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
 
@@ -27,7 +28,7 @@ def test_mdt4rec_heads_see_only_what_comes_before_them():
     params = parameters(network, config, ITEM_SPEC)
 
     def outputs(states, returns, actions):
-        predictions = network.apply({"params": params}, states, returns, actions, method="read")
+        predictions = network.apply({"params": params}, states, returns, actions, method="predict")
         return {name: cubes(getattr(predictions, name)) for name in ("action", "bin_logits", "max_return", "reward")}
 
     tokens = jax.random.normal(jax.random.key(1), (3, 1, STEPS, config.width))
@@ -44,7 +45,7 @@ def test_dt_action_sees_return_and_state_but_not_itself():
     network = dt.make_network(config, ITEM_SPEC)
     params = parameters(network, config, ITEM_SPEC)
     tokens = jax.random.normal(jax.random.key(1), (3, 1, STEPS, config.width))
-    outputs = lambda *t: cubes(network.apply({"params": params}, *t, method="read"))  # noqa: E731
+    outputs = lambda *t: cubes(network.apply({"params": params}, *t, method="predict"))  # noqa: E731
     jacobian = jax.jit(jax.jacobian(outputs, argnums=(0, 1, 2)))(*tokens)
     state, given, taken = (np.abs(j)[:, 0].sum(-1) > 0 for j in jacobian)
     np.testing.assert_array_equal(state, NOW)
@@ -60,7 +61,7 @@ def vectors():
     batch = windows.windows_at(
         random_log(VECTOR_SPEC), jnp.array([1]), jnp.array([0]), context_length=STEPS, state_window=3
     )
-    return network, params, build.normalised(batch, VECTOR_SPEC)
+    return network, params, normalise_returns_and_rewards(batch, VECTOR_SPEC)
 
 
 def test_logged_numbers_reach_only_the_heads_they_may(vectors):
@@ -111,8 +112,8 @@ def test_padding_changes_neither_losses_nor_gradients():
     garbage = jax.tree.map(lambda x: x.at[:, 2:].set(jnp.ones((), x.dtype)), batch).replace(mask=batch.mask)
     loss = jax.jit(jax.value_and_grad(lambda p, b: sum(mdt4rec.losses(network, config, p, b)[0].values())))
     for clean, dirty in zip(
-        jax.tree.leaves(loss(params, build.normalised(batch, ITEM_SPEC))),
-        jax.tree.leaves(loss(params, build.normalised(garbage, ITEM_SPEC))),
+        jax.tree.leaves(loss(params, normalise_returns_and_rewards(batch, ITEM_SPEC))),
+        jax.tree.leaves(loss(params, normalise_returns_and_rewards(garbage, ITEM_SPEC))),
         strict=True,
     ):
         np.testing.assert_allclose(clean, dirty, atol=1e-6)

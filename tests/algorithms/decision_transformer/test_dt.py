@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import dt, mdt4rec, prompted
+from jaxrec.algorithms.decision_transformer import dt, mdt4rec, target_return_policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
 from jaxrec.batches import windows
@@ -27,7 +27,7 @@ def test_acting_along_a_log_equals_the_training_forward(spec):
     batch = windows.windows_at(
         log, jnp.arange(2), jnp.array([2, 2]), context_length=config.context_length, state_window=3
     )
-    acting = dt.policy(network, config, spec)
+    acting = dt.make_policy(network, config, spec)
     act, carry = jax.jit(acting.act), acting.init(params, 2)
     spent = np.zeros(2)
     for t in range(length):
@@ -53,7 +53,7 @@ def test_the_target_is_a_quantile_of_what_episodes_returned():
     config = small(dt.defaults())
     for quantile, asked in ((0.0, 1.0), (0.5, 5.0), (2 / 3, 7.0), (1.0, 12.0)):
         config.target_quantile = quantile
-        np.testing.assert_allclose(prompted.target(config, spec), asked / 14)
+        np.testing.assert_allclose(target_return_policy.first_target_return(config, spec), asked / 14)
     config.target_quantile = 1.5
     with pytest.raises(JaxrecError, match="algorithm.target_quantile is 1.5: set it to a number from 0 to 1"):
         dt.make(config, spec)
@@ -63,7 +63,7 @@ def test_turn_zero_asks_for_the_target_again():
     config = small(dt.defaults())
     network = dt.make_network(config, ITEM_SPEC)
     params = parameters(network, config, ITEM_SPEC)
-    acting = dt.policy(network, config, ITEM_SPEC)
+    acting = dt.make_policy(network, config, ITEM_SPEC)
     act = jax.jit(acting.act)
     begin = Observation(*(jnp.array([v]) for v in (0, 2, 0.0, 0)), jnp.zeros((1, 0)))
     first, output = act(params, acting.init(params, 1), begin, jax.random.key(0))

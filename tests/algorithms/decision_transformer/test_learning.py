@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, cdt4rec, dt, dt4rec, edt4rec, loss_terms, mdt4rec
+from jaxrec.algorithms.decision_transformer import cdt4rec, dt, dt4rec, edt4rec, loss_terms, mdt4rec, training_windows
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.base.specs import TrajectoriesSpec
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, VECTOR_SPEC, parameters, random_log, small
@@ -27,7 +27,7 @@ GOLDEN = {
 def two_steps(spec=ITEM_SPEC):
     """One episode of two real steps and one of padding, returns 0.75 and 0.25, rewards 0.5 and 0.25."""
     config = small(mdt4rec.defaults(), context_length=3)
-    blank = build.blank(config, spec)
+    blank = training_windows.zero_windows(config, spec)
     return blank.replace(
         reward=jnp.array([[0.5, 0.25, 9.0]]),
         return_to_go=jnp.array([[0.75, 0.25, 9.0]]),
@@ -85,7 +85,7 @@ def test_without_the_expectile_its_loss_and_its_head_are_gone():
     config = small(mdt4rec.defaults(), use_max=False, embedding="linear")
     network = mdt4rec.make_network(config, VECTOR_SPEC)
     params = parameters(network, config, VECTOR_SPEC)
-    terms, _ = mdt4rec.losses(network, config, params, build.blank(config, VECTOR_SPEC))
+    terms, _ = mdt4rec.losses(network, config, params, training_windows.zero_windows(config, VECTOR_SPEC))
     assert set(terms) == {"action", "reward", "return_bins"} and np.isfinite(list(terms.values())).all()
     assert "max_return_head" not in params
     assert set(params["tokens"]["state_embedding"]["MLP_0"]) == {"Dense_0"}

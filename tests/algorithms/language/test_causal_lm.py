@@ -15,8 +15,7 @@ from jaxrec.algorithms.language import causal_lm, token_loss
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.base.specs import TextSpec
-from jaxrec.models.language import config as decoder_config
-from jaxrec.models.language import tokenizer
+from jaxrec.models.language import decoder_config, tokenizer
 from jaxrec.training import loop
 from tests.models.language import checkpoints
 from tests.models.language.loading import call, load
@@ -114,7 +113,7 @@ def test_transformers_opens_the_export(trained, exported):
     python = os.environ.get("JAXREC_PEER_PYTHON")
     if not python:
         pytest.skip("name an interpreter with torch and transformers in JAXREC_PEER_PYTHON")
-    made = tokenizer.train(["a teapot"], tokenizer.BYTES)
+    made = tokenizer.train(["a teapot"], tokenizer.NUM_BYTE_IDS)
     made.save(exported)
     done = subprocess.run([python, "-c", _THEIRS, str(exported)], capture_output=True, text=True, check=True)
     tokens, logits = json.loads(done.stdout.splitlines()[-1])

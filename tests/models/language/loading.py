@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from jaxrec.models.language import config, weights
+from jaxrec.models.language import decoder_config, weights
 from jaxrec.models.language.decoder import Decoder
 
 
@@ -23,7 +23,7 @@ def abstract(module: Decoder) -> dict[str, jax.ShapeDtypeStruct]:
 
 def load(folder: Path) -> tuple[Decoder, dict]:
     """(module, variables)."""
-    module = Decoder(config.read(folder))
+    module = Decoder(decoder_config.read(folder))
     return module, {"params": unflatten_dict(dict(weights.load(folder, module.config, abstract(module))), sep="/")}
 
 

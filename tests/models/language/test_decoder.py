@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jaxrec.models.language import attention
-from jaxrec.models.language.config import Rotary
 from jaxrec.models.language.decoder import Decoder
+from jaxrec.models.language.decoder_config import Rotary
 from jaxrec.models.lora import LoRA
 from tests.conftest import REPOSITORY
 from tests.models.language import checkpoints
@@ -64,7 +64,7 @@ def test_suffixes_and_their_extension_equal_each_sequence_alone(backbone):
     lengths, chosen = (1, 7, 9), np.array([1, 2])
     valid = np.ones((USERS, TOKENS), bool)
     valid[1, :4] = False
-    hidden, suffixes = call(module, variables, embeddings, valid, lengths=lengths, num_last=2, method="suffixes")
+    hidden, suffixes = call(module, variables, embeddings, valid, lengths=lengths, num_last=2, method="encode_suffixes")
     first, cache = call(module, variables, suffixes.choose(jnp.asarray(chosen)), extra[:, :1], method="extend")
     second, _ = call(module, variables, cache, extra[:, 1:], method="extend")
 
@@ -114,7 +114,7 @@ def test_positions_of_trajectory_tokens(folders):
 
 def test_rotation_by_hand():
     """Two pairs at position 3: angles 3 and 3 / 100."""
-    rates = attention.frequencies(Rotary(theta=10000.0), 4)
+    rates = attention.rotary_frequencies(Rotary(theta=10000.0), 4)
     np.testing.assert_allclose(rates, [1.0, 0.01])
     turned = attention.rotate(jnp.asarray([[[[1.0, 2.0, 3.0, 4.0]]]]), jnp.asarray([3]), rates)
     c, s, c2, s2 = np.cos(3.0), np.sin(3.0), np.cos(0.03), np.sin(0.03)
@@ -124,7 +124,7 @@ def test_rotation_by_hand():
 def test_llama3_frequencies_by_hand():
     """Of rates 1, 0.1, 0.01 and 0.001 over 628 tokens (100, 10, 1, 0.1 turns): fast kept, slow slowed, one between."""
     rotary = Rotary(10000.0, "llama3", 8.0, 1.0, 4.0, 628)
-    rates = attention.frequencies(rotary, 8)
+    rates = attention.rotary_frequencies(rotary, 8)
     np.testing.assert_allclose(rates[[0, 1, 3]], [1.0, 0.1, 0.001 / 8], rtol=1e-5)
     turns = 628 * 0.01 / (2 * np.pi)
     share = max(0.0, (turns - 1) / 3)

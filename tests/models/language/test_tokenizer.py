@@ -14,7 +14,7 @@ DOCUMENTS = ["a teapot; category: kitchen", "a trowel; category: garden", "naïv
 
 
 def test_bytes_learn_nothing_and_lose_nothing():
-    made = tokenizer.train(DOCUMENTS, tokenizer.BYTES)
+    made = tokenizer.train(DOCUMENTS, tokenizer.NUM_BYTE_IDS)
     assert made.vocabulary == 257
     text = "Ünïcode,\n new"
     ids = made.encode([text])[0]

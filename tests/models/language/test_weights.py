@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.language import config, names, weights
+from jaxrec.models.language import checkpoint_layout, decoder_config, weights
 from tests.models.language import checkpoints
 from tests.models.language.loading import abstract
 
@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 def refused(folder, message):
     with pytest.raises(JaxrecError, match=message) as raised:
-        weights.check(folder, config.read(folder))
+        weights.check_tensors(folder, decoder_config.read(folder))
     assert "\n" not in str(raised.value) and folder.name in str(raised.value)
 
 
@@ -83,7 +83,9 @@ def test_a_pickle_is_refused_and_an_empty_folder_named(folder):
 
 def test_shards_and_their_index(tmp_path):
     checkpoints.write(tmp_path, checkpoints.CASES["qwen2"], shards=3)
-    assert len(weights.check(tmp_path, config.read(tmp_path))) == len(checkpoints.shapes(checkpoints.CASES["qwen2"]))
+    assert len(weights.check_tensors(tmp_path, decoder_config.read(tmp_path))) == len(
+        checkpoints.shapes(checkpoints.CASES["qwen2"])
+    )
     index = json.loads((tmp_path / INDEX).read_text())
     index["weight_map"]["model.norm.weight"] = "model-00003-of-00003.safetensors"
     (tmp_path / INDEX).write_text(json.dumps(index))
@@ -99,7 +101,7 @@ def test_names_without_the_prefix_and_old_buffers_are_read(tmp_path):
     checkpoints.write(tmp_path, checkpoints.GPT2)
     tensors = {name.removeprefix("transformer."): t for name, t in load_file(tmp_path / FILE).items()}
     save_file(tensors | {"h.0.attn.bias": np.ones((1, 1, 4, 4), np.uint8)}, tmp_path / FILE)
-    assert "h.0.attn.bias" not in weights.check(tmp_path, config.read(tmp_path))
+    assert "h.0.attn.bias" not in weights.check_tensors(tmp_path, decoder_config.read(tmp_path))
 
 
 def test_every_parameter_is_stored_once(folder):
@@ -107,8 +109,8 @@ def test_every_parameter_is_stored_once(folder):
 
     for case in checkpoints.CASES.values():
         checkpoints.write(folder, case)
-        module = Decoder(config.read(folder))
-        ours, stored = abstract(module), names.parameters(module.config)
+        module = Decoder(decoder_config.read(folder))
+        ours, stored = abstract(module), checkpoint_layout.stored_parameters(module.config)
         assert ours.keys() == stored.keys()
         assert {path: leaf.shape for path, leaf in ours.items()} == {path: stored[path].param_shape for path in stored}
 
@@ -116,24 +118,28 @@ def test_every_parameter_is_stored_once(folder):
 def test_seeds_get_copies_and_half_precision_is_kept(folder):
     stored = load_file(folder / FILE)["model.layers.0.mlp.up_proj.weight"]
     wanted = {"blocks_0/expand/kernel": jax.ShapeDtypeStruct((2, 24, 40), jnp.bfloat16)}
-    loaded = dict(weights.load(folder, config.read(folder), wanted))["blocks_0/expand/kernel"]
+    loaded = dict(weights.load(folder, decoder_config.read(folder), wanted))["blocks_0/expand/kernel"]
     assert loaded.dtype == jnp.bfloat16
     np.testing.assert_array_equal(loaded[0], loaded[1])
     np.testing.assert_array_equal(loaded[0], stored.T.astype(jnp.bfloat16))
     with pytest.raises(JaxrecError, match="the model has no parameter blocks_9/expand/kernel"):
-        dict(weights.load(folder, config.read(folder), {"blocks_9/expand/kernel": wanted["blocks_0/expand/kernel"]}))
+        dict(
+            weights.load(
+                folder, decoder_config.read(folder), {"blocks_9/expand/kernel": wanted["blocks_0/expand/kernel"]}
+            )
+        )
     with pytest.raises(JaxrecError, match=r"is of shape \[24, 41\] here and \[24, 40\] in the checkpoint"):
         wrong = {"blocks_0/expand/kernel": jax.ShapeDtypeStruct((24, 41), jnp.float32)}
-        dict(weights.load(folder, config.read(folder), wrong))
+        dict(weights.load(folder, decoder_config.read(folder), wrong))
 
 
 def test_export_and_back(tmp_path):
-    settings = config.gpt2(vocab_size=11, width=8, num_layers=2, num_heads=2, max_positions=6)
+    settings = decoder_config.gpt2(vocab_size=11, width=8, num_layers=2, num_heads=2, max_positions=6)
     draw = np.random.default_rng(0)
-    shapes = {path: stored.param_shape for path, stored in names.parameters(settings).items()}
+    shapes = {path: stored.param_shape for path, stored in checkpoint_layout.stored_parameters(settings).items()}
     params = {path: draw.standard_normal(shape).astype(np.float32) for path, shape in shapes.items()}
     weights.save(tmp_path, settings, params.__getitem__)
-    assert config.read(tmp_path) == settings
+    assert decoder_config.read(tmp_path) == settings
     wanted = {path: jax.ShapeDtypeStruct(shape, jnp.float32) for path, shape in shapes.items()}
     for path, loaded in weights.load(tmp_path, settings, wanted):
         np.testing.assert_array_equal(loaded, params[path], err_msg=path)
@@ -144,14 +150,14 @@ import json, resource, sys
 import jax, jax.numpy as jnp, numpy as np
 from pathlib import Path
 from jax.sharding import NamedSharding, PartitionSpec as P
-from jaxrec.models.language import config, names, weights
+from jaxrec.models.language import checkpoint_layout, decoder_config, weights
 from jaxrec.training import sharding
 
 folder = Path(sys.argv[1])
 fields = json.loads((folder / "config.json").read_text())
-settings = config.read(folder)
+settings = decoder_config.read(folder)
 mesh = sharding.make_mesh(model=4)
-stored = names.parameters(settings)
+stored = checkpoint_layout.stored_parameters(settings)
 wanted = {
     path: jax.ShapeDtypeStruct(s.param_shape, jnp.bfloat16, sharding=NamedSharding(mesh, P(*[None] * i, "model")))
     for path, s in stored.items()

@@ -1,4 +1,5 @@
-"""What a decoder is made of, read from the `config.json` of a Hugging Face folder (GPT-2, Llama, Mistral, Qwen 2)."""
+"""The sizes and variants of a decoder, read from the `config.json` of a Hugging Face folder (GPT-2, Llama, Mistral,
+Qwen 2)."""
 
 from __future__ import annotations
 
@@ -23,10 +24,13 @@ ACTIVATIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Rotary:
-    """Rotary positions: base `theta`, and how frequencies are stretched for long contexts.
+    """The settings of rotary positions, and how their frequencies are lowered for long contexts.
 
-    `kind` is 'default', 'linear' (all slowed by `factor`) or 'llama3' (slow ones by `factor`, fast ones not, those
-    between `low` and `high` turns per `original_length` in between).
+    Attributes:
+      theta: the base of the frequencies.
+      kind: 'default'; 'linear', all frequencies divided by `factor`; or 'llama3', frequencies of fewer than `low`
+        rotations per `original_length` positions divided by `factor`, those of more than `high` kept, and interpolation
+        between the two.
     """
 
     theta: float = 10000.0
@@ -39,10 +43,17 @@ class Rotary:
 
 @dataclasses.dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes and switches of one decoder; hashable, so that a module may carry it.
+    """The sizes and variants of one decoder; hashable, so that a module can have it as an attribute.
 
-    `family` 'gpt2': layer norm, learned positions, plain feed-forward. 'llama': RMS norm, rotary positions, gated
-    feed-forward. `window` 0 means that all earlier tokens are seen, else the last `window` with the token itself.
+    Attributes:
+      family: 'gpt2', with layer norm, learned positions and plain feed-forward layers; or 'llama', with RMS norm,
+        rotary positions and gated feed-forward layers.
+      vocab_size: V. width: D. num_heads: H, of queries. num_kv_heads: G, of keys and values. head_size: numbers per
+        head. mlp_width: of the feed-forward layers.
+      max_positions: the longest sequence, in tokens.
+      tied: whether the output head is the token embedding.
+      qkv_bias, output_bias, mlp_bias: whether these layers have a bias.
+      window: how many tokens each token sees, itself included (a sliding window); 0 for all earlier ones.
     """
 
     family: str
@@ -67,7 +78,7 @@ class DecoderConfig:
 def gpt2(
     *, vocab_size: int, width: int, num_layers: int, num_heads: int, max_positions: int, **changes: Any
 ) -> DecoderConfig:
-    """GPT-2 of any size, as published otherwise."""
+    """Returns a GPT-2 of these sizes, published in all other settings; `changes` replaces fields of `DecoderConfig`."""
     shape = {"width": width, "num_layers": num_layers, "num_heads": num_heads, "num_kv_heads": num_heads}
     published = {"mlp_width": 4 * width, "norm_epsilon": 1e-5, "activation": "gelu_tanh", "tied": True}
     biases = {"qkv_bias": True, "output_bias": True, "mlp_bias": True}
@@ -76,11 +87,11 @@ def gpt2(
 
 
 def read(folder: Path | str) -> DecoderConfig:
-    """The decoder of a Hugging Face folder.
+    """Reads the config of the decoder in a Hugging Face folder.
 
     Raises:
-      JaxrecError: no such file, not JSON, a field that is missing or of the wrong kind, or a variant that this decoder
-        does not compute; one line names the file and the field.
+      JaxrecError: names the file, and the field that is missing, out of its range, or of a variant that this decoder
+        does not compute.
     """
     path = Path(folder).expanduser() / "config.json"
     try:
@@ -98,18 +109,17 @@ def read(folder: Path | str) -> DecoderConfig:
     readers = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2}
     if kind not in readers:
         raise JaxrecError(f"{path}: model_type is {kind!r}; this decoder knows {', '.join(sorted(readers))}")
-    found = readers[kind](_Fields(path, fields))
-    if found.head_size % 2 and found.rotary:
-        raise JaxrecError(f"{path}: head_dim is {found.head_size}; rotary positions need an even number")
-    if found.num_heads % found.num_kv_heads:
-        raise JaxrecError(
-            f"{path}: num_attention_heads {found.num_heads} is no multiple of num_key_value_heads {found.num_kv_heads}"
-        )
-    return found
+    config = readers[kind](_Fields(path, fields))
+    if config.head_size % 2 and config.rotary:
+        raise JaxrecError(f"{path}: head_dim is {config.head_size}; rotary positions need an even number")
+    if config.num_heads % config.num_kv_heads:
+        heads, groups = config.num_heads, config.num_kv_heads
+        raise JaxrecError(f"{path}: num_attention_heads {heads} is no multiple of num_key_value_heads {groups}")
+    return config
 
 
 class _Fields:
-    """The fields of one file, with its name in every complaint."""
+    """The fields of one config.json, each read as a size, a number or a switch; errors name the file and the field."""
 
     def __init__(self, path: Path, fields: Mapping[str, Any]):
         self.path, self.fields = path, fields
@@ -139,19 +149,19 @@ class _Fields:
             raise JaxrecError(f"{self.path}: {name} is {value!r}; this decoder knows {', '.join(sorted(ACTIVATIONS))}")
         return ACTIVATIONS[value]
 
-    def must_be(self, name: str, wanted: Any, default: Any = None) -> None:
-        value = self.fields.get(name, wanted if default is None else default)
-        if value != wanted:
-            raise JaxrecError(f"{self.path}: {name} is {value!r}; this decoder computes only {wanted!r}")
+    def check_equal(self, name: str, supported: Any) -> None:
+        value = self.fields.get(name, supported)
+        if value != supported:
+            raise JaxrecError(f"{self.path}: {name} is {value!r}; this decoder computes only {supported!r}")
 
 
 def _gpt2(fields: _Fields) -> DecoderConfig:
-    for name, wanted in (
+    for name, supported in (
         ("scale_attn_weights", True),
         ("scale_attn_by_inverse_layer_idx", False),
         ("add_cross_attention", False),
     ):
-        fields.must_be(name, wanted)
+        fields.check_equal(name, supported)
     width, num_heads = fields.size("n_embd"), fields.size("n_head")
     if width % num_heads:
         raise JaxrecError(f"{fields.path}: n_embd {width} does not split into {num_heads} heads")
@@ -171,7 +181,7 @@ def _gpt2(fields: _Fields) -> DecoderConfig:
 def _llama(fields: _Fields, **changes: Any) -> DecoderConfig:
     width, num_heads = fields.size("hidden_size"), fields.size("num_attention_heads")
     bias = fields.switch("attention_bias", False)
-    found = {
+    options = {
         "vocab_size": fields.size("vocab_size"),
         "width": width,
         "num_layers": fields.size("num_hidden_layers"),
@@ -188,7 +198,7 @@ def _llama(fields: _Fields, **changes: Any) -> DecoderConfig:
         "output_bias": bias,
         "mlp_bias": fields.switch("mlp_bias", False),
     }
-    return DecoderConfig("llama", **(found | changes))
+    return DecoderConfig("llama", **(options | changes))
 
 
 def _mistral(fields: _Fields) -> DecoderConfig:
@@ -197,8 +207,9 @@ def _mistral(fields: _Fields) -> DecoderConfig:
 
 
 def _qwen2(fields: _Fields) -> DecoderConfig:
-    """Biases on queries, keys and values alone. Only where every layer slides, or none does."""
-    sliding = 0
+    """Reads a Qwen 2, which has biases on queries, keys and values alone; either all of its layers may have a sliding
+    window, or none."""
+    window = 0
     if fields.switch("use_sliding_window", False) and fields.fields.get("sliding_window") is not None:
         first, layers = fields.fields.get("max_window_layers", 0), fields.size("num_hidden_layers")
         if 0 < first < layers:
@@ -206,26 +217,26 @@ def _qwen2(fields: _Fields) -> DecoderConfig:
                 f"{fields.path}: use_sliding_window with max_window_layers {first} of {layers} mixes two kinds of "
                 "attention; this decoder computes only one in all layers"
             )
-        sliding = fields.size("sliding_window") if first == 0 else 0
-    return _llama(fields, qkv_bias=True, output_bias=False, window=sliding)
+        window = fields.size("sliding_window") if first == 0 else 0
+    return _llama(fields, qkv_bias=True, output_bias=False, window=window)
 
 
 def _rotary(fields: _Fields) -> Rotary:
-    """From `rope_parameters` (transformers 5), or `rope_theta` and `rope_scaling` (before)."""
-    given = fields.fields.get("rope_parameters") or fields.fields.get("rope_scaling") or {}
-    if not isinstance(given, dict):
-        raise JaxrecError(f"{fields.path}: rope_scaling is {given!r}; a JSON object is needed")
-    theta = fields.number("rope_theta", fields.fields.get("rope_theta") or 10000.0, given)
-    kind = given.get("rope_type", given.get("type", "default"))
+    """Reads `rope_parameters` (transformers 5), or `rope_theta` and `rope_scaling` (earlier versions)."""
+    scaling = fields.fields.get("rope_parameters") or fields.fields.get("rope_scaling") or {}
+    if not isinstance(scaling, dict):
+        raise JaxrecError(f"{fields.path}: rope_scaling is {scaling!r}; a JSON object is needed")
+    theta = fields.number("rope_theta", fields.fields.get("rope_theta") or 10000.0, scaling)
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "default":
         return Rotary(theta)
     if kind not in ("linear", "llama3"):
         raise JaxrecError(f"{fields.path}: rope_type is {kind!r}; this decoder knows default, linear and llama3")
-    factor = fields.number("factor", 1.0, given)
+    factor = fields.number("factor", 1.0, scaling)
     if kind == "linear":
         return Rotary(theta, kind, factor)
-    low, high = fields.number("low_freq_factor", 1.0, given), fields.number("high_freq_factor", 4.0, given)
+    low, high = fields.number("low_freq_factor", 1.0, scaling), fields.number("high_freq_factor", 4.0, scaling)
     if low >= high:
         raise JaxrecError(f"{fields.path}: low_freq_factor {low} must lie below high_freq_factor {high}")
-    original = int(fields.number("original_max_position_embeddings", 8192, given))
+    original = int(fields.number("original_max_position_embeddings", 8192, scaling))
     return Rotary(theta, kind, factor, low, high, original)

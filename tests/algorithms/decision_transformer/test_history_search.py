@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrec.algorithms.decision_transformer import build, mdt4rec, search
-from jaxrec.algorithms.decision_transformer.policy import policy
+from jaxrec.algorithms.decision_transformer import history_search, mdt4rec, training_windows
+from jaxrec.algorithms.decision_transformer.mdt4rec_policy import make_policy
 from jaxrec.base.contracts import Policy
 from jaxrec.base.records import Interactions, Observation
 from jaxrec.base.specs import TrajectoriesSpec
@@ -48,7 +48,7 @@ def episode(spec):
 def played(spec, **changes):
     """What the policy gave over an episode: outputs and lengths, [TURNS, USERS, ...]."""
     config, network, params = trained(spec, **changes)
-    acting = policy(network, config, spec)
+    acting = make_policy(network, config, spec)
     act = jax.jit(acting.act)
     carry, outputs, lengths = acting.init(params, USERS), [], []
     observations = episode(spec)
@@ -61,10 +61,10 @@ def played(spec, **changes):
 
 
 def test_candidates_are_one_by_delta_and_the_whole():
-    assert search.candidate_lengths(20, 2) == (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 20)
-    assert search.candidate_lengths(5, 2) == (1, 3, 5)
-    assert search.candidate_lengths(5, 8) == (1, 5)
-    assert search.candidate_lengths(1, 2) == (1,)
+    assert history_search.candidate_lengths(20, 2) == (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 20)
+    assert history_search.candidate_lengths(5, 2) == (1, 3, 5)
+    assert history_search.candidate_lengths(5, 8) == (1, 5)
+    assert history_search.candidate_lengths(1, 2) == (1,)
 
 
 def test_highest_return_wins_ties_keep_the_longest_and_nothing_beyond_what_exists():
@@ -73,27 +73,27 @@ def test_highest_return_wins_ties_keep_the_longest_and_nothing_beyond_what_exist
         [[2.0, 1.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 9.0], [0.0, 1.0, 9.0], [0.0, 8.0, 9.0]]
     )
     available = jnp.array([5, 5, 5, 4, 3, 1])
-    np.testing.assert_array_equal(search.best(promises, lengths, available), [0, 1, 2, 2, 1, 0])
+    np.testing.assert_array_equal(history_search.best_candidate(promises, lengths, available), [0, 1, 2, 2, 1, 0])
 
 
 def test_the_batched_search_equals_the_loop():
     config, network, params = trained(ITEM_SPEC)
-    lengths = search.candidate_lengths(config.context_length, config.delta)
+    lengths = history_search.candidate_lengths(config.context_length, config.delta)
     available = jnp.tile(jnp.array([1, 2, 3, 4, 4, 4, 4, 4]), 8)
-    tokens = jax.random.normal(jax.random.key(0), (64, search.num_tokens(config.context_length), config.width))
+    tokens = jax.random.normal(jax.random.key(0), (64, history_search.num_tokens(config.context_length), config.width))
     steps = jnp.arange(config.context_length)[None] >= config.context_length - available[:, None]
     valid = jnp.repeat(steps, 3, axis=1)[:, : tokens.shape[1]]
 
     @jax.jit
     def both(params):
         model = network.bind({"params": params})
-        found = search.search(model, tokens, valid, available, lengths)
-        return found.replace(cache=None), search.search_loop(model, tokens, valid, available, lengths)
+        found = history_search.batched_best_history(model, tokens, valid, available, lengths)
+        return found.replace(cache=None), history_search.looped_best_history(model, tokens, valid, available, lengths)
 
     found, expected = both(params)
     jax.tree.map(functools.partial(np.testing.assert_allclose, atol=1e-5), found, expected)
     assert len(np.unique(found.length)) > 1
-    np.testing.assert_array_equal(found.previous[found.length == 1], 0)
+    np.testing.assert_array_equal(found.previous_action[found.length == 1], 0)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,9 @@ def test_acting_equals_the_training_forward_on_the_chosen_history(spec, changes)
     config, network, params = trained(spec, **changes)
     use_max = config.use_max
     observations = episode(spec)
-    candidates = search.candidate_lengths(config.context_length, config.delta) if use_max else (config.context_length,)
+    candidates = (
+        history_search.candidate_lengths(config.context_length, config.delta) if use_max else (config.context_length,)
+    )
     apply = jax.jit(lambda p, w: network.apply({"params": p}, w))
     drawn = np.zeros((TURNS, USERS), np.float32)
     for t in range(TURNS):
@@ -177,7 +179,7 @@ def test_the_incremental_search_equals_the_batched_one_over_whole_episodes(conte
     results = {}
     for name in ("batched", "incremental"):
         config.search = name
-        acting = policy(network, config, spec)
+        acting = make_policy(network, config, spec)
 
         def turn(carry, inputs, acting=acting):
             carry, output = acting.act(params, carry, *inputs)
@@ -195,7 +197,7 @@ def test_the_incremental_search_equals_the_batched_one_over_whole_episodes(conte
 def test_a_user_alone_is_answered_as_among_others():
     """Groups of users that are searched for side by side share nothing, and there may be fewer users than groups."""
     config, network, params = trained(ITEM_SPEC, search="incremental")
-    acting, observations = policy(network, config, ITEM_SPEC), episode(ITEM_SPEC)
+    acting, observations = make_policy(network, config, ITEM_SPEC), episode(ITEM_SPEC)
     act, (among, _) = jax.jit(acting.act), played(ITEM_SPEC, search="incremental")
     for user in range(USERS):
         carry = acting.init(params, 1)
@@ -207,7 +209,7 @@ def test_a_user_alone_is_answered_as_among_others():
 
 def raw_windows(spec, config, observations, outputs, drawn, steps, user):
     """The steps as a batch of one, as if they had been logged."""
-    batch = jax.tree.map(np.array, build.blank(config, spec))
+    batch = jax.tree.map(np.array, training_windows.zero_windows(config, spec))
     batch.history_mask[:] = False
     for place, t in enumerate(steps):
         turn = int(observations.turn[t, user])
@@ -229,7 +231,7 @@ def test_an_episode_begun_anew_forgets_the_one_before_also_under_seeds_as_an_axi
     """User 1 begins again at turn 3 of the run; a policy that starts there gives the same, vmapped over two seeds."""
     config, network, params = trained(ITEM_SPEC, use_max=True)
     outputs, lengths = played(ITEM_SPEC, use_max=True)
-    acting = policy(network, config, ITEM_SPEC)
+    acting = make_policy(network, config, ITEM_SPEC)
     act = jax.jit(jax.vmap(acting.act, in_axes=(0, 0, None, 0)))
     both = jax.tree.map(lambda x: jnp.stack([x, 1.1 * x]), params)
     carry = jax.vmap(lambda p: acting.init(p, USERS))(both)

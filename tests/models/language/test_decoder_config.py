@@ -7,13 +7,13 @@ import json
 import pytest
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.models.language import config
+from jaxrec.models.language import decoder_config
 from tests.models.language.checkpoints import GPT2, LLAMA
 
 
 def read(tmp_path, fields):
     (tmp_path / "config.json").write_text(fields if isinstance(fields, str) else json.dumps(fields))
-    return config.read(tmp_path)
+    return decoder_config.read(tmp_path)
 
 
 def test_sizes_and_switches(tmp_path):
@@ -32,7 +32,7 @@ def test_both_spellings_of_rope(tmp_path):
     old = read(tmp_path, LLAMA | {"rope_theta": 5e5, "rope_scaling": scaling})
     without = {name: value for name, value in LLAMA.items() if name != "rope_theta"}
     new = read(tmp_path, without | {"rope_parameters": {**scaling, "rope_theta": 5e5}})
-    assert old == new and old.rotary == config.Rotary(5e5, "llama3", 8.0, 1.0, 4.0, 16)
+    assert old == new and old.rotary == decoder_config.Rotary(5e5, "llama3", 8.0, 1.0, 4.0, 16)
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_mistakes_are_one_clear_line(tmp_path, fields, message):
 
 def test_a_folder_without_config(tmp_path):
     with pytest.raises(JaxrecError, match="config.json cannot be read.*name the folder of a Hugging Face model"):
-        config.read(tmp_path / "nowhere")
+        decoder_config.read(tmp_path / "nowhere")

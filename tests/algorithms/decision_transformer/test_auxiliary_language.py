@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from jaxrec.algorithms.decision_transformer import language, mdt4rec
+from jaxrec.algorithms.decision_transformer import auxiliary_language, mdt4rec
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Text
 from jaxrec.base.specs import TextSpec
@@ -120,7 +120,7 @@ def test_the_language_loss_is_the_models_own(folder):
     config = options(folder, language_weight=0.1)
     module, variables = load(folder)
     ids = jnp.asarray(STREAM[:26].reshape(2, 13))
-    found = language.loss(module, config, {"backbone": variables["params"]}, ids, jax.random.key(0))
+    found = auxiliary_language.language_loss(module, config, {"backbone": variables["params"]}, ids, jax.random.key(0))
     log_prob = jax.nn.log_softmax(call(module, variables, ids[:, :-1], method="language"))
     expected = -np.take_along_axis(np.asarray(log_prob), np.asarray(ids[:, 1:])[..., None], 2).mean()
     np.testing.assert_allclose(found["language"], 0.1 * expected, rtol=1e-4)
