@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from jaxrec.experiment.artifacts import save_arrays
 from scipy import stats
 
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.files import save_arrays
 from jaxrec.reporting import significance
 
 RNG = np.random.default_rng(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import lru_cache
 
 import jax
@@ -14,6 +13,7 @@ from flax.traverse_util import flatten_dict
 from jaxrec.algorithms.decision_transformer import language, mdt4rec
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Text
+from jaxrec.base.specs import TextSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.training import loop
 from tests.algorithms.decision_transformer.logs import ITEM_SPEC, ITEMS, random_log
@@ -21,7 +21,7 @@ from tests.models.language import checkpoints
 from tests.models.language.loading import call, load
 
 STREAM = (np.arange(300) ** 2 % checkpoints.VOCAB).astype(np.int32)
-SPEC = dataclasses.replace(ITEM_SPEC, vocabulary=checkpoints.VOCAB)
+TEXT = TextSpec(checkpoints.VOCAB)
 WIDTH, INNER, LAYERS, TURNS, BATCH = 48, 192, 1, 4, 16
 MODEL = {"hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS, "num_attention_heads": 6}
 
@@ -55,7 +55,7 @@ def compiled(folder):
     @lru_cache
     def make(adapt: str, weight: float = 0.0):
         config = options(folder, adapt=adapt, language_weight=weight)
-        algorithm = mdt4rec.make(config, SPEC)
+        algorithm = mdt4rec.make(config, ITEM_SPEC, text=TEXT)
         state = jax.eval_shape(algorithm.learner.init, jax.random.key(0))
         _, batch = jax.eval_shape(lambda k: algorithm.source.next(data(config), (), None, k), jax.random.key(0))
         lowered = jax.jit(algorithm.learner.update, donate_argnums=0).lower(state, batch, jax.random.key(0))
@@ -69,7 +69,7 @@ def compiled(folder):
 
 def test_a_step_changes_the_adapters_alone(folder):
     config = options(folder, language_weight=0.1)
-    algorithm = mdt4rec.make(config, SPEC)
+    algorithm = mdt4rec.make(config, ITEM_SPEC, text=TEXT)
     state = loop.fit(algorithm.learner, algorithm.source, data(config), num_steps=1)
     after, stored = flatten_dict(state.params, sep="/"), flatten_dict(load(folder)[1]["params"], sep="/")
     base = {path: leaf for path, leaf in after.items() if path.startswith("backbone/") and "lora_" not in path}
@@ -146,7 +146,7 @@ def played(algorithm, params, turns):
 
 def test_it_acts_and_forgets(folder):
     """The second user begins again at the second turn, as if the first had not been."""
-    algorithm = mdt4rec.make(options(folder, return_draw="mean"), SPEC)
+    algorithm = mdt4rec.make(options(folder, return_draw="mean"), ITEM_SPEC, text=TEXT)
     params = drawn(algorithm)
     found = played(algorithm, params, [[0, 0], [1, 0]])
     assert found.shape == (2, 2, ITEMS) and np.isfinite(found).all()
@@ -160,7 +160,7 @@ def test_both_searches_give_the_same_answers_on_gpt2(tmp_path):
     checkpoints.write(tmp_path, checkpoints.GPT2 | {"n_layer": 2})
     outputs = []
     for search in ("batched", "incremental"):
-        algorithm = mdt4rec.make(options(tmp_path, search=search, return_draw="mean"), SPEC)
+        algorithm = mdt4rec.make(options(tmp_path, search=search, return_draw="mean"), ITEM_SPEC, text=TEXT)
         outputs.append(played(algorithm, drawn(algorithm), [[0, 0], [1, 1], [2, 0], [3, 1], [4, 2], [5, 3]]))
     np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-5)
 
@@ -170,14 +170,14 @@ def test_mistakes_are_one_clear_line(folder, tmp_path):
         mdt4rec.make(options(folder, language_weight=0.1), ITEM_SPEC)
     mdt4rec.make(options(folder, language_weight=0.1, adapt="frozen"), ITEM_SPEC)
     with pytest.raises(JaxrecError, match="tokenizer has 99 ids but the language model knows 37"):
-        mdt4rec.make(options(folder, language_weight=0.1), dataclasses.replace(SPEC, vocabulary=99))
+        mdt4rec.make(options(folder, language_weight=0.1), ITEM_SPEC, text=TextSpec(99))
     with pytest.raises(JaxrecError, match="adapt is 'none': choose one of"):
-        mdt4rec.make(options(folder, adapt="none"), SPEC)
+        mdt4rec.make(options(folder, adapt="none"), ITEM_SPEC, text=TEXT)
     with pytest.raises(JaxrecError, match="lora.rank is 0"):
         config = options(folder)
         config.lora.rank = 0
-        mdt4rec.make(config, SPEC)
+        mdt4rec.make(config, ITEM_SPEC, text=TEXT)
     with pytest.raises(JaxrecError, match="language_length is 65: the model has positions for 1 to 64"):
-        mdt4rec.make(options(folder, language_weight=0.1, language_length=65), SPEC)
+        mdt4rec.make(options(folder, language_weight=0.1, language_length=65), ITEM_SPEC, text=TEXT)
     with pytest.raises(JaxrecError, match="config.json cannot be read"):
-        mdt4rec.make(options(tmp_path), SPEC)
+        mdt4rec.make(options(tmp_path), ITEM_SPEC, text=TEXT)
