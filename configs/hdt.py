@@ -1,11 +1,12 @@
-"""HDT and what thesis T, chapter 5, holds it against: the next item of a user's last session, from all sessions.
+"""HDT beside the methods that thesis T, chapter 5, compares it with: the next item of a user's last session.
 
     python -m jaxrec.main --config=configs/hdt.py --workdir=runs/hdt                             # the embedded world
     python -m jaxrec.main --config=configs/hdt.py:reddit --config.data.root=DATA
     python -m jaxrec.main --config=configs/hdt.py:smoke                                          # proves that it runs
 
-Rows: normal (a user's sessions joined), smorl on the same, hier, inter_dt and hdt over each encoder, table 5.5's uxp
-and nov, and the weights of figure 5.3. Measured in the embedded world: results/hdt_embedded.md.
+Rows over each encoder: normal (the encoder alone, on a user's sessions joined into one sequence), smorl on the same
+sequences, and hier, inter_dt and hdt on the sessions. Over SASRec also T table 5.5's uxp and nov, and the weights of
+T figure 5.3. Measured in the embedded world: results/hdt_embedded.md.
 
 Variants: album, movielens_100k, reddit, smoke.
 """
@@ -16,10 +17,10 @@ from ml_collections.config_dict import placeholder
 from configs.next_item import ENCODERS, GENERATED
 from jaxrec.config import declare, experiment, outputs, published
 
-VECTORS = {"vectors": "item_vectors"}  # what likeness of items is measured by: a next-item model's
-# What a row changes of HDT (T 5.4.2).
+VECTORS = {"vectors": "item_vectors"}  # a next-item model's item vectors, whose cosines say how alike items are
+# Method -> the options of HDT that make it (T 5.4.2).
 METHODS = {"hier": {"inter": "gru", "intra": False}, "inter_dt": {"intra": False}, "hdt": {}}
-# Of HDT over SASRec: table 5.5 and figure 5.3.
+# The same of HDT over SASRec: T table 5.5 and T figure 5.3.
 ABLATIONS = {
     "uxp": {"objectives": ("uxp",)},
     "nov": {"objectives": ("nov",)},
@@ -32,11 +33,11 @@ ABLATIONS = {
 }
 TABLE_5_3, TABLE_5_5 = published.load("thesis_table_5_3"), published.load("thesis_table_5_5")
 COUNTS = {data: published.counts("thesis_table_5_2", data) for data in ("album", "reddit")}
-# Table 5.4 (Reddit) is in no copy of the thesis that we have seen.
+# T table 5.4 (Reddit) is in no copy of the thesis that we have seen.
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The experiment, one of the variants named in the module docstring."""
+    """Makes the experiment of one of the variants named above."""
     config = experiment.defaults()
     config.name = "hdt"
     config.paper = "Thesis T, chapter 5: Hierarchical Decision Transformers for diversity, novelty and serendipity."
@@ -48,7 +49,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
-    """T table 5.3, or on Reddit T table 5.4, one for each encoder, and T table 5.5."""
+    """Declares T table 5.3, or on Reddit T table 5.4, one for each encoder, and T table 5.5."""
     played, number = config.stages.evaluation.policies, "5.4" if variant == "reddit" else "5.3"
     lead = ("HR@10", "CV_div@10", "CV_nov@10", "UP@10", "HR_ser@10")
     paper = TABLE_5_3.rows.get(variant, {})
@@ -58,7 +59,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
         )
         for name in ENCODERS
     }  # fmt: skip
-    found = {
+    declared = {
         name: outputs.table(
             title, names[-1], names, {row: paper[row] for row in names if row in paper},
             columns=TABLE_5_3.columns, mode="ranking", lead=lead, shown=TABLE_5_3.columns,
@@ -68,31 +69,30 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
     }  # fmt: skip
     if {"hdt_uxp", "hdt_nov"} <= set(played):
         columns = TABLE_5_5.columns
-        found["table_5_5"] = outputs.table(
+        declared["table_5_5"] = outputs.table(
             "Table 5.5: returns inside sessions", "hdt_sasrec", ("hdt_uxp", "hdt_nov", "hdt_sasrec"),
             TABLE_5_5.rows.get(variant, {}), columns=columns, mode="ranking", lead=columns, shown=columns,
         )  # fmt: skip
-    return found
+    return declared
 
 
 def figures(config: ConfigDict) -> dict[str, ConfigDict]:
-    """T figure 5.3: a weight of the loss at 0, at the thesis' value and at 1."""
+    """Declares T figure 5.3: each weight of the loss at 0, at the thesis' value and at 1."""
     weights = {"alpha": "return_weight", "beta": "action_weight", "lambda": "goal_weight"}
-    beside, found = {"alpha": "UP@10", "beta": "CV_div@10", "lambda": "UP@10"}, {}
+    second_metric, declared = {"alpha": "UP@10", "beta": "CV_div@10", "lambda": "UP@10"}, {}
     for letter, (weight, leaf) in zip("abc", weights.items(), strict=True):
         rows = (f"hdt_{weight}_0", "hdt_sasrec", f"hdt_{weight}_1")
         if set(rows) <= set(config.stages.evaluation.policies):
             labels = dict(zip(rows, ("0", f"{config.stages.hdt_sasrec.algorithm[leaf]:g}", "1"), strict=True))
-            metrics = ("ranking/HR@20", f"ranking/{beside[weight]}")
-            found[f"figure_5_3{letter}"] = outputs.figure(
+            metrics = ("ranking/HR@20", f"ranking/{second_metric[weight]}")
+            declared[f"figure_5_3{letter}"] = outputs.figure(
                 f"Figure 5.3{letter}: weight {weight}", labels, metrics, xlabel=weight, baseline="normal_sasrec"
             )
-    return found
+    return declared
 
 
 def notes(config: ConfigDict) -> tuple[str, ...]:
-    """The budget, in steps every row's; users and sequences are what a method's batch is made of. And what figure 5.3
-    leaves out."""
+    """Returns the sentences of the report on the budget of every row and on what T figure 5.3 leaves out."""
     few = (
         "Figure 5.3 has three points of each sweep from 0 to 1, over SASRec: each is a training. The thesis' is over "
         "GRU4Rec on Reddit."
@@ -109,10 +109,11 @@ def notes(config: ConfigDict) -> tuple[str, ...]:
 
 
 def sessions(config: ConfigDict, **options) -> None:
-    """Sessions by pauses of an hour, the last of each user to be measured on; and the same, joined to learn from.
+    """Declares two datasets of sessions that end at a pause of an hour: each by itself, and a user's joined into one.
 
-    Our reading: what is joined is learnt from in full, `length` items at a time. The most recent ones alone (T 5.4.2)
-    would leave Normal and SMORL one session's worth of what the others learn from.
+    The last session of each user is ranked. Our reading: joined sessions are learned from in full, `length` items at a
+    time. With the most recent items alone (T 5.4.2) Normal and SMORL would learn from one session's worth of items per
+    user, where the other methods learn from all sessions.
     """
     for name, joined in (("sessions", False), ("joined", True)):
         config.datasets[name] = declare.dataset(
@@ -130,7 +131,7 @@ def stages(
     config: ConfigDict, names=tuple(ENCODERS), ablations=tuple(ABLATIONS), *, num_steps: int, steps_per_call: int = 100,
     batch_size: int, normal_batch_size: int, learning_rate: float, sasrec_dropout: float = 0.0, **options,
 ) -> None:  # fmt: skip
-    """Item vectors, then every method over each encoder, HDT's ablations, and one full ranking of all."""
+    """Declares item vectors, every method over each encoder, HDT's ablations, and one full ranking of all."""
     dropout = {"sasrec": {"encoder_options": {"dropout": sasrec_dropout}}} if sasrec_dropout else {}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
     width = {"width": options["width"]} if "width" in options else {}
@@ -145,7 +146,7 @@ def stages(
         )
         config.stages[f"smorl_{name}"] = declare.fit(
             "next_item.smorl", "joined", beside=VECTORS, reward="click", batch_size=normal_batch_size,
-            **{**alike, "num_steps": 2 * num_steps}, **width,  # a coin draws which of two networks learns
+            **{**alike, "num_steps": 2 * num_steps}, **width,  # each step trains one of two networks, drawn by a coin
         )  # fmt: skip
         rows += [f"normal_{name}", f"smorl_{name}"]
         changes = {f"{method}_{name}": changed for method, changed in METHODS.items()}
@@ -163,10 +164,10 @@ def stages(
 
 
 def embedded(config: ConfigDict) -> None:
-    """A generated world's log: tastes drift from week to week, a session a week."""
+    """The generated world's log: tastes drift from week to week, and a user has a session a week."""
     config.data.options = GENERATED
     sessions(config, length=20, min_session=3, min_sessions=3)
-    # Users have seven sessions to learn from.
+    # A user has seven sessions to learn from.
     stages(config, num_steps=400, batch_size=16, normal_batch_size=128, num_sessions=7, learning_rate=3e-3)
 
 
@@ -182,7 +183,7 @@ def album(config: ConfigDict) -> None:
 
 
 def movielens_100k(config: ConfigDict) -> None:
-    """The few who rated in three sittings or more (194 of 943), over two encoders, three seeds."""
+    """The users with three sessions of ratings or more (194 of 943), over two encoders, three seeds."""
     config.num_seeds = 3
     config.data.name = "movielens_100k"
     config.data.options = {"check": True}
@@ -194,18 +195,18 @@ def movielens_100k(config: ConfigDict) -> None:
 def reddit(config: ConfigDict) -> None:
     """Reddit's interactions (T 5.4.1), the official file in data.root.
 
-    The thesis takes five days and does not say which: data.options.start and stop, Unix seconds; None takes all.
+    The thesis takes five days and does not say which: set data.options.start and stop, in Unix seconds; None takes all.
     """
     config.data.name = "reddit"
     config.data.options = {"start": placeholder(int), "stop": placeholder(int), "check": True}
     sessions(config, length=20, min_item=3, min_session=3, min_sessions=5, published=COUNTS["reddit"])
-    # Users have 29 sessions in the mean (T table 5.2).
+    # A user has 29 sessions in the mean (T table 5.2).
     sizes = {"num_steps": 20_000, "batch_size": 200, "normal_batch_size": 256, "num_sessions": 32}
     stages(config, learning_rate=1e-3, sasrec_dropout=0.1, **sizes)
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: proves that it runs, not that it learns."""
+    """A tiny world: proves within seconds that everything runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
     sessions(config, length=6, min_session=2, min_sessions=2)

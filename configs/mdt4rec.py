@@ -6,8 +6,8 @@
     python -m jaxrec.main --config=configs/mdt4rec.py:csv --config.data.options.path=ratings.csv ...   # your ratings
 
 Variants: smoke, coat, coat_leak, csv, movielens_100k, virtual_taobao. Stages: an A2C policy learns online in the
-training environment; it and its randomised selves log episodes; DT and MDT4Rec learn from that log alone; all are
-played in the test environment.
+training environment; A2C, partly and wholly randomised in some episodes, writes a log; DT and MDT4Rec learn from that
+log alone; all policies are played in the test environment.
 
 Your own ratings (csv) need three flags more, which hold for both environments: `--config.datasets.train.reward_low` and
 `--config.datasets.train.reward_high`, the lowest and the highest rating, and `--config.datasets.train.threshold`: users
@@ -19,7 +19,7 @@ from ml_collections.config_dict import FieldReference, placeholder
 
 from jaxrec.config import declare, experiment, own_file, published
 
-# kind -> (share, chance of a random step)
+# kind of logged episodes -> (their share, the chance that a step is random)
 EPISODES = {"expert": (0.3, 0.0), "medium": (0.4, 0.5), "random": (0.3, 1.0)}
 # Half the published width and fewer layers, so that five seeds of both train in minutes on two CPU cores; no dropout.
 SMALL = {
@@ -33,7 +33,7 @@ SMALL = {
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The experiment, one of the variants named in the module docstring."""
+    """Makes the experiment of one of the variants named above."""
     config = experiment.defaults()
     config.name = "mdt4rec"
     config.paper = (
@@ -45,7 +45,12 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def stages(config: ConfigDict, *, a2c: dict, transformer: dict, num_steps: int, episodes: int, static: dict) -> None:
-    """Behaviour, log, DT and MDT4Rec on the same log with the same budget, and the evaluation in environment `test`."""
+    """Declares A2C, its log, DT and MDT4Rec on that log with one budget, and the evaluation in environment `test`.
+
+    Args:
+      a2c, transformer: options of A2C, and of DT and MDT4Rec. num_steps: of DT and MDT4Rec. episodes: of the log.
+      static: the options of each policy of `algorithms.static` that is a row.
+    """
     config.stages.a2c = declare.fit("actor_critic.a2c", "train", **a2c)
     config.stages.log = declare.collect("a2c", "train", num_episodes=episodes, mixture=EPISODES)
     for name in ("dt", "mdt4rec"):
@@ -59,7 +64,7 @@ def stages(config: ConfigDict, *, a2c: dict, transformer: dict, num_steps: int, 
 
 
 def embedded(config: ConfigDict) -> None:
-    """Train and test environment are one world; the test users were never logged or trained on."""
+    """Training and test environment are one generated world; no event of the test users is logged or trained on."""
     config.data.options = {"world": {}, "text": False, "images": False}
     for users in ("train", "test"):
         config.datasets[users] = declare.dataset("environment", "embedded", users=users)
@@ -74,7 +79,7 @@ def embedded(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage of the default job on a tiny world: proves that it runs, not that it learns."""
+    """Every stage of the default job with tiny networks and few steps: proves that it runs, not that it learns."""
     embedded(config)
     config.num_seeds = 2
     for name in ("a2c", "dt", "mdt4rec"):
@@ -86,7 +91,12 @@ def smoke(config: ConfigDict) -> None:
 
 
 def feedback_matrix(config: ConfigDict, *, models: dict[str, dict], leak: bool = False, **rules) -> None:
-    """Two user models, two environments: the training one from train events alone, the test one from test events."""
+    """Declares a user model and an environment of each split, made of the events of that split alone.
+
+    Args:
+      models: options of the user model of each split. rules: options of both environments.
+      leak: whether users of the training environment leave by the distances of the test matrix, as in EasyRL4Rec.
+    """
     for split in ("train", "test"):
         model, factors = f"user_model_{split}", f"factors_{split}"
         config.datasets[f"ratings_{split}"] = declare.dataset("ratings", split)
@@ -111,9 +121,9 @@ def feedback_matrix(config: ConfigDict, *, models: dict[str, dict], leak: bool =
 
 
 def coat(config: ConfigDict, *, leak: bool = False) -> None:
-    """290 users, 300 items, ratings 1-5; users leave when an item is too near one of the last 7."""
+    """290 users, 300 items, ratings 1-5; users leave when an item is too near one of the last 7 (M 4.1)."""
     config.data.name = "coat"
-    models = {  # chosen on a held-out part of each split's own rows: matrix_factorization_search
+    models = {  # by matrix_factorization_search, on a held-out part of each split's own ratings
         "train": {"width": 32, "l2": 0.3, "num_steps": 1316},
         "test": {"width": 4, "l2": 0.3, "num_steps": 1026},
     }
@@ -133,15 +143,16 @@ def coat(config: ConfigDict, *, leak: bool = False) -> None:
 def coat_leak(config: ConfigDict) -> None:
     """Coat as EasyRL4Rec has it: users of the training environment leave by the distances of the *test* matrix.
 
-    Only so are the published rows comparable; what is learned has seen the test environment's exit rule.
+    The published rows are comparable only with this variant. Its policies learn the test environment's exit rule.
     """
     coat(config, leak=True)
 
 
 def movielens_100k(config: ConfigDict) -> None:
-    """943 users, 1,682 items; Coat's exit rule, with a threshold of ours that few pairs in training are below.
+    """943 users, 1,682 items; Coat's exit rule with a threshold of ours, which few distances in training are below.
 
-    MovieLens-1M's 75, scaled by the root of the users to 30, lies above most pairs here: every episode ends at turn 2.
+    MovieLens-1M's threshold is 75; scaled by the root of the number of users it would be 30, which most distances here
+    are below, so that every episode would end at turn 2.
     """
     config.data.update(name="movielens_100k", test_fraction=0.2)
     threshold = 8.0
@@ -161,8 +172,8 @@ def csv(config: ConfigDict) -> None:
     """Your own ratings: name their file, the lowest and highest rating, and the distance below which users leave.
 
     Both environments have one set of rules (window and max_turn too), so that each of them is set once, for `train`.
-    Distances between items grow with the root of the number of users; a smaller threshold makes longer episodes: look
-    at the column Length.
+    Distances between items grow with the root of the number of users, and a smaller threshold makes longer episodes:
+    the column Length of the table says how long they are.
     """
     config.data.update(name="csv", test_fraction=0.2, options=own_file.options())
     rules = {rule: placeholder(float) for rule in ("reward_low", "reward_high", "threshold")}
@@ -184,7 +195,8 @@ def csv(config: ConfigDict) -> None:
 
 
 def virtual_taobao(config: ConfigDict) -> None:
-    """The released simulator: actions are vectors, so there is no popularity and no cycle; leaving is out of reach."""
+    """The released simulator: its actions are vectors, so popular and static_cycle are no rows; no action changes when
+    users leave."""
     config.data.name = ""
     for name in ("train", "test"):
         config.datasets[name] = declare.dataset("environment", "virtual_taobao")

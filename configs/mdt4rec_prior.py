@@ -3,10 +3,11 @@
     python -m jaxrec.main --config=configs/mdt4rec_prior.py --workdir=runs/mdt4rec_prior   # a prior trained on the spot
     python -m jaxrec.main --config=configs/mdt4rec_prior.py:smoke                          # proves that it runs
 
-Variants: smoke. A small GPT-2 learns from the text of the world's items (as configs/pretrain_lm.py); MDT4Rec stands on
-it with LoRA, frozen and in full, and on a random model of the same shape in full. A downloaded model instead (GPT-2,
-Llama 3.2, Qwen 2.5, DeepSeek-R1-distill-Qwen, Mistral): `--config.stages.lora.algorithm.backbone=FOLDER` and the same
-folder as `--config.datasets.text.tokenizer`, as absolute paths. Not measured.
+Variants: smoke. A small GPT-2 learns from the text of the world's items, as in configs/pretrain_lm.py. MDT4Rec takes it
+as its transformer, adapted by LoRA, frozen, and trained in full; the row `random` is a model of the same shape with
+random weights, trained in full. For a downloaded model instead (GPT-2, Llama 3.2, Qwen 2.5, DeepSeek-R1-distill-Qwen,
+Mistral) set `--config.stages.lora.algorithm.backbone=FOLDER` and `--config.datasets.text.tokenizer` to the same folder,
+as absolute paths. Not measured.
 """
 
 from ml_collections import ConfigDict
@@ -14,7 +15,7 @@ from ml_collections import ConfigDict
 from configs import mdt4rec
 from jaxrec.config import declare, experiment
 
-# name -> how the prior is used
+# row -> how it takes the language model
 ROWS = {
     "lora": {"adapt": "lora"},
     "frozen": {"adapt": "frozen"},
@@ -24,8 +25,8 @@ ROWS = {
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The default job's world, log and policies, with the rows above beside them."""
-    experiment.variant(variant, mdt4rec.embedded, mdt4rec.smoke)  # those of mdt4rec that this one has
+    """Makes the default job's world, log and policies, and the rows with a language model beside them."""
+    experiment.variant(variant, mdt4rec.embedded, mdt4rec.smoke)  # any other variant raises
     config = mdt4rec.get_config(variant)
     config.name = "mdt4rec_prior"
     config.data.options.text = True

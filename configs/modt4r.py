@@ -1,12 +1,12 @@
-"""MODT4R and what thesis T, chapter 4, holds it against: accuracy, diversity and novelty from one model.
+"""MODT4R beside the methods that thesis T, chapter 4, compares it with: accuracy, diversity and novelty at once.
 
     python -m jaxrec.main --config=configs/modt4r.py --workdir=runs/modt4r                      # the embedded world
     python -m jaxrec.main --config=configs/modt4r.py --config.inference.diversity=2.0 --workdir=runs/modt4r
     python -m jaxrec.main --config=configs/modt4r.py:yoochoose_sample --config.data.root=DATA
     python -m jaxrec.main --config=configs/modt4r.py:csv --config.data.options.path=events.csv
 
-The second command trains nothing: it ranks anew, asking for more diversity, and the report shows the curve of what that
-costs in accuracy and brings in coverage. The splits and filters are those of T 4.5.1. Measured in the embedded world:
+The second command trains nothing: it ranks anew with a higher weight of the diversity return, and the report draws
+accuracy and coverage over that weight. The splits and filters are those of T 4.5.1. Measured in the embedded world:
 results/modt4r_embedded.md.
 
 Variants: amazon_industrial, csv, lfm_1b, movielens_100k, retailrocket, smoke, yoochoose, yoochoose_sample.
@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from configs.next_item import COUNTS, GENERATED
 from jaxrec.config import declare, experiment, outputs, own_file, published
 
-# What a row changes of MODT4R: table 4.3 (mrdt), table 4.4 (_i, _imp), figures 4.6 and 4.7.
+# Row -> the options of MODT4R that make it: T table 4.3 (mrdt), T table 4.4 (_i, _imp), T figures 4.6 and 4.7.
 VARIANTS = {
     "modt4r": {},
     "mrdt": {"return_first": True},
@@ -34,22 +34,22 @@ VARIANTS = {
     "acc_nov": {"objectives": ("acc", "nov")},
     "nov_div": {"objectives": ("nov", "div")},
 }
-TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp")  # of tables 4.3 and 4.4
+TABLES = ("modt4r", "mrdt", "modt4r_i", "modt4r_imp")  # of T tables 4.3 and 4.4
 WEIGHTS = ("no_state_loss", "raw_returns", "beta_0", "beta_1")
 SUBSETS = ("acc", "div", "nov", "acc_div", "acc_nov", "nov_div")  # T 4.21
-WARM_RATE = 1e-3  # SA2C's after its warm-up, as published, where the other rows' is not lower
-# Beside the control, learners of values: a coin draws which of their two networks learns. Those in WITH_VECTORS are
-# rewarded for diversity too.
+WARM_RATE = 1e-3  # SA2C's published rate after its warm-up, unless the other rows' rate is lower
+# The methods that learn values train one of their two networks at each step, drawn by a coin. `items_left` is a control
+# without reinforcement learning. Those in WITH_VECTORS have a reward for diversity too.
 TWO_NETWORKS = ("sqn", "snqn", "sa2c", "smorl", "smonac")
 VALUES = ("items_left", *TWO_NETWORKS)
 WITH_VECTORS = ("smorl", "smonac")
-VECTORS = {"vectors": "item_vectors"}  # what likeness of items is measured by: SASRec's
+VECTORS = {"vectors": "item_vectors"}  # SASRec's item vectors, whose cosines say how alike items are
 
 TABLE_4_3, TABLE_4_4 = published.load("thesis_table_4_3"), published.load("thesis_table_4_4")
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The experiment, one of the variants named in the module docstring."""
+    """Makes the experiment of one of the variants named above."""
     config = experiment.defaults()
     config.name = "modt4r"
     config.paper = "Thesis T, chapter 4: Multi-objective Decision Transformer for Reward-driven Recommendation."
@@ -73,16 +73,16 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def reference(variant: str | None) -> dict[str, dict[str, float]]:
-    """Every number that the thesis has of a row on the variant's data."""
-    found = {}
+    """Returns row -> metric -> value, of every number that the thesis has of a row on the variant's data."""
+    metrics_of = {}
     for table in (TABLE_4_4, TABLE_4_3):
         for row, values in table.rows.get(variant, {}).items():
-            found[row] = {f"ranking/{metric}": value for metric, value in zip(table.columns, values, strict=True)}
-    return found
+            metrics_of[row] = {f"ranking/{metric}": value for metric, value in zip(table.columns, values, strict=True)}
+    return metrics_of
 
 
 def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
-    """T tables 4.3 and 4.4, and the subsets of the objectives as a table."""
+    """Declares T tables 4.3 and 4.4, and a table of the losses and of the subsets of the objectives."""
     played = config.stages.evaluation.policies
     rows = {
         "table_4_3": ("Table 4.3: methods", ("sasrec", *VALUES, "mrdt", "modt4r"), TABLE_4_3),
@@ -101,7 +101,7 @@ def tables(config: ConfigDict, variant: str | None) -> dict[str, ConfigDict]:
 
 
 def figures(config: ConfigDict) -> dict[str, ConfigDict]:
-    """T figures 4.6 and 4.7; T figures 4.4 and 4.5 are sweeps of one model."""
+    """Declares T figures 4.6 and 4.7; T figures 4.4 and 4.5 are sweeps of one model."""
     own, three = config.stages.modt4r.algorithm.return_weight, ("NDCG@20", "CV_div@20", "CV_nov@20")
     beta = ({"beta_0": "0"} if own else {}) | {"modt4r": f"{own:g}", "beta_1": "1"}
     shown = {
@@ -118,7 +118,7 @@ def figures(config: ConfigDict) -> dict[str, ConfigDict]:
 
 
 def notes(config: ConfigDict) -> tuple[str, ...]:
-    """The budget, which is every row's, and what figure 4.6 leaves out."""
+    """Returns the sentences of the report on the budget of every row and on what T figure 4.6 leaves out."""
     own = config.stages.modt4r
     few = [
         f"Figure 4.6 has {len(figure.rows)} points of the thesis' sweep of beta from 0 to 1: each is a training."
@@ -148,12 +148,16 @@ def stages(
     reward: str = "click",
     **options,
 ) -> None:
-    """SASRec, whose item vectors the others take as given, then the rows, then one full ranking of all.
+    """Declares SASRec, whose item vectors other rows read, then the rows, then one full ranking of all.
 
-    Learners of values are rewarded as for a click for each item, but with the log's `feedback` where it tells a click
-    from a purchase: ratings from 1 to 5 would drown the cross-entropy in errors of Q. SQN always takes one; the thesis
-    says so of it alone, and that the others follow their own settings (T 4.5.1). SA2C warms up for half of its steps
-    (published: 15,000, of longer runs), with the rate of every row (published: 0.005 or 0.01).
+    Our reading of the rewards: every item is worth a click, but where the log tells clicks from purchases its
+    `feedback` is the reward. With ratings from 1 to 5 as rewards the errors of Q would outweigh the cross-entropy. The
+    reward of SQN is always 1: the thesis says so of SQN alone, and that the others follow their own settings (T 4.5.1).
+    SA2C warms up for half of its steps (published: 15,000, of longer runs), at the rate of every row (published: 0.005
+    or 0.01).
+
+    Args:
+      names: rows that are made of MODT4R. values: rows of `VALUES`. options: of MODT4R.
     """
     alike = {leaf: value for leaf, value in options.items() if leaf in ("width", "batch_size")}
     budget = {"num_steps": num_steps, "steps_per_call": steps_per_call, "optimizer__learning_rate": learning_rate}
@@ -190,7 +194,11 @@ def stages(
 
 
 def small_file(config: ConfigDict, dataset: str, names=tuple(VARIANTS), *, alpha: float, **options) -> None:
-    """Short trainings of three seeds; alpha was the most accurate in modt4r_validation.py."""
+    """Declares short trainings of three seeds, with the alpha that configs/modt4r_validation.py found most accurate.
+
+    Args:
+      options: of the dataset.
+    """
     config.num_seeds = 3
     config.data.name, config.data.options = dataset, options
     config.datasets.sequences = declare.dataset("sequences")
@@ -199,14 +207,14 @@ def small_file(config: ConfigDict, dataset: str, names=tuple(VARIANTS), *, alpha
 
 
 def embedded(config: ConfigDict) -> None:
-    """A generated world's log, a session a sequence. Alpha: more changes nothing in results/modt4r_validation.md."""
+    """The generated world's log, a session a sequence; in results/modt4r_validation.md more alpha changes nothing."""
     config.data.options = GENERATED
     config.datasets.sequences = declare.dataset("sequences", session_minutes=60.0)
     stages(config, num_steps=600, learning_rate=3e-3, batch_size=128, num_layers=1, inference__alpha=4.0)
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: proves that it runs, not that it learns."""
+    """A tiny world: proves within seconds that everything runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
     config.datasets.sequences = declare.dataset("sequences", length=6, test=0.25, validation=0.0)
@@ -224,7 +232,7 @@ def smoke(config: ConfigDict) -> None:
 
 
 def yoochoose(config: ConfigDict) -> None:
-    """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
+    """RC15: 200,000 sessions of three clicks or purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
     config.data.options = {"buys": True, "check": True}
     config.datasets.sequences = declare.dataset("sequences", num_users=200_000, published=COUNTS["yoochoose"])
@@ -232,12 +240,12 @@ def yoochoose(config: ConfigDict) -> None:
 
 
 def yoochoose_sample(config: ConfigDict) -> None:
-    """A part of RC15's clicks that need not have the official counts."""
+    """Any part of RC15's clicks; their counts are not compared with the official ones."""
     small_file(config, "yoochoose", alpha=4.0, check=False)
 
 
 def retailrocket(config: ConfigDict) -> None:
-    """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
+    """RetailRocket's views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
     config.data.options = {"check": True}
     config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["retailrocket"])
@@ -245,9 +253,9 @@ def retailrocket(config: ConfigDict) -> None:
 
 
 def lfm_1b(config: ConfigDict) -> None:
-    """A week of listening to tracks, of three plays or more as users have (T 4.5.1), the official file in data.root.
+    """A week of listening; tracks and users of three plays or more (T 4.5.1); the official file in data.root.
 
-    The return loss serves best without any weight (T 4.5.4), so that beta_0 is the row modt4r itself.
+    The return loss has the weight 0 that the thesis found best here (T 4.5.4), so that the row modt4r is beta_0 too.
     """
     config.data.name = "lfm_1b"
     config.data.options = {"item": "track"}
@@ -257,12 +265,12 @@ def lfm_1b(config: ConfigDict) -> None:
 
 
 def movielens_100k(config: ConfigDict) -> None:
-    """Ratings in the order they were given, as a sequence a user."""
+    """Ratings in the order of their time, a user a sequence."""
     small_file(config, "movielens_100k", TABLES, alpha=4.0, check=True)
 
 
 def amazon_industrial(config: ConfigDict) -> None:
-    """Reviews of Industrial and Scientific as sequences (L 4.1), any part of the official files."""
+    """Reviews of Industrial and Scientific, a reviewer a sequence (L 4.1); any part of the official files."""
     small_file(config, "amazon_industrial", alpha=1.0, check=False)
 
 

@@ -1,10 +1,10 @@
-"""Settings of MODT4R, each change tried alone and ranked on validation sessions.
+"""Chooses settings of MODT4R: each change is tried alone and ranked on validation sessions.
 
     python -m jaxrec.main --config=configs/modt4r_validation.py --workdir=runs/modt4r_validation
     python -m jaxrec.main --config=configs/modt4r_validation.py:yoochoose_sample --config.data.root=DATA
 
-Returns may be counted or shares, beta is tuned for each data set by the thesis (T 4.5.4), and what is asked for when
-ranking needs no training: on files of records that alone is tried. Measured: results/modt4r_validation.md,
+Returns may be counts or shares, and the thesis tunes beta for each data set (T 4.5.4). The options of ranking need no
+training; on files of records they alone are tried. Measured: results/modt4r_validation.md,
 results/modt4r_validation_yoochoose_sample.md, results/modt4r_validation_movielens_100k.md,
 results/modt4r_validation_amazon_industrial.md.
 
@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from configs import modt4r
 from jaxrec.config import declare, outputs
 
-# What a row's name ends in -> (times the steps, what it changes of MODT4R).
+# The end of a row's name -> (factor of the steps, the options of MODT4R that it changes).
 CHANGES = {
     "": (1, {}),
     "_raw": (1, {"scaled_returns": False}),
@@ -38,11 +38,11 @@ SHOWN = ("HR@10", "NDCG@10", "CV_div@10", "CV_nov@10")
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The experiment on the data of configs/modt4r.py's variant of that name, ranked on validation sessions."""
+    """Makes the experiment on the data of configs/modt4r.py's variant of that name, ranked on validation sessions."""
     config = modt4r.get_config(variant)
     config.name = "modt4r_validation"
     config.paper = "Thesis T, chapter 4: settings of MODT4R, chosen on validation sessions."
-    config.num_seeds, config.reference = 2, {}  # what is published are results on test sessions
+    config.num_seeds, config.reference = 2, {}  # the published numbers are of test sessions
     if variant == "smoke":
         config.datasets.sequences.validation = 0.25
     tried = {"embedded": tuple(CHANGES), "smoke": ("", "_beta_0", "_twice")}
@@ -51,10 +51,10 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def rows(config: ConfigDict, changes: tuple[str, ...]) -> None:
-    """SASRec, MODT4R with each change, and SASRec with twice the steps where MODT4R has them."""
+    """Declares SASRec, MODT4R with each change, and SASRec with twice the steps where MODT4R has them."""
     config.datasets.sequences.held_out = "validation"
     sasrec, own = config.stages.sasrec, config.stages.modt4r
-    own.algorithm.inference.alpha = 1.0  # the thesis', not the one that was chosen by this experiment
+    own.algorithm.inference.alpha = 1.0  # the thesis', not the one that this experiment chose
     config.inference = own.algorithm.inference.to_dict()
     stages = {"sasrec": sasrec} | ({"sasrec_twice": changed(sasrec, 2)} if "_twice" in changes else {})
     stages |= {f"modt4r{suffix}": changed(own, *CHANGES[suffix]) for suffix in changes}
@@ -75,7 +75,7 @@ def rows(config: ConfigDict, changes: tuple[str, ...]) -> None:
 
 
 def changed(stage: ConfigDict, times: float, options: dict | None = None) -> ConfigDict:
-    """The stage with so many times its steps, and these options."""
+    """Returns the stage with `times` times its steps and other options."""
     stage = stage.copy_and_resolve_references()
     stage.num_steps = int(stage.num_steps * times)
     stage.algorithm.update(options or {})

@@ -5,8 +5,8 @@
     python -m jaxrec.main --config=configs/next_item.py:smoke                                   # proves that it runs
     python -m jaxrec.main --config=configs/next_item.py:csv --config.data.options.path=events.csv
 
-Variants: amazon_industrial, csv, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample. Full ranking of every test
-position; the splits and filters are those of thesis T 4.5.1 (80/10/10 by sequence). Measured in the embedded
+Variants: amazon_industrial, csv, lfm_1b, retailrocket, smoke, yoochoose, yoochoose_sample. Every test position
+is ranked among all items; the splits and filters are those of T 4.5.1 (80/10/10 by sequence). Measured in the embedded
 world: results/next_item_embedded.md.
 """
 
@@ -14,8 +14,8 @@ from ml_collections import ConfigDict
 
 from jaxrec.config import declare, experiment, outputs, own_file, published
 
-# A generated log with something in it to learn: its recommender looks at more items than the main job's, knows its
-# users and follows their mood, where that one shows little but popularity.
+# A generated log in which the next item can be predicted: its recommender considers more items than the main job's,
+# knows its users' tastes and follows their intents; the main job's shows little but popularity.
 GENERATED = {
     "text": False,
     "images": False,
@@ -27,7 +27,7 @@ ENCODERS = {"gru4rec": "gru", "caser": "caser", "nextitnet": "nextitnet", "sasre
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The experiment, one of the variants named in the module docstring."""
+    """Makes the experiment of one of the variants named above."""
     config = experiment.defaults()
     config.name = "next_item"
     config.paper = "The sequence models that thesis T, chapters 4 and 5, starts from; trained by cross-entropy alone."
@@ -39,7 +39,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_per_call: int = 100, **options) -> None:
-    """Each encoder on the same sequences, then one full ranking of all."""
+    """Declares each encoder on the same sequences, then one full ranking of all."""
     for name in names:
         config.stages[name] = declare.fit(
             "next_item.cross_entropy",
@@ -59,14 +59,14 @@ def stages(config: ConfigDict, names=tuple(ENCODERS), *, num_steps: int, steps_p
 
 
 def embedded(config: ConfigDict) -> None:
-    """A generated world's log, a session a sequence."""
+    """The generated world's log, a session a sequence."""
     config.data.options = GENERATED
     config.datasets.sequences = declare.dataset("sequences", session_minutes=60.0)
     stages(config, num_steps=600)
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: proves that it runs, not that it learns."""
+    """A tiny world: proves within seconds that everything runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.num_seeds = 2
     config.datasets.sequences = declare.dataset("sequences", length=10, test=0.25, validation=0.0)
@@ -74,7 +74,7 @@ def smoke(config: ConfigDict) -> None:
 
 
 def yoochoose(config: ConfigDict) -> None:
-    """RC15: 200,000 sessions of three clicks and purchases or more (T 4.5.1), both official files in data.root."""
+    """RC15: 200,000 sessions of three clicks or purchases or more (T 4.5.1), both official files in data.root."""
     config.data.name = "yoochoose"
     config.data.options = {"buys": True, "check": True}
     config.datasets.sequences = declare.dataset("sequences", num_users=200_000, published=COUNTS["yoochoose"])
@@ -82,7 +82,7 @@ def yoochoose(config: ConfigDict) -> None:
 
 
 def yoochoose_sample(config: ConfigDict) -> None:
-    """A part of RC15's clicks that need not have the official counts."""
+    """Any part of RC15's clicks; their counts are not compared with the official ones."""
     config.data.name = "yoochoose"
     config.data.options = {"check": False}
     config.datasets.sequences = declare.dataset("sequences")
@@ -90,7 +90,7 @@ def yoochoose_sample(config: ConfigDict) -> None:
 
 
 def retailrocket(config: ConfigDict) -> None:
-    """Views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
+    """RetailRocket's views and additions to the cart; items and visitors of three events or more (T 4.5.1)."""
     config.data.name = "retailrocket"
     config.data.options = {"check": True}
     config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["retailrocket"])
@@ -98,7 +98,7 @@ def retailrocket(config: ConfigDict) -> None:
 
 
 def lfm_1b(config: ConfigDict) -> None:
-    """A week of listening to tracks, of three plays or more as users have (T 4.5.1), the official file in data.root."""
+    """A week of listening; tracks and users of three plays or more (T 4.5.1); the official file in data.root."""
     config.data.name = "lfm_1b"
     config.data.options = {"item": "track"}
     config.datasets.sequences = declare.dataset("sequences", min_item=3, published=COUNTS["lfm_1b"])
@@ -106,7 +106,7 @@ def lfm_1b(config: ConfigDict) -> None:
 
 
 def amazon_industrial(config: ConfigDict) -> None:
-    """Reviews of Industrial and Scientific as sequences (L 4.1), any part of the official files."""
+    """Reviews of Industrial and Scientific, a reviewer a sequence (L 4.1); any part of the official files."""
     config.data.name = "amazon_industrial"
     config.data.options = {"check": False}
     config.datasets.sequences = declare.dataset("sequences")

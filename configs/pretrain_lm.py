@@ -1,12 +1,12 @@
-"""A small GPT-2 with its tokenizer, from text alone: a language-model prior for MDT4Rec that needs no download.
+"""Trains a small GPT-2 and its tokenizer on text: a language-model prior for MDT4Rec that needs no download.
 
     python -m jaxrec.main --config=configs/pretrain_lm.py --workdir=runs/pretrain_lm          # the items' text
     python -m jaxrec.main --config=configs/pretrain_lm.py:wikitext --config.data.root=DATA    # WikiText-2, GPT-2's ids
     python -m jaxrec.main --config=configs/pretrain_lm.py:smoke                               # proves that it runs
 
-Variants: smoke, wikitext, wikitext_held_out. It ends with the validation perplexity beside the untrained model's and
-leaves `WORKDIR/gpt2/export`, a Hugging Face folder: name it as `backbone` of `mdt4rec` (configs/mdt4rec_prior.py).
-Measured: results/pretrain_lm.md. Your own text, below --config.data.root:
+Variants: smoke, wikitext, wikitext_held_out. The report has the validation perplexity of the trained and of the
+untrained model. The trained one is left in `WORKDIR/gpt2/export`, a Hugging Face folder that `mdt4rec` takes as its
+option `backbone` (configs/mdt4rec_prior.py). Measured: results/pretrain_lm.md. Your own text, below --config.data.root:
 `--config.datasets.text.train='("a.txt",)' --config.datasets.text.validation='("b.txt",)'`.
 """
 
@@ -22,7 +22,7 @@ WIKITEXT = {
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The experiment, one of the variants named in the module docstring."""
+    """Makes the experiment of one of the variants named above."""
     config = experiment.defaults()
     config.name = "pretrain_lm"
     config.paper = (
@@ -35,7 +35,7 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def stages(config: ConfigDict, *, num_steps: int, steps_per_call: int = 50, **model) -> None:
-    """Untrained and trained on the same text, measured on what was held out."""
+    """Declares the model untrained and trained, both measured on the held-out part of one text."""
     for name, steps in {"untrained": 0, "gpt2": num_steps}.items():
         config.stages[name] = declare.fit(
             "language.causal_lm", "text", num_steps=steps, steps_per_call=steps_per_call, **model
@@ -45,28 +45,28 @@ def stages(config: ConfigDict, *, num_steps: int, steps_per_call: int = 50, **mo
 
 
 def embedded(config: ConfigDict) -> None:
-    """What is said of 4,000 items, of which 400 are held out."""
+    """The generated texts of 4,000 items, of which 400 items are held out."""
     config.data.options = {"world": {"num_items": 4000}, "images": False}
     config.datasets.text = declare.dataset("text", vocabulary=512)
     stages(config, num_steps=600, width=64, num_layers=2, num_heads=2, context_length=64, batch_size=16, dropout=0.0)
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: proves that it runs, not that it learns."""
+    """A tiny world: proves within seconds that everything runs, not that it learns."""
     config.data.options = {"size": "tiny", "images": False}
     config.datasets.text = declare.dataset("text", vocabulary=300)
     stages(config, num_steps=20, steps_per_call=10, width=16, num_layers=1, num_heads=2, context_length=16)
 
 
 def wikitext(config: ConfigDict) -> None:
-    """WikiText-2 with GPT-2's tokenizer, whose table makes most of the model: files below data.root."""
+    """WikiText-2 with GPT-2's tokenizer, whose embeddings are most of the model's weights; files below data.root."""
     config.data.name = ""
     config.datasets.text = declare.dataset("text", **WIKITEXT)
     stages(config, num_steps=2000, width=128, num_layers=4, num_heads=4, context_length=64, batch_size=8)
 
 
 def wikitext_held_out(config: ConfigDict) -> None:
-    """Where the train file of WikiText-2 is missing: learned from its validation file, measured on its test file."""
+    """WikiText-2 without its train file: learned from its validation file, measured on its test file."""
     wikitext(config)
     config.datasets.text = declare.dataset(
         "text", train=WIKITEXT["validation"], validation=("wikitext-2/wiki.test.tokens",), tokenizer="gpt2_tokenizer"

@@ -1,13 +1,13 @@
-"""The tables of paper M: every row of tables 1 to 4 and figure 2 on one log with one budget, ours beside the paper's.
+"""The tables of paper M: every row of tables 1 to 4 and figure 2 on one log with one budget, beside its numbers.
 
     python -m jaxrec.main --config=configs/tables.py --workdir=runs/tables                       # the embedded world
     python -m jaxrec.main --config=configs/tables.py:coat_leak --config.data.root=DATA           # the published setting
     JAXREC_BACKBONES=FOLDER python -m jaxrec.main --config=configs/tables.py:coat ...            # table 2 as well
 
 Variants: smoke, coat, coat_leak, movielens_100k, virtual_taobao. It leaves tables.md and tables.json in the workdir:
-every mode, each row's time, and which of the paper's orderings hold. FOLDER holds one Hugging Face folder per language
-model; each becomes a row of table 2, which reads the same text by its own tokenizer. The prior of the other rows is a
-GPT-2 of the transformer's own size, trained here on text.
+every mode, the time of each row, and which of the paper's orderings hold. FOLDER holds one Hugging Face folder for each
+language model; each becomes a row of table 2 and reads the same text by its own tokenizer. The other rows have as prior
+a GPT-2 of the transformer's own size, trained here on text.
 """
 
 import os
@@ -23,11 +23,12 @@ TABLE_1, TABLE_3, TABLE_4 = (published.load(f"mdt4rec_table_{number}").rows for 
 
 ONLINE = ("ddpg", "sac", "td3", "ppo", "dqn")
 OFFLINE = ("dt4rec", "cdt4rec", "edt4rec")
-SHARED = ("width", "num_layers", "num_heads", "dropout", "context_length", "batch_size")  # what offline rows have alike
+# The options that all offline rows share.
+SHARED = ("width", "num_layers", "num_heads", "dropout", "context_length", "batch_size")
 
 
 def get_config(variant: str | None = None) -> ConfigDict:
-    """The main job's world, log and budget with every row of the tables."""
+    """Makes the main job's world, log and budget with every row of the tables."""
     # Those of mdt4rec that this one has.
     experiment.variant(
         variant, mdt4rec.embedded, mdt4rec.smoke, mdt4rec.coat, mdt4rec.coat_leak, mdt4rec.movielens_100k,
@@ -69,8 +70,11 @@ def get_config(variant: str | None = None) -> ConfigDict:
 
 
 def online_row(name: str, a2c: ConfigDict) -> ConfigDict:
-    """As many turns as A2C: for PPO in as many rounds, for the methods with a replay buffer in 2,000 rounds of more
-    users at once and 8 updates each."""
+    """Declares an online row with as many turns as A2C.
+
+    PPO plays them in as many rounds as A2C; the methods with a replay buffer in 2,000 rounds at most, of more users at
+    once and 8 updates each.
+    """
     if name == "ppo":
         return declare.fit("actor_critic.ppo", "train", num_steps=a2c.num_steps, steps_per_call=a2c.num_steps // 10)
     rounds = min(2000, a2c.num_steps * 2)
@@ -80,12 +84,12 @@ def online_row(name: str, a2c: ConfigDict) -> ConfigDict:
 
 
 def turns(online: ConfigDict) -> int:
-    """Environment steps of an online row."""
+    """Returns the environment steps of an online row."""
     return online.num_steps * online.algorithm.num_envs * online.algorithm.num_steps
 
 
 def offline_row(own: ConfigDict, name: str) -> ConfigDict:
-    """Another decision transformer on MDT4Rec's log, of its size and with its budget."""
+    """Declares another decision transformer on MDT4Rec's log, of MDT4Rec's size and with its budget."""
     alike = {leaf: own.algorithm[leaf] for leaf in SHARED}
     return declare.fit(
         f"decision_transformer.{name}", own.data, num_steps=own.num_steps, steps_per_call=own.steps_per_call,
@@ -94,7 +98,7 @@ def offline_row(own: ConfigDict, name: str) -> ConfigDict:
 
 
 def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
-    """MDT4Rec on its prior, and each thing that tables 1, 3, 4 and figure 2 of paper M change of it."""
+    """Declares MDT4Rec on its prior, and with each change that tables 1, 3, 4 and figure 2 of paper M make."""
     whole = own.algorithm.context_length
     rows = {
         "mdt4rec": {},
@@ -115,7 +119,7 @@ def mdt4rec_rows(own: ConfigDict) -> dict[str, ConfigDict]:
 
 
 def with_changes(own: ConfigDict, changes: dict, text: str = "text") -> ConfigDict:
-    """MDT4Rec on a language model, by LoRA unless the changes say otherwise."""
+    """Returns MDT4Rec on a language model, adapted by LoRA unless the changes say otherwise."""
     stage = own.copy_and_resolve_references()
     stage.beside = {"text": text}
     stage.algorithm.update({"adapt": "lora", "language_length": 32, **changes})
@@ -123,7 +127,7 @@ def with_changes(own: ConfigDict, changes: dict, text: str = "text") -> ConfigDi
 
 
 def text(variant: str | None, **tokenizer: str) -> ConfigDict:
-    """What is said of the world's items; on real data the part of WikiText-2 that needs the least room."""
+    """Declares the text: that of the world's items; on real data the smallest part of WikiText-2."""
     if variant in (None, "smoke"):
         return declare.dataset("text", vocabulary=400, **tokenizer)
     files = [f"wikitext-2/wiki.{part}.tokens" for part in ("valid", "test")]
@@ -131,7 +135,7 @@ def text(variant: str | None, **tokenizer: str) -> ConfigDict:
 
 
 def language_model(own: ConfigDict, smoke: bool) -> ConfigDict:
-    """A GPT-2 of the transformer's own size."""
+    """Declares the training of a GPT-2 of the transformer's own size."""
     size = {leaf: own.algorithm[leaf] for leaf in ("width", "num_layers", "num_heads")}
     steps = 10 if smoke else 600
     return declare.fit(
@@ -141,14 +145,14 @@ def language_model(own: ConfigDict, smoke: bool) -> ConfigDict:
 
 
 def backbones() -> dict[str, Path]:
-    """Name -> Hugging Face folder, below JAXREC_BACKBONES; a dot in a name would part it, as in Qwen2.5."""
+    """Returns name -> Hugging Face folder below JAXREC_BACKBONES; a dot, as in Qwen2.5, would part a stage's name."""
     root = os.environ.get("JAXREC_BACKBONES", "")
     folders = sorted(path.parent for path in Path(root).glob("*/config.json")) if root else []
     return {folder.name.replace(".", "_"): folder for folder in folders}
 
 
 def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
-    """M tables 1 to 4 and M figure 2 over the rows there are."""
+    """Declares M tables 1 to 4 and M figure 2 over the rows that the experiment has."""
     best = [name for name in rows if name.endswith("_best")]
     best = [*(name.removesuffix("_best") for name in best), *best]
     beside = {
@@ -172,7 +176,7 @@ def tables_of(table_1: tuple, rows: dict, data: str) -> ConfigDict:
 
 
 def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
-    """M figure 2 drawn, under the tables of the same names."""
+    """Declares the drawings of M figure 2, under the tables of the same names."""
     own, metrics = config.stages.mdt4rec.algorithm, ("FB/R_cumu", "FB/R_avg")
 
     def varied(title: str, prefix: str, leaf: str) -> ConfigDict:
@@ -191,7 +195,7 @@ def figures(config: ConfigDict, rows: dict) -> dict[str, ConfigDict]:
 
 
 def notes(config: ConfigDict) -> tuple[str, ...]:
-    """What was scaled down from the papers, and the budgets."""
+    """Returns the sentences of the report on what was scaled down from the paper, and on the budgets."""
     own, a2c, ddpg = config.stages.mdt4rec, config.stages.a2c, config.stages.ddpg
     size = own.algorithm
     return (

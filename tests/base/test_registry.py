@@ -11,7 +11,7 @@ def test_files_are_named_by_what_they_define():
     assert {"actor_critic.a2c", "next_item.hdt"} <= set(known) and "next_item.hdt_loss" not in known
 
 
-@pytest.mark.parametrize("name", ["actor_critic.a2d", "a2c", "../a2c", "", "actor_critic.state"])
+@pytest.mark.parametrize("name", ["actor_critic.a2d", "a2c", "../a2c", "", "actor_critic.user_state"])
 def test_another_name_is_refused_and_imports_nothing(name):
     with pytest.raises(JaxrecError, match="no algorithm .*; choose one of actor_critic.a2c, "):
         registry.resolve("jaxrec.algorithms", name, "def make(", "algorithm")
