@@ -160,13 +160,6 @@ def _retail(line: Line) -> Answer:
     return Answer(f"{line['events']:,} events, {line['items']:,} items", ours)
 
 
-def _second_start(line: Line) -> Answer:
-    name, _, variant = line["config"].partition(":")
-    peer = f"{seconds(line['first_s'])} (the first start, nothing compiled yet)"
-    case = f"configs/{name}.py{variant and ':'}{variant}"
-    return Answer(case, seconds(line["second_s"]), peer, times(line["speedup"]))
-
-
 def _evaluation(line: Line) -> Answer:
     return Answer("three modes, 300 episodes in all", f"{seconds(line['median_s'])} ({line['env_steps']:,} steps)")
 
@@ -210,8 +203,6 @@ QUESTIONS = (
              r"sequences_\w+", _sequences),
     Question("Does a shop's log fit", "The whole way on one machine, with the exact loss over all items.",
              "retail_scale", _retail),
-    Question("A second start", "The whole command, to the report, with its compiled programs on file.", "second_start",
-             _second_start),
     Question("An evaluation", "FB, NX_0 and NX_10 by a random policy, all metrics.", r"evaluate_\w+", _evaluation),
     Question("How much sooner does a second start end",
              "Whole commands, from Python's start to the report, in fresh workdirs: the first compiles and keeps every "

@@ -44,12 +44,6 @@ def test_a_line_answers_its_question(tmp_path):
     assert cells == [case, "3.5M steps/s", peer, "35 x", "2 ms to 500 ms", "3.2 s"]
 
 
-def test_a_second_start_stands_beside_the_first(tmp_path):
-    _line(tmp_path, name="second_start", config="mdt4rec:smoke", first_s=90.0, second_s=30.0, speedup=3.0)
-    row = table.benchmarks(table.lines(tmp_path)).splitlines()[-1]
-    assert "configs/mdt4rec.py:smoke" in row and "30.0 s" in row and "1 min 30 s" in row and "3 x" in row
-
-
 def test_columns_that_no_line_fills_are_left_out(tmp_path):
     _line(tmp_path)
     header = table.benchmarks(table.lines(tmp_path)).splitlines()[-3]
