@@ -26,10 +26,6 @@ def _number(value: Any) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
 
 
-def _count(value: Any) -> bool:
-    return isinstance(value, Integral) and value >= 1
-
-
 def list_of(one: Range, allowed: str) -> Range:
     """A list of one or more values, each in the range `one`."""
     return Range(allowed, lambda x: isinstance(x, Sequence) and len(x) > 0 and all(map(one.holds, x)))
@@ -45,9 +41,17 @@ def or_none(one: Range) -> Range:
     return Range(f"{one.allowed} or None", lambda x: x is None or one.holds(x))
 
 
-COUNT = Range("a whole number from 1 upward", _count)
+def at_least(smallest: int) -> Range:
+    """Whole numbers from `smallest` upward."""
+    return Range(f"a whole number from {smallest} upward", lambda x: isinstance(x, Integral) and x >= smallest)
+
+
+COUNT = at_least(1)
 COUNTS = list_of(COUNT, "whole numbers from 1 upward")
-WHOLE = Range("a whole number from 0 upward", lambda x: isinstance(x, Integral) and x >= 0)
+WHOLE = at_least(0)
+NAMES = Range(
+    "a list of one or more names, each once", lambda x: isinstance(x, list | tuple) and 0 < len(x) == len(set(x))
+)
 FINITE = Range("a finite number", _number)
 NOT_NEGATIVE = Range("a finite number from 0 upward", lambda x: _number(x) and x >= 0)
 POSITIVE = Range("a finite number above 0", lambda x: _number(x) and x > 0)

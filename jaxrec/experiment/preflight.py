@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, stages
 from jaxrec.experiment.resources import Resources
+
+_RUN = {
+    "seed": ranges.WHOLE,
+    "num_seeds": ranges.COUNT,
+    "checkpoint_seconds": ranges.NOT_NEGATIVE,
+    "order": ranges.NAMES,
+}
+_STAGE_NAME = re.compile(r"\w[\w.+-]*")
 
 
 def check(resources: Resources) -> None:
@@ -16,10 +27,29 @@ def check(resources: Resources) -> None:
       JaxrecError: the first mistake found.
     """
     config = resources.config
+    _check_run(config)
     graph.check(config)
     _check_tables(config)
     for name in config.order:
         stages.load(config.stages[name].kind).check(resources, name)
+
+
+def _check_run(config: ConfigDict) -> None:
+    """What concerns the run as a whole: seeds, devices, the order and the names of stages, which become folders."""
+    ranges.check("", config, _RUN)
+    ranges.check("mesh.", config.mesh, {"model": ranges.COUNT})
+    for name in config.order:
+        if not _STAGE_NAME.fullmatch(name) or name.endswith(".old") or name == "tensorboard":
+            raise JaxrecError(f"a stage cannot be called {name!r}: use letters, digits and _, and not 'tensorboard'")
+    for rule in config.sharding:
+        try:
+            pattern, axes = rule
+            re.compile(pattern)
+            known = all(axis in ("data", "model", None) for axis in axes)
+        except (re.error, TypeError, ValueError) as error:
+            raise JaxrecError(f"sharding rule {rule!r} is not (path regex, axes): {error}") from error
+        if not known:
+            raise JaxrecError(f"sharding rule {rule!r}: set each axis to 'data', 'model' or None")
 
 
 def _check_tables(config: ConfigDict) -> None:

@@ -45,8 +45,10 @@ def params_folder(resources: Resources, name: str) -> Path:
 
 def folder_of(resources: Resources, start_from: str) -> Path:
     """The folder that holds the parameters of a stage of this run, or of another."""
-    own = start_from in resources.config.stages
-    return params_folder(resources, start_from) if own else Path(start_from).expanduser()
+    if start_from in resources.config.stages:
+        return params_folder(resources, start_from)
+    folder = Path(start_from).expanduser()
+    return folder / _record(folder).get("params_in", "")
 
 
 def _record(folder: Path) -> dict[str, Any]:

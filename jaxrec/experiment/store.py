@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
+from jaxrec.reporting import writer
 from jaxrec.training import processes
 
 _MARK, _DONE = "stage.json", "done.json"
@@ -144,7 +145,7 @@ class StageFolder:
             (self.path / _DONE).unlink(missing_ok=True)
             self._write_mark()
             return in_words(differing)
-        if recorded is not None and self._restored():
+        if recorded is not None and self._take_back():
             return f"{in_words(differing)}; the artifact kept aside is the one asked for"
         if recorded is not None:
             self._put_aside()
@@ -162,18 +163,29 @@ class StageFolder:
     def _put_aside(self) -> None:
         """Keeps a finished artifact until the new one is whole; what was only begun is dropped."""
         if (self.path / _DONE).exists():
-            shutil.rmtree(self._aside, ignore_errors=True)
+            self._discard(self._aside)
+            writer.copy_lines(self.path.parent, self.path.name, into=self.path)
             self.path.rename(self._aside)
         else:
-            shutil.rmtree(self.path)
+            self._discard(self.path)
 
-    def _restored(self) -> bool:
-        """Takes back what was put aside, where that is what is asked for again."""
+    def _take_back(self) -> bool:
+        """Takes back what was put aside, where that is what is asked for again; returns whether it was."""
         if changed(self._recorded(self._aside), self.recipe) or not (self._aside / _DONE).exists():
             return False
-        shutil.rmtree(self.path)
+        writer.restore_lines(self.path.parent, self.path.name, kept_in=self._aside)
+        self._discard(self.path)
         self._aside.rename(self.path)
         return True
+
+    def _discard(self, folder: Path) -> None:
+        """Deletes a folder of the stage. It is renamed first, so that a run killed meanwhile leaves no part under its
+        name; what such a run left is deleted by the next."""
+        waste = self.path.with_name(f".{self.path.name}.discarded")
+        shutil.rmtree(waste, ignore_errors=True)
+        if folder.exists():
+            folder.rename(waste)
+            shutil.rmtree(waste, ignore_errors=True)
 
     def _write_mark(self) -> None:
         write_json(self.path / _MARK, {"recipe": self.recipe})
@@ -182,7 +194,7 @@ class StageFolder:
         """Marks the stage as finished with facts for the report, and drops the artifact that was kept aside."""
         write_json(self.path / _DONE, about)
         if processes.is_first():
-            shutil.rmtree(self._aside, ignore_errors=True)
+            self._discard(self._aside)
         processes.wait_for_all(f"finish {self.path.name}")
 
     def about(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
+
+_FILE = "metrics.jsonl"
 
 
 def _number(value: Any) -> float | None:
@@ -37,7 +39,7 @@ class MetricsWriter:
         if not enabled:
             return
         workdir.mkdir(parents=True, exist_ok=True)
-        path = workdir / "metrics.jsonl"
+        path = workdir / _FILE
         if path.exists():
             _rewrite(path, lambda line: line["stage"] != stage or line["step"] <= first_step)
         self._file = path.open("a", encoding="utf-8")
@@ -84,8 +86,25 @@ def _per_seed(values: Any) -> np.ndarray:
 
 def _rewrite(path: Path, is_kept: Callable[[dict[str, Any]], bool]) -> None:
     """Rewrites the file with the lines that are kept, and without a last line that was cut off while it was written."""
-    lines = [json.dumps(line) + "\n" for line in read_metrics(path) if is_kept(line)]
-    files.write_text(path, "".join(lines))
+    files.write_text(path, _text(filter(is_kept, read_metrics(path))))
+
+
+def _text(lines: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def copy_lines(workdir: Path, stage: str, into: Path) -> None:
+    """Copies a stage's lines of `workdir/metrics.jsonl` into the folder `into`, for `restore_lines`."""
+    path = workdir / _FILE
+    lines = [line for line in read_metrics(path) if line["stage"] == stage] if path.exists() else []
+    files.write_text(into / _FILE, _text(lines))
+
+
+def restore_lines(workdir: Path, stage: str, kept_in: Path) -> None:
+    """Puts the lines that `copy_lines` left in the folder `kept_in` in the place of the stage's lines today."""
+    path, kept = workdir / _FILE, kept_in / _FILE
+    others = [line for line in read_metrics(path) if line["stage"] != stage] if path.exists() else []
+    files.write_text(path, _text(others + (read_metrics(kept) if kept.exists() else [])))
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

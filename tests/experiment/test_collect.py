@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from jaxrec import experiment
 from jaxrec.base.contracts import Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.stages.collect import episode_kinds, with_random_steps
+from tests.experiment import tiny
 
 
 def _policy(output):
@@ -39,6 +42,15 @@ def test_random_steps_come_at_their_rate():
     flat = np.asarray(mixed == 0).all(1)
     assert not flat[:1000].any() and flat[3000:].all()
     assert abs(flat[1000:3000].mean() - 0.5) < 0.05
+
+
+def test_a_policy_that_has_learned_nothing_is_logged(tmp_path):
+    config = tiny.get_config()
+    config.stages.log.policy = "random"
+    config.order = ("random", "log")
+    experiment.run(config, tmp_path)
+    log = Resources(config, tmp_path).dataset("log").data
+    assert log.reward.shape == (10, 4) and (log.mask.sum(1) >= 1).all() and len(np.unique(log.action)) > 10
 
 
 def test_random_continuous_actions_fill_the_box():

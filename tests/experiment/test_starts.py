@@ -61,6 +61,16 @@ def test_another_run_lends_its_parameters(finished, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, params_of(config, tmp_path), params_of(*finished))
 
 
+def test_a_stage_of_another_run_that_shares_parameters_lends_them_as_well(finished, tmp_path):
+    sharing = second(finished[0], start_from="model", num_steps=0)
+    experiment.run(sharing, tmp_path / "first")
+    config = finished[0].copy_and_resolve_references()
+    config.stages.model.update(start_from=str(tmp_path / "first" / "again"), num_steps=0)
+    experiment.run(config, tmp_path / "second")
+    ours, theirs = params_of(config, tmp_path / "second"), params_of(*finished)
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
 def test_with_other_seeds_all_start_at_the_first(finished, tmp_path, capsys):
     config = finished[0].copy_and_resolve_references()
     config.num_seeds = 3

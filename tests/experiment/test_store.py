@@ -8,6 +8,7 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.experiment import store
 from jaxrec.experiment.store import StageFolder
+from jaxrec.reporting.writer import MetricsWriter, read_metrics
 
 
 def _folder(tmp_path, grows="", **recipe):
@@ -44,6 +45,43 @@ def test_what_was_kept_aside_is_taken_back_when_asked_for_again(tmp_path):
     _folder(tmp_path, width=16).open()
     done, why = _folder(tmp_path, width=8).open()
     assert done and "kept aside" in why and folder.about() == {"first": True} and not (tmp_path / "dt.old").exists()
+
+
+def test_metrics_come_back_with_what_was_kept_aside(tmp_path):
+    for width, value in ((8, 1.0), (16, 2.0)):
+        _folder(tmp_path, width=width).open()
+        for stage in ("dt", "other"):
+            with MetricsWriter(tmp_path, stage) as writer:
+                writer.write(1, {"loss": np.float32([value])})
+        if width == 8:
+            _folder(tmp_path, width=width).finish({})
+    _folder(tmp_path, width=8).open()
+    found = {line["stage"]: line["mean"]["loss"] for line in read_metrics(tmp_path / "metrics.jsonl")}
+    assert found == {"dt": 1.0, "other": 2.0}
+
+
+@pytest.mark.parametrize("killed_in", ["finish", "open"])
+def test_a_run_killed_while_it_deletes_leaves_no_part_that_is_taken_for_a_whole(tmp_path, monkeypatch, killed_in):
+    folder = _folder(tmp_path, width=8)
+    folder.open()
+    folder.finish({})
+    changed = _folder(tmp_path, width=16)
+    changed.open()
+
+    def killed(path, **_):
+        if path.exists():
+            next(path.iterdir()).unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        changed.finish({}) if killed_in == "finish" else _folder(tmp_path, width=32).open()
+    monkeypatch.undo()
+    assert _folder(tmp_path, width=16).open()[0] == (killed_in == "finish")
+    again = _folder(tmp_path, width=8)
+    assert again.open() == ((False, "width 16 -> 8") if killed_in == "finish" else (True, again.open()[1]))
+    again.finish({})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dt"]
 
 
 def test_more_of_what_grows_is_added_to_what_is_there(tmp_path):

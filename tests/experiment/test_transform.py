@@ -116,7 +116,7 @@ def test_a_stopped_transform_goes_on_at_the_next_shard(vectors):
     ("changes", "message"),
     [
         ({"names": ("item_vector",)}, "'model' has no transform 'item_vector'; it has item_vectors"),
-        ({"names": ()}, "names no transform"),
+        ({"names": ()}, "names is \\(\\): set it to a list of one or more names"),
         ({"seed": 2}, "'model' has no seed 2"),
         ({"rows_per_shard": 0}, "rows_per_shard is 0"),
     ],

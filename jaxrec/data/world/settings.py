@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 
 SIZES = {
@@ -93,11 +94,12 @@ def defaults(size: str = "default") -> ConfigDict:
 
 
 def check(config: ConfigDict) -> None:
-    """Raises JaxrecError on sizes that no world can have."""
-    for name, smallest in LEAST.items():
-        if config[name] < smallest:
-            raise JaxrecError(f"world: {name} is {config[name]}, set it to {smallest} or more")
+    """Raises JaxrecError on settings that no world can have."""
+    sizes = {name: ranges.at_least(smallest) for name, smallest in LEAST.items()}
+    ranges.check(
+        "world: ", config, sizes | {name: ranges.FINITE for name in config if name not in {*sizes, "dynamics"}}
+    )
+    dynamics = {name: ranges.FINITE for name in config.dynamics}
+    ranges.check("world: dynamics.", config.dynamics, dynamics | {"window": ranges.COUNT})
     if config.num_items < config.num_categories:
         raise JaxrecError(f"world: {config.num_items} items cannot fill {config.num_categories} categories: add items")
-    if config.dynamics.window < 1:
-        raise JaxrecError(f"world: dynamics.window is {config.dynamics.window}, set it to 1 or more")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
@@ -48,6 +49,7 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
+    ranges.check(f"stage {name!r}: ", stage, {"num_episodes": ranges.COUNT})
     if not isinstance(resources.spec(stage.on), EnvironmentSpec):
         raise JaxrecError(f"stage {name!r}: episodes are played in environments, and {stage.on!r} is none")
     if resources.algorithm(stage.policy).policy is None:
@@ -89,7 +91,8 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     fitted = resources.fitted(config.policy)
     env_params, spec = resources.dataset(config.on)
     environment = spec.environment
-    num_seeds = jax.tree.leaves(fitted.params)[0].shape[0]
+    leaves = jax.tree.leaves(fitted.params)
+    num_seeds = leaves[0].shape[0] if leaves else 1  # a policy that has learned nothing, as `random`
     per_seed = -(-config.num_episodes // num_seeds)
     kinds = episode_kinds(config.mixture, per_seed)
     epsilon = np.array([config.mixture[kind][1] for kind in kinds], np.float32)

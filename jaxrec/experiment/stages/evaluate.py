@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base import registry
+from jaxrec.base import ranges, registry
 from jaxrec.base.contracts import Evaluator, Measured
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, inference, kinds
@@ -70,6 +70,7 @@ def check(resources: Resources, name: str) -> None:
       JaxrecError: it is not; or an option is asked at inference that no policy has.
     """
     config, stage = resources.config, resources.config.stages[name]
+    ranges.check(f"stage {name!r}: ", stage, {"policies": ranges.NAMES})
     inference.check(config, name)
     allowed = kinds.load(graph.kind_of(config, stage.on)).EVALUATORS
     if stage.evaluator.name not in allowed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -152,7 +153,8 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     num_seeds = resources.num_seeds(name)
     facts = {"num_seeds": num_seeds, "catalogue": starts.catalogue(spec), "spec": starts.in_record(spec)}
     if starts.shares_params(stage):
-        return {"seconds": time.monotonic() - began, **facts}
+        params_in = os.path.relpath(starts.params_folder(resources, name), folder)
+        return {"seconds": time.monotonic() - began, "params_in": params_in, **facts}
     state, seconds, rate, best = _train(resources, name, algorithm, progress)
     Checkpoints(folder / "params", keep=1).save(stage.num_steps, state.params)
     if algorithm.export and processes.is_first():

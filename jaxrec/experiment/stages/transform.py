@@ -63,11 +63,11 @@ def named(algorithm: Algorithm, model: str, name: str) -> Transform:
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
-    ranges.check(f"stage {name!r}: ", stage, {"seed": ranges.WHOLE, "rows_per_shard": ranges.COUNT})
+    ranges.check(
+        f"stage {name!r}: ", stage, {"seed": ranges.WHOLE, "rows_per_shard": ranges.COUNT, "names": ranges.NAMES}
+    )
     if resources.config.stages[stage.model].kind != "fit":
         raise JaxrecError(f"stage {name!r}: {stage.model!r} is no fit stage")
-    if not stage.names:
-        raise JaxrecError(f"stage {name!r} names no transform of {stage.model!r}")
     if stage.seed >= resources.num_seeds(stage.model):
         raise JaxrecError(f"stage {name!r}: {stage.model!r} has no seed {stage.seed}")
     algorithm = resources.algorithm(stage.model)
