@@ -194,7 +194,7 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
         "command": command,
         "wall_s": seconds,
         "stage_s": {s: about[s]["seconds"] for s in config["order"]},
-        "num_episodes": config["stages"][stage]["num_episodes"],
+        "num_episodes": config["stages"][stage]["evaluator"].get("num_episodes", 0),
         "reference": {m: dict(zip(names, row, strict=True)) for m, row in config["reference"].items()},
         "logged": {log: report.log_means(about[log]["kinds"].values()) for log in logs},
         "results": scalars,

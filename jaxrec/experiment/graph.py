@@ -51,7 +51,8 @@ def check(config: ConfigDict) -> None:
             raise JaxrecError(
                 f"order names stage {name!r}, which is not configured; the stages are {sorted(config.stages)}"
             )
-        for input_ in stages.load(config.stages[name].kind).inputs(config, name):
+        stage = stages.load(config.stages[name].kind)
+        for input_ in stage.inputs(config, name):
             if input_ not in config.datasets and input_ not in config.stages:
                 raise JaxrecError(
                     f"stage {name!r} names {input_!r}, which is neither a stage ({sorted(config.stages)}) "
@@ -59,4 +60,7 @@ def check(config: ConfigDict) -> None:
                 )
             for missing in (stage for stage in stages_behind(config, input_) if stage not in done):
                 raise JaxrecError(f"stage {name!r} needs {missing!r}, which does not run before it; mend config.order")
+        for model in stage.models(config, name):
+            if model not in config.stages or not stages.load(config.stages[model].kind).LEAVES_MODEL:
+                raise JaxrecError(f"stage {name!r} needs a model, and {model!r} is no fit or estimate stage")
         done.add(name)

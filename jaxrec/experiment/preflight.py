@@ -17,7 +17,7 @@ _RUN = {
     "checkpoint_seconds": ranges.NOT_NEGATIVE,
     "order": ranges.NAMES,
 }
-_STAGE_NAME = re.compile(r"\w[\w.+-]*")
+_STAGE_NAME = re.compile(r"\w[\w+-]*")
 
 
 def check(resources: Resources) -> None:
@@ -28,6 +28,7 @@ def check(resources: Resources) -> None:
     """
     config = resources.config
     _check_run(config)
+    _ = resources.mesh  # made here, as there may not be devices enough for it
     graph.check(config)
     _check_tables(config)
     for name in config.order:
@@ -38,9 +39,10 @@ def _check_run(config: ConfigDict) -> None:
     """What concerns the run as a whole: seeds, devices, the order and the names of stages, which become folders."""
     ranges.check("", config, _RUN)
     ranges.check("mesh.", config.mesh, {"model": ranges.COUNT})
+    ranges.check("data.", config.data, {"test_fraction": ranges.BELOW_ONE})
     for name in config.order:
-        if not _STAGE_NAME.fullmatch(name) or name.endswith(".old") or name == "tensorboard":
-            raise JaxrecError(f"a stage cannot be called {name!r}: use letters, digits and _, and not 'tensorboard'")
+        if not _STAGE_NAME.fullmatch(name) or name == "tensorboard":
+            raise JaxrecError(f"a stage cannot be called {name!r}: use letters, digits, _, + and -, and not 'tensorboard'")
     for rule in config.sharding:
         try:
             pattern, axes = rule

@@ -138,23 +138,29 @@ class StageFolder:
         recorded = self._recorded(self.path)
         differing = changed(recorded, self.recipe)
         if recorded is not None and not differing:
+            if (self.path / _DONE).exists():
+                self._discard(self._aside)  # of a run killed between finishing and deleting
             return ""
         if recorded is None and self.path.exists() and any(self.path.iterdir()):
             raise JaxrecError(f"{self.path} holds files that are not a stage's; use another --workdir")
-        if recorded is not None and self._may_grow(recorded, differing):
-            (self.path / _DONE).unlink(missing_ok=True)
-            self._write_mark()
-            return in_words(differing)
+        if recorded is None:  # nothing yet, or a run was killed after it had put the artifact before aside
+            recorded = self._recorded(self._aside)
+            differing = changed(recorded, self.recipe)
         if recorded is not None and self._take_back():
             return f"{in_words(differing)}; the artifact kept aside is the one asked for"
-        if recorded is not None:
+        if self._may_grow(differing):
+            (self.path / _DONE).unlink(missing_ok=True)
+        else:
             self._put_aside()
         self.path.mkdir(parents=True, exist_ok=True)
         self._write_mark()
         return in_words(differing) if recorded is not None else ""
 
-    def _may_grow(self, recorded: Mapping[str, Any], differing: Mapping[str, tuple]) -> bool:
-        return set(differing) == {self.grows} and recorded[self.grows] < self.recipe[self.grows]
+    def _may_grow(self, differing: Mapping[str, tuple[Any, Any]]) -> bool:
+        if not self.path.exists() or set(differing) != {self.grows}:
+            return False
+        before, asked = differing[self.grows]
+        return before < asked
 
     @property
     def _aside(self) -> Path:
@@ -224,7 +230,9 @@ def changed(recorded: Mapping[str, Any] | None, recipe: Mapping[str, Any]) -> di
 def in_words(differing: Mapping[str, tuple[Any, Any]], most: int = 3) -> str:
     """What differs between two recipes, in one line; contents by their names, options with both values."""
     said = [
-        f"{leaf.removeprefix('content of ')} changed" if leaf.startswith("content of ") else f"{leaf} {old} -> {new}"
+        f"{leaf.removeprefix('content of ')} {'added' if old is None else 'removed' if new is None else 'changed'}"
+        if leaf.startswith("content of ")
+        else f"{leaf} {old} -> {new}"
         for leaf, (old, new) in differing.items()
     ]
     return ", ".join(said[:most]) + (f" and {len(said) - most} more" if len(said) > most else "")

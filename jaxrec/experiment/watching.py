@@ -15,6 +15,7 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, kinds
 from jaxrec.experiment.resources import Resources
 from jaxrec.training import loop
+from jaxrec.training import watch as watches
 
 _RANGES = {"every": ranges.COUNT, "patience": ranges.WHOLE}
 
@@ -27,6 +28,7 @@ def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
     """
     config, watch = resources.config, resources.config.stages[name].watch
     ranges.check("watch.", watch, _RANGES)
+    watches.check(watch, config.stages[name].steps_per_call)
     tested = [stage for stage in config.order if config.stages[stage].kind == "evaluate"]
     for stage in tested:
         if _same_data(config, config.stages[stage].on, watch.on):
@@ -51,11 +53,11 @@ def _check_metric(resources: Resources, name: str, measure: MeasureSeed, algorit
 
 
 def _same_data(config: ConfigDict, one: str, other: str) -> bool:
-    """Whether two names stand for the same dataset, or for two of the same options."""
-    if one == other:
-        return True
-    both = one in config.datasets and other in config.datasets
-    return both and config.datasets[one].to_dict() == config.datasets[other].to_dict()
+    """Whether models measured on the two datasets meet the same rows or users."""
+    if one == other or not (one in config.datasets and other in config.datasets):
+        return one == other
+    first, second = config.datasets[one], config.datasets[other]
+    return first.kind == second.kind and kinds.load(first.kind).measures_alike(first, second)
 
 
 def _evaluator(resources: Resources, name: str) -> Evaluator:

@@ -32,7 +32,7 @@ def test_a_value_that_cannot_be_is_named(tmp_path, change, message):
         preflight.check(Resources(config, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "a2c.old", "a/c", "..", ".lock"])
+@pytest.mark.parametrize("name", ["tensorboard", "a/c", "-a", "a b"])
 def test_a_stage_whose_folder_would_be_another_ones_is_refused(tmp_path, name):
     config = tiny.get_config()
     config.stages[name] = config.stages.random

@@ -15,6 +15,7 @@ A kind is a module with
 where there are evaluators
 
     check_policy(config, name, policy) raises JaxrecError where the model of stage `policy` cannot be measured on it
+    measures_alike(one, other) -> bool, whether models meet the same rows or users on two datasets of these options
     measured(resources, name, policy) -> Dataset, what an evaluator measures the model of stage `policy` on
 
 and, where a config can name it in `config.datasets`, `options(...) -> ConfigDict`; the other kinds are what a stage

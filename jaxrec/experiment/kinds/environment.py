@@ -24,6 +24,7 @@ from jaxrec.experiment.store import fingerprint
 EVALUATORS = ("episodes",)
 BESIDE = None
 ORIGIN = "trained online in environment `{}`"
+_WHOSE_EPISODES = ("name", "world", "users", "split", "folder")  # the options by which an environment has its users
 
 
 def _module(name: str) -> ModuleType:
@@ -100,6 +101,10 @@ def content(resources: Resources, name: str) -> Content:
 def check_policy(config: ConfigDict, name: str, policy: str) -> None:
     """What a policy acts by is known when its algorithm is made."""
     del config, name, policy
+
+
+def measures_alike(one: ConfigDict, other: ConfigDict) -> bool:
+    return all(one.get(leaf) == other.get(leaf) for leaf in _WHOSE_EPISODES)
 
 
 def measured(resources: Resources, name: str, policy: str) -> Dataset:

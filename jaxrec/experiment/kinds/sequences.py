@@ -184,7 +184,7 @@ def check_policy(config: ConfigDict, name: str, policy: str) -> None:
       JaxrecError: it did not.
     """
     own = config.stages[policy].data
-    if own not in config.datasets or not _measured_alike(config.datasets[own], config.datasets[name]):
+    if own not in config.datasets or not _same_sessions(config.datasets[own], config.datasets[name]):
         raise JaxrecError(f"{policy!r} learns from {own!r}, not from {name!r}")
 
 
@@ -201,7 +201,11 @@ def measured(resources: Resources, name: str, policy: str) -> Dataset:
     )
 
 
-def _measured_alike(one: ConfigDict, other: ConfigDict) -> bool:
+def measures_alike(one: ConfigDict, other: ConfigDict) -> bool:
+    return one.held_out == other.held_out and _same_sessions(one, other)
+
+
+def _same_sessions(one: ConfigDict, other: ConfigDict) -> bool:
     if one.kind != other.kind:
         return False
     return all(other[leaf] == value for leaf, value in one.items() if leaf not in (*_LEARNING_ONLY, "held_out"))

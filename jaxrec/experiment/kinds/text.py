@@ -74,14 +74,24 @@ def content(resources: Resources, name: str) -> Content:
 
 
 def check_policy(config: ConfigDict, name: str, policy: str) -> None:
-    """The model learned from this text: its ids are those of one tokenizer.
+    """The token ids of this text are those that the model learned: both texts have the same tokenizer.
 
     Raises:
-      JaxrecError: it did not.
+      JaxrecError: they are not.
     """
     own = config.stages[policy].data
-    if own not in config.datasets or config.datasets[own].to_dict() != config.datasets[name].to_dict():
-        raise JaxrecError(f"{policy!r} learns from {own!r}, not from the text {name!r}")
+    learned = config.datasets.get(own, ConfigDict({"kind": ""}))
+    if learned.kind != "text" or _tokenizer(learned) != _tokenizer(config.datasets[name]):
+        raise JaxrecError(f"{policy!r} learns from {own!r}, whose token ids are not those of the text {name!r}")
+
+
+def _tokenizer(config: ConfigDict) -> tuple:
+    """What decides the token ids; a tokenizer that is learned depends on the training text."""
+    return (config.tokenizer, config.vocabulary, config.train) if config.tokenizer == "bpe" else (config.tokenizer,)
+
+
+def measures_alike(one: ConfigDict, other: ConfigDict) -> bool:
+    return one.validation == other.validation
 
 
 def measured(resources: Resources, name: str, policy: str) -> Dataset:

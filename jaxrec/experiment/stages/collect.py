@@ -25,12 +25,17 @@ from jaxrec.losses.returns_to_go import returns_to_go
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = "trajectories"
+LEAVES_MODEL = False
 GROWS = ""
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
     stage = config.stages[name]
     return [stage.policy, stage.on]
+
+
+def models(config: ConfigDict, name: str) -> list[str]:
+    return [config.stages[name].policy]
 
 
 def describe(stage: ConfigDict) -> str:
@@ -77,7 +82,7 @@ def episode_kinds(mixture: ConfigDict, num_episodes: int) -> list[str]:
       JaxrecError: shares that do not sum to one, or a probability outside [0, 1].
     """
     shares = [share for share, _ in mixture.values()]
-    if abs(sum(shares) - 1) > 1e-6 or min(shares) < 0:
+    if not abs(sum(shares) - 1) <= 1e-6 or min(shares) < 0:
         raise JaxrecError(f"the mixture's shares {shares} must be positive and sum to 1")
     if not all(0 <= epsilon <= 1 for _, epsilon in mixture.values()):
         raise JaxrecError("a mixture's probability of a random step must lie in [0, 1]")

@@ -17,12 +17,18 @@ from jaxrec.experiment.store import fingerprint, save_npz
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = ""
+LEAVES_MODEL = True
 GROWS = ""
 _FILE = "params.npz"
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
     return [config.stages[name].data]
+
+
+def models(config: ConfigDict, name: str) -> list[str]:
+    del config, name
+    return []
 
 
 def describe(stage: ConfigDict) -> str:

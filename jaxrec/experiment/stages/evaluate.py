@@ -21,12 +21,16 @@ from jaxrec.reporting import significance
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = ""
+LEAVES_MODEL = False
 GROWS = ""
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
-    stage = config.stages[name]
-    return [stage.on, *stage.policies]
+    return [config.stages[name].on, *models(config, name)]
+
+
+def models(config: ConfigDict, name: str) -> list[str]:
+    return list(config.stages[name].policies)
 
 
 def describe(stage: ConfigDict) -> str:
@@ -48,8 +52,9 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
     found = {"data": resources.content(stage.on).measured}
     for policy in stage.policies:
         own = resources.config.stages[policy].data
+        found[policy] = resources.stage_fingerprint(policy)
         # A model may be measured on what is held out beside rows made as its own.
-        found[policy] = f"{resources.stage_fingerprint(policy)} {resources.content(own).measured}"
+        found[f"what {policy} is measured on"] = resources.content(own).measured
     return found
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base import ranges
+from jaxrec.base import files, ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, kinds, starts, watching
@@ -25,6 +25,7 @@ from jaxrec.training import loop, processes, sharding
 from jaxrec.training.checkpoint import Checkpoints
 
 PRODUCES = ""
+LEAVES_MODEL = True
 GROWS = "num_steps"
 EXPORT = "export"  # the folder inside the stage's for what other programs read
 _NAMES = ("kind", "data", "beside", "start_from", "steps_per_call", "watch", "num_seeds")  # no part of the recipe
@@ -32,9 +33,13 @@ _NAMES = ("kind", "data", "beside", "start_from", "steps_per_call", "watch", "nu
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
     stage = config.stages[name]
-    named = [stage.data, *stage.beside.values(), *filter(None, [backbone_stage(config, name)])]
-    named += [stage.start_from] if stage.start_from in config.stages else []
-    return named + ([stage.watch.on] if stage.watch else [])
+    watched = [stage.watch.on] if stage.watch else []
+    return [stage.data, *stage.beside.values(), *models(config, name), *watched]
+
+
+def models(config: ConfigDict, name: str) -> list[str]:
+    start = config.stages[name].start_from
+    return [*filter(None, [backbone_stage(config, name)]), *([start] if start in config.stages else [])]
 
 
 def backbone_stage(config: ConfigDict, name: str) -> str:
@@ -54,6 +59,7 @@ def options(resources: Resources, name: str) -> dict[str, Any]:
     stage = resources.config.stages[name].to_dict()
     watch = {f"watch.{leaf}": value for leaf, value in stage["watch"].items() if leaf != "on"}
     kept = {leaf: value for leaf, value in stage.items() if leaf not in _NAMES}
+    kept["algorithm"].pop("backbone", None)  # its content counts, not its place
     return kept | watch | {"seed": resources.config.seed, "num_seeds": resources.num_seeds(name)}
 
 
@@ -71,16 +77,10 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
     return found
 
 
-def _folder_print(folder: Path, end: int = 1 << 20) -> str:
-    """A fingerprint of a language model's folder: names, sizes and both ends of its files, for they may be large."""
-    files = sorted(file for file in folder.iterdir() if file.is_file())
-    parts = []
-    for file in files:
-        with file.open("rb") as opened:
-            head = opened.read(end)
-            opened.seek(max(file.stat().st_size - end, 0))
-            parts.append((file.name, file.stat().st_size, np.frombuffer(head + opened.read(), np.uint8)))
-    return fingerprint(parts)
+def _folder_print(folder: Path) -> str:
+    """A fingerprint of all files of a language model's folder."""
+    found = sorted(file for file in folder.rglob("*") if file.is_file())
+    return fingerprint([(str(file.relative_to(folder)), files.checksum(file)) for file in found])
 
 
 def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> AlgorithmInputs:
@@ -136,6 +136,8 @@ def check(resources: Resources, name: str) -> None:
         algorithm = resources.algorithm(name)
         if algorithm.learner is None:
             raise JaxrecError(f"{stage.algorithm.name} is counted, not trained: make it an estimate stage")
+        if stage.start_roles and not stage.start_from:
+            raise JaxrecError("start_roles says what is taken of start_from, which names nothing")
         if stage.start_from:
             starts.check(resources, name, algorithm)
         if stage.watch:

@@ -25,6 +25,7 @@ from jaxrec.training import processes
 from jaxrec.training.loop import Stopped
 
 PRODUCES = "annotations"
+LEAVES_MODEL = False
 GROWS = ""
 _MANIFEST = "manifest.json"
 
@@ -33,6 +34,10 @@ def inputs(config: ConfigDict, name: str) -> list[str]:
     model = config.stages[name].model
     data = config.stages[model].data if model in config.stages and "data" in config.stages[model] else None
     return [model, *filter(None, [data])]
+
+
+def models(config: ConfigDict, name: str) -> list[str]:
+    return [config.stages[name].model]
 
 
 def describe(stage: ConfigDict) -> str:
@@ -86,7 +91,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
         for number, (transformed, first, rows) in enumerate(shards, start=1):
             if any(processes.any_wants(resources.stop_requested())):
                 raise Stopped(f"stopped at shard {number} of {len(shards)} of {name}")
-            path = folder / f"{transformed}_{first:012d}.npz"
+            path = folder / f"{transformed}_{first:012d}_{first + len(rows):012d}.npz"
             if not path.exists():
                 annotate = resources.once(
                     ("annotate", name, transformed), lambda t=transformed: _jitted(fitted, stage, t)
@@ -95,6 +100,9 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
             written.setdefault(transformed, []).append(path.name)
             bar.done(number)
     processes.wait_for_all(f"shards of {name}")
+    if processes.is_first():
+        for path in set(folder.glob("*.npz")) - {folder / file for of in written.values() for file in of}:
+            path.unlink()  # of a run that was stopped, with other rows_per_shard
     write_json(
         folder / _MANIFEST, {t: {file: files.checksum(folder / file) for file in of} for t, of in written.items()}
     )
