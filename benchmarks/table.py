@@ -6,7 +6,8 @@
 
 A table stands between `<!-- table:KIND -->` and `<!-- /table -->`. KIND is `benchmarks` (one table for each question of
 benchmarks/questions.py), `job:NAME` (a table for each mode), `job:NAME:MODE` (that mode alone)
-or `lead:NAME:ROW/OTHER:...`: how far rows of that job are ahead of others. A job with a paper's tables (its workdir has
+or `lead:NAME:ROW/OTHER:...`: how far rows of that job are ahead of others. `bare:NAME` is `job:NAME` without the
+paper's rows, for a job in another setting than the paper's. A job with a paper's tables (its workdir has
 tables.json) is kept as results/NAME.json, and results/NAME.md is made from that.
 """
 
@@ -20,11 +21,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import questions
-from jaxrec.reporting import axes, comparison, figures, report, significance
+from jaxrec.reporting import axes, comparison, figures, leads, report
 from jaxrec.reporting.progress import duration
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
 
@@ -110,8 +110,12 @@ def _compile(row: dict[str, Any]) -> str:
     return questions.seconds(row["compile_s"]) if row.get("compile_s", 0.0) > 1e-3 else "-"
 
 
-def job(path: Path, only: str = "") -> str:
-    """One table per evaluation mode of a recorded job, or of that mode only, under the command and the machine."""
+def job(path: Path, only: str = "", *, published: bool = True) -> str:
+    """One table per evaluation mode of a recorded job, or of that mode only, under the command and the machine.
+
+    Args:
+      published: show the paper's rows, too.
+    """
     if not path.exists():
         return "Not measured yet.\n"
     stored = json.loads(path.read_text())
@@ -122,9 +126,9 @@ def job(path: Path, only: str = "") -> str:
         f"`{stored['command']}`: {duration(stored['wall_s'])} on {_device(stored)} (jax {stored['jax']}, Python "
         f"{stored['python']}); {over}{episodes}.\n"
     )
-    published, logged = by_mode(stored["reference"]), by_mode(stored.get("logged", {}))
+    reference, logged = by_mode(stored["reference"] if published else {}), by_mode(stored.get("logged", {}))
     tables = {
-        mode: markdown(results_table(rows, reference=published.get(mode), logged=logged.get(mode)))
+        mode: markdown(results_table(rows, reference=reference.get(mode), logged=logged.get(mode)))
         for mode, rows in by_mode(stored["results"]).items()
     }
     if only:
@@ -141,21 +145,22 @@ def picture(path: Path) -> Figure:
 
 
 def lead(path: Path, pairs: Iterable[str]) -> str:
-    """For each 'ROW/OTHER': how far ROW is ahead in R_cumu, mode by mode, with Welch's 95 % interval over seeds."""
+    """For each 'ROW/OTHER': how far ROW is ahead in R_cumu, mode by mode, with `leads.lead`'s 95 % interval."""
     if not path.exists():
         return "Not measured yet.\n"
-    results = json.loads(path.read_text())["results"]
-    modes = list(by_mode(results))
+    stored = json.loads(path.read_text())
+    results, modes = stored["results"], list(by_mode(stored["results"]))
     rows = []
     for row, other in (pair.split("/") for pair in pairs):
-        cells = [_ahead(*(np.asarray(results[name][f"{mode}/R_cumu"]) for name in (row, other))) for mode in modes]
+        measured = [{name: results[name][f"{mode}/R_cumu"] for name in (row, other)} for mode in modes]
+        paired = stored["num_episodes"] > 0  # seed s of every row met the same users
+        cells = [_ahead(leads.lead(returns, "R_cumu", row, other, paired_seeds=paired)) for returns in measured]
         rows.append((row, other, *cells))
     return markdown(Table(("R_cumu of", "ahead of", *modes), tuple(rows)), numbers=False)
 
 
-def _ahead(ours: np.ndarray, theirs: np.ndarray) -> str:
-    low, high = map(number, significance.difference(ours, theirs))
-    return f"{number(ours.mean() - theirs.mean())} ({low} to {high})"
+def _ahead(lead: leads.Lead) -> str:
+    return f"{number(lead.ahead)} ({number(lead.low)} to {number(lead.high)})"
 
 
 def filled(page: str, results: Path = RESULTS) -> str:
@@ -168,10 +173,13 @@ def filled(page: str, results: Path = RESULTS) -> str:
         if kind == "job":
             job_name, _, mode = name.partition(":")
             return f"{block[1]}{job(results / 'jobs' / f'{job_name}.json', mode)}{block[3]}"
+        if kind == "bare":
+            return f"{block[1]}{job(results / 'jobs' / f'{name}.json', published=False)}{block[3]}"
         if kind == "lead":
             job_name, *pairs = name.split(":")
             return f"{block[1]}{lead(results / 'jobs' / f'{job_name}.json', pairs)}{block[3]}"
-        raise ValueError(f"table:{block[2]} is neither table:benchmarks, table:job:NAME nor table:lead:NAME:ROW/OTHER")
+        kinds = "table:benchmarks, table:job:NAME, table:bare:NAME nor table:lead:NAME:ROW/OTHER"
+        raise ValueError(f"table:{block[2]} is neither {kinds}")
 
     return _BLOCK.sub(make, page)
 

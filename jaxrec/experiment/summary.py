@@ -85,7 +85,6 @@ def _notes(resources: Resources, stage: ConfigDict) -> list[str]:
 def _compared(resources: Resources, made: report.Report, evaluation: str) -> dict[str, Any]:
     """Every table and figure of the config, from the rows of the last evaluation, as plain data."""
     config, compared = resources.config, {}
-    sessions = significance.read(resources.folder(evaluation).path / significance.FILE)
     for name in sorted(config.tables):
         table = config.tables[name]
         compared[name] = comparison.compare(
@@ -95,7 +94,7 @@ def _compared(resources: Resources, made: report.Report, evaluation: str) -> dic
             {row: dict(zip(table.columns, table.published[row], strict=True)) for row in table.rows
              if row in table.published},
             {row: resources.folder(row).about()["seconds"] for row in table.rows},
-            mode=table.mode, lead=table.lead, shown=table.shown, sessions=sessions,
+            mode=table.mode, lead=table.lead, shown=table.shown, paired_seeds=made.paired_seeds, sessions=made.sessions,
         )  # fmt: skip
     about = {"machine": report.machine(), "num_episodes": made.num_episodes, "num_seeds": config.num_seeds}
     return {"title": made.title, "notes": [*made.notes, *config.notes], "tables": compared, **about} | _drawn(

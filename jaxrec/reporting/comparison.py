@@ -12,10 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from jaxrec.reporting import figures, significance, tables
+from jaxrec.reporting import figures, leads, tables
 from jaxrec.reporting.progress import duration
+from jaxrec.reporting.quantities import quantity
 
 VERDICTS = ("agrees", "disagrees", "undecided")
+_DESIGNS = {
+    "seeds": "95 % t interval, paired by seed, for seed s of all methods met the same users; p of the paired t-test",
+    "sessions": "Welch's 95 % interval over seeds; p of the paired t-test over test sessions",
+    "": "Welch's 95 % interval over seeds",
+}
 
 
 def compare(
@@ -28,6 +34,7 @@ def compare(
     mode: str = "FB",
     lead: Sequence[str] = ("R_cumu", "R_avg"),
     shown: Sequence[str] = (),
+    paired_seeds: bool = False,
     sessions: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> dict[str, Any]:
     """Makes one table of a paper as plain data.
@@ -40,9 +47,9 @@ def compare(
       seconds: method -> how long its training took.
       mode: the evaluation mode that the paper reports.
       shown: the metrics to show as columns; none shows all.
-      sessions: method -> metric -> [N], see `significance.read`; empty where nothing was measured session by session.
+      paired_seeds, sessions: what was paired, see `leads.lead`.
     """
-    sessions = sessions or {}
+    design = {"paired_seeds": paired_seeds, "sessions": sessions}
     return {
         "title": title,
         "leader": leader,
@@ -53,18 +60,12 @@ def compare(
         "published": {row: dict(values) for row, values in published.items()},
         "seconds": dict(seconds),
         "orderings": [
-            ordering(leader, other, metric, results, published, mode)
-            | {"p": _p(sessions.get(leader, {}), sessions.get(other, {}), metric)}
+            ordering(leader, other, metric, results, published, mode, **design)
             for metric in lead
             for other in results
             if other != leader
         ],
     }
-
-
-def _p(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], metric: str) -> float | None:
-    """p of the paired test over sessions; None where the metric was not measured session by session."""
-    return significance.compare(ours, theirs)[metric][2] if metric in ours and metric in theirs else None
 
 
 def ordering(
@@ -74,20 +75,25 @@ def ordering(
     results: Mapping[str, Mapping[str, Any]],
     published: Mapping[str, Mapping[str, float]],
     mode: str,
+    **design: Any,
 ) -> dict[str, Any]:
-    """Compares two methods: our difference with Welch's 95 % interval over seeds, the paper's difference, a verdict.
+    """Compares two methods: our difference with its 95 % interval, the paper's difference, a verdict.
 
     The verdict is 'undecided' where our interval contains zero, and '' where the paper lacks one of the two methods.
+
+    Args:
+      design: what `leads.lead` must know of pairs.
     """
-    ours, theirs = (np.asarray(results[row][f"{mode}/{metric}"], np.float64) for row in (leader, other))
-    low, high = significance.difference(ours, theirs)
+    measured = {row: results[row][f"{mode}/{metric}"] for row in (leader, other)}
+    ours = leads.lead(measured, metric, leader, other, **design)
     both = leader in published and other in published
-    paper = published[leader][metric] - published[other][metric] if both else math.nan
-    agrees = np.sign(paper) == np.sign(low)
-    verdict = "" if not both else "undecided" if not low * high > 0 else "agrees" if agrees else "disagrees"
-    numbers = {"ahead": float(ours.mean() - theirs.mean()), "low": low, "high": high, "published": paper}
+    sign = quantity(metric).better or 1
+    paper = sign * (published[leader][metric] - published[other][metric]) if both else math.nan
+    agrees = np.sign(paper) == np.sign(ours.low)
+    verdict = "" if not both else "undecided" if not ours.low * ours.high > 0 else "agrees" if agrees else "disagrees"
+    numbers = {"ahead": ours.ahead, "low": ours.low, "high": ours.high, "p": ours.p, "published": paper}
     finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
-    return {"metric": metric, "row": other, "verdict": verdict, **finite}
+    return {"metric": metric, "row": other, "verdict": verdict, "pairs": ours.pairs, **finite}
 
 
 def markdown(compared: Mapping[str, Any]) -> str:
@@ -116,16 +122,21 @@ def _orderings(compared: Mapping[str, Any]) -> list[str]:
     of_paper = (
         f" Of the paper's orderings: {verdicts}." if judged else " The paper has none of these rows on these data."
     )
-    tested = any(ordered["p"] is not None for ordered in compared["orderings"])
-    how = f"mode {compared['mode']}, Welch's 95 % interval" + "; p of the paired t-test over test sessions" * tested
-    lines = [f"How far `{compared['leader']}` is ahead ({how}).{of_paper}\n"]
-    rows = tuple(
-        (ordered["row"], ordered["metric"], *map(_number, (ordered["ahead"], ordered["low"], ordered["high"])),
-         *[tables.probability(ordered["p"])] * tested, _number(ordered["published"]), ordered["verdict"] or "-")
-        for ordered in compared["orderings"]
-    )  # fmt: skip
-    columns = ("ahead of", "metric", "by", "from", "to", *["p"] * tested, "published", "ordering")
-    return [*lines, tables.markdown(tables.Table(columns, rows))]
+    pairs = next((ordered["pairs"] for ordered in compared["orderings"] if ordered["pairs"]), "")
+    several = any(ordered["low"] is not None for ordered in compared["orderings"])
+    design = _DESIGNS[pairs] if several else "one seed, so no interval"
+    lines = [f"How far `{compared['leader']}` is ahead (mode {compared['mode']}; {design}).{of_paper}\n"]
+    columns = {
+        "ahead of": [ordered["row"] for ordered in compared["orderings"]],
+        "metric": [ordered["metric"] for ordered in compared["orderings"]],
+        **{name: [_number(ordered[key]) for ordered in compared["orderings"]]
+           for name, key in (("by", "ahead"), ("from", "low"), ("to", "high"))},
+        "p": ["-" if ordered["p"] is None else tables.probability(ordered["p"]) for ordered in compared["orderings"]],
+        "published": [_number(ordered["published"]) for ordered in compared["orderings"]],
+        "ordering": [ordered["verdict"] or "-" for ordered in compared["orderings"]],
+    }  # fmt: skip
+    filled = {name: column for name, column in columns.items() if set(column) != {"-"}}
+    return [*lines, tables.markdown(tables.Table(tuple(filled), tuple(zip(*filled.values(), strict=True))))]
 
 
 def _number(value: float | None) -> str:

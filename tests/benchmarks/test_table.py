@@ -44,6 +44,12 @@ def test_a_line_answers_its_question(tmp_path):
     assert cells == [case, "3.5M steps/s", peer, "35 x", "2 ms to 500 ms", "3.2 s"]
 
 
+def test_a_peer_with_fewer_users_is_no_ratio(tmp_path):
+    _line(tmp_path, num_envs=8192, peer_steps_per_s=1e5)
+    made = table.benchmarks(table.lines(tmp_path))
+    assert "100k steps/s (Gymnasium, 100 users)" in made and "| ratio" not in made
+
+
 def test_columns_that_no_line_fills_are_left_out(tmp_path):
     _line(tmp_path)
     header = table.benchmarks(table.lines(tmp_path)).splitlines()[-3]
@@ -80,15 +86,25 @@ def test_a_page_is_filled_between_its_markers_only(tmp_path):
         table.filled("<!-- table:other -->\n<!-- /table -->", tmp_path)
 
 
-def test_a_lead_has_welchs_interval(tmp_path):
-    """Means 3 and 1, variances 1 and 1 over 3 seeds: errors 1/3 each, 4 degrees of freedom, t 2.7764, half 2.26696."""
-    (tmp_path / "jobs").mkdir()
-    results = {"a": {"FB/R_cumu": [2.0, 3.0, 4.0]}, "b": {"FB/R_cumu": [0.0, 1.0, 2.0]}}
-    (tmp_path / "jobs" / "x.json").write_text(json.dumps({"results": results}))
-    made = table.filled("<!-- table:lead:x:a/b:b/a -->\n<!-- /table -->", tmp_path)
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines()[1:-1]]
+def _leads(folder, num_episodes, marker):
+    (folder / "jobs").mkdir(parents=True)
+    results = {"a": {"FB/R_cumu": [2.0, 3.0, 4.0]}, "b": {"FB/R_cumu": [0.0, 1.0, 3.5]}}
+    stored = {"results": results, "num_episodes": num_episodes}
+    (folder / "jobs" / "x.json").write_text(json.dumps(stored))
+    made = table.filled(f"<!-- table:lead:x:{marker} -->\n<!-- /table -->", folder)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines()[1:-1]]
+
+
+def test_a_lead_over_episodes_is_paired_by_seed(tmp_path):
+    """Differences 2, 2, 0.5: mean 1.5, standard error 0.5, t(2) 4.3027, half 2.151."""
+    rows = _leads(tmp_path, 100, "a/b:b/a")
     assert rows[0] == ["R_cumu of", "ahead of", "FB"]
-    assert rows[2:] == [["a", "b", "2.000 (-0.2670 to 4.267)"], ["b", "a", "-2.000 (-4.267 to 0.2670)"]]
+    assert rows[2:] == [["a", "b", "1.500 (-0.6513 to 3.651)"], ["b", "a", "-1.500 (-3.651 to 0.6513)"]]
+
+
+def test_a_lead_over_rankings_has_welchs_interval(tmp_path):
+    """Variances 1 and 3.25 over 3 seeds: error 1.1902, 3.1239 degrees of freedom, t 3.1116, half 3.704."""
+    assert _leads(tmp_path, 0, "a/b")[2:] == [["a", "b", "1.500 (-2.204 to 5.204)"]]
 
 
 def _workdir(folder):
@@ -116,6 +132,8 @@ def test_a_job_is_recorded_and_shown(tmp_path):
     assert "`python -m jaxrec.main`: 2 min 30 s on" in made and "over 2 seeds of 100 episodes" in made
     assert "log (its episodes)" in made and "7.000" in made  # (30 * 8 + 10 * 4) / 40
     assert "| 2.000 ± 12.706 |" in made and "81.8" in made and "histogram" not in made
+    bare = table.filled("<!-- table:bare:coat -->\n<!-- /table -->", tmp_path / "results")
+    assert "| 2.000 ± 12.706 |" in bare and "published" not in bare
     assert "Not measured yet." in table.filled("<!-- table:job:other -->\n<!-- /table -->", tmp_path / "results")
     assert table.lines(tmp_path / "results") == []
 

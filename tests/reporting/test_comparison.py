@@ -43,3 +43,32 @@ def test_page_is_made_from_what_is_stored():
     (ours,) = (line for line in lines if line.startswith("| new ") and "1 min 15 s" in line)
     assert "11.00 ± 2.48" in ours
     assert "| new (published) |" in page and "*NX_0*" in page
+
+
+def _columns(page):
+    """The header of the orderings' table."""
+    (header,) = (line for line in page.splitlines() if line.startswith("| ahead of"))
+    return [cell.strip() for cell in header.strip("|").split("|")]
+
+
+def test_rows_that_met_the_same_users_are_compared_in_pairs():
+    ours = {"new": {"FB/R_cumu": [2.0, 3.0, 4.0]}, "old": {"FB/R_cumu": [1.0, 2.0, 3.5]}}
+    made = {paired: comparison.compare("T", "new", ours, PAPER, {}, lead=("R_cumu",), paired_seeds=paired)
+            for paired in (False, True)}  # fmt: skip
+    (paired,), (unpaired,) = made[True]["orderings"], made[False]["orderings"]
+    # Differences 1, 1, 0.5: mean 5/6, standard error 1/6, t(2) 4.3027, half 0.7171.
+    assert (round(paired["low"], 3), round(paired["high"], 3)) == (0.116, 1.55)
+    assert (paired["verdict"], unpaired["verdict"]) == ("agrees", "undecided")
+    page = comparison.markdown(made[True])
+    assert "paired by seed" in page and "Welch" not in page
+    assert _columns(page) == ["ahead of", "metric", "by", "from", "to", "p", "published", "ordering"]
+    assert "Welch's 95 % interval over seeds" in comparison.markdown(made[False])
+
+
+def test_columns_that_nothing_fills_are_left_out():
+    ours = {name: {"FB/R_cumu": rows["FB/R_cumu"][:1]} for name, rows in OURS.items()}
+    page = comparison.markdown(comparison.compare("T", "new", ours, {}, {}, lead=("R_cumu",), paired_seeds=True))
+    assert _columns(page) == ["ahead of", "metric", "by"]
+    assert "one seed, so no interval" in page and "Welch" not in page
+    page = comparison.markdown(comparison.compare("T", "new", OURS, {}, {}, lead=("R_cumu",)))
+    assert _columns(page) == ["ahead of", "metric", "by", "from", "to"]
