@@ -117,9 +117,23 @@ def _check_recommend(made: dict) -> None:
         made["recommend"](99)
 
 
+def _check_watch(made: dict) -> None:
+    config = made["get_config"]()
+    assert [config.stages[name].watch.metric for name in config.order[:-1]] == ["ranking/NDCG@10"] * 4
+    config.order = ("sasrec",)
+    config.tables = {}
+    preflight.check(resources(config, Path("run")))
+
+
+def _check_experiment(made: dict) -> None:
+    preflight.check(resources(made["get_config"](), Path("run")))
+
+
 BEFORE = {"run: recommend": _run_next_item}
 CHECKS = {
     "run: recommend": _check_recommend,
+    "run: watch": _check_watch,
+    "run: experiment": _check_experiment,
     "own-data": _check_own_data,
     "run: tutorial": _check_tutorial,
     "run: dataset": _check_dataset,
