@@ -21,7 +21,7 @@ def options(**changes: Any) -> ConfigDict:
             "rating": "rating",  # of feedback; '' where the file has none: every row then has feedback 1
             "timestamp": "timestamp",  # of times; without such a column times are unknown
             "separator": placeholder(str),  # one character; a tab in .tsv files, else a comma
-            "ids": "integer",  # what names users and items: 'integer' or 'text'
+            "ids": "auto",  # what users and items are called by: 'integer', 'text', or as the first row has it
             "rating_range": placeholder(tuple),  # (lowest, highest) rating allowed; any if it is not set
             "time_unit": "s",  # of the times: s, ms, us or ns
             "duplicates": "refuse",  # a user's second row for the same item: 'refuse' it or 'keep' both as events

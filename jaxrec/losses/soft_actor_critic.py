@@ -22,8 +22,8 @@ def tanh_gaussian(mean: Array, log_std: Array, noise: Array) -> tuple[Array, Arr
     chex.assert_equal_shape([mean, log_std, noise])
     unsquashed = mean + jnp.exp(log_std) * noise
     log_slope = 2.0 * (jnp.log(2.0) - unsquashed - jax.nn.softplus(-2.0 * unsquashed))
-    log_prob = policy_gradient.gaussian_log_prob(mean, log_std, unsquashed) - jnp.sum(log_slope, axis=-1)
-    return jnp.tanh(unsquashed), log_prob
+    action = jnp.tanh(unsquashed)
+    return action, policy_gradient.gaussian_log_prob(mean, log_std, unsquashed) - jnp.sum(log_slope, axis=-1)
 
 
 def soft_value(value: Array, log_prob: Array, temperature: Array) -> Array:

@@ -13,10 +13,14 @@ from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
 from jaxrec.data.files import assemble, parquet, text_tables
-from jaxrec.data.files.fields import Column
+from jaxrec.data.files.fields import Column, field_fault
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _LARGEST = float(np.finfo(np.float32).max)
+# What messages add: how options are named in a config, and on the command line as data.options.<name>.
+_HINT_IDS = " (if ids are words, set ids='text')"
+_HINT_RATING = " (if there are no ratings, set rating='')"
+_HINT_TIME = " (times are numbers: seconds since 1970, or another time_unit; without times set timestamp='')"
 RELEASE = None  # the data are the user's
 RANGES = {
     "rating_range": ranges.or_none(ranges.list_of_length(2, ranges.FINITE, "two finite numbers, lowest and highest"))
@@ -32,7 +36,7 @@ def load(
     rating: str | None = "rating",
     timestamp: str | None = "timestamp",
     separator: str | None = None,
-    ids: str = "integer",
+    ids: str = "auto",
     rating_range: tuple[float, float] | None = None,
     time_unit: str = "s",
     duplicates: str = "refuse",
@@ -45,7 +49,8 @@ def load(
       user, item, rating: names of the columns; rating None gives every row feedback 1.
       timestamp: name of the time column; None, or the default where the file has no such column, leaves times unknown.
       separator: one character; None is a tab for `.tsv`, a comma otherwise.
-      ids: `integer` (64 bits) or `text`.
+      ids: what users and items are called by: `integer` (64 bits), `text`, or `auto`: as the file has it, a text
+        file in its first row.
       rating_range: lowest and highest rating allowed; None allows any finite number.
       time_unit: s, ms, us or ns; times are kept in whole seconds.
       duplicates: `refuse` a (user, item) pair that comes twice, or `keep` both as repeated events.
@@ -58,19 +63,19 @@ def load(
     _check_options(
         [user, item, rating, timestamp],
         separator,
-        ids=(ids, ("integer", "text")),
+        ids=(ids, ("auto", "integer", "text")),
         time_unit=(time_unit, tuple(_TICKS)),
         duplicates=(duplicates, ("refuse", "keep")),
     )
     file = Path(path).expanduser() if root is None else Path(root) / Path(path).expanduser()
-    kind = int if ids == "integer" else str
-    low, high = rating_range or (-_LARGEST, _LARGEST)
-    columns = [Column(user, kind), Column(item, kind)]
-    columns += [Column(rating, float, low, high)] if rating else []
     separator = separator or ("\t" if file.suffix == ".tsv" else ",")
+    kind = {"auto": _kind_of_ids(file, separator, user, item), "integer": int, "text": str}[ids]
+    low, high = rating_range or (-_LARGEST, _LARGEST)
+    columns = [Column(name, kind, hint=_HINT_IDS * (kind is int)) for name in (user, item)]
+    columns += [Column(rating, float, low, high, hint=_HINT_RATING)] if rating else []
     if timestamp == "timestamp" and timestamp not in _column_names(file, separator):
         timestamp = None
-    columns += [Column(timestamp, float, -(2.0**62), 2.0**62)] if timestamp else []
+    columns += [Column(timestamp, float, -(2.0**62), 2.0**62, hint=_HINT_TIME)] if timestamp else []
     if _is_parquet(file):
         data = parquet.read_columns(file, columns)
     else:
@@ -79,6 +84,15 @@ def load(
     time = data[timestamp] / _TICKS[time_unit] if timestamp else None
     log = assemble.Log(file, data[user], data[item], feedback, time, first_line=1 if _is_parquet(file) else 2)
     return assemble.interactions("csv", [log], unique=duplicates == "refuse")
+
+
+def _kind_of_ids(file: Path, separator: str, user: str, item: str) -> type:
+    """str where users or items are texts, in a text file by its first row; else int."""
+    if _is_parquet(file):
+        return str if parquet.text_columns(file) & {user, item} else int
+    first = text_tables.first_row(file, separator)
+    words = any(field_fault(first[name], Column(name, int)) for name in (user, item) if name in first)
+    return str if words else int
 
 
 def _is_parquet(file: Path) -> bool:

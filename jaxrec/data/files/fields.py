@@ -23,6 +23,7 @@ class Column:
       name: as in the header, or our name for it where there is no header.
       kind: int, float or str. low, high: the closed range of its numbers.
       optional: whether fields may be empty; they are read as zero or the empty text.
+      hint: what a user may do where the column is missing or not of its kind; follows what is wrong in messages.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Column:
     low: float = -math.inf
     high: float = math.inf
     optional: bool = False
+    hint: str = ""
 
 
 def one_line(text: object) -> str:
@@ -59,9 +61,9 @@ def field_fault(text: str, column: Column) -> str | None:
     try:
         value = int(text) if column.kind is int and _INTEGER.fullmatch(text) else float(text)
     except ValueError:
-        return f"{shown} is not {_KINDS[column.kind]}"
+        return f"{shown} is not {_KINDS[column.kind]}{column.hint}"
     if column.kind is int and not isinstance(value, int):
-        return f"{shown} is not an integer"
+        return f"{shown} is not an integer{column.hint}"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return f"{shown} does not fit in 64 bits"
     if not math.isfinite(value):

@@ -40,7 +40,7 @@ def check_header(path: Path, columns: Sequence[Column], names: Sequence[str]) ->
         if names.count(column.name) != 1:
             count = "more than one" if column.name in names else "no"
             listed = one_line(", ".join(name[:40] for name in names[:20]))
-            raise JaxrecError(f"{path} has {count} column {column.name!r}; it has: {listed}")
+            raise JaxrecError(f"{path} has {count} column {column.name!r}; it has: {listed}{column.hint}")
 
 
 def parse(source: Path | io.BytesIO, layout: Layout) -> pl.DataFrame:

@@ -57,8 +57,17 @@ def _first_bad_row(series: pl.Series, column: Column) -> str:
 
 def column_names(path: Path) -> list[str]:
     """The names of a Parquet file's columns, in order. Raises: JaxrecError where it is no Parquet file."""
+    return list(_schema(path))
+
+
+def _schema(path: Path) -> dict[str, pl.DataType]:
     require_file(path)
     try:
-        return list(pl.read_parquet_schema(path))
+        return pl.read_parquet_schema(path)
     except UNREADABLE as error:
         raise JaxrecError(f"{path} cannot be read as Parquet ({one_line(error)}); write or fetch it again") from None
+
+
+def text_columns(path: Path) -> set[str]:
+    """The names of the columns that hold texts. Raises: JaxrecError where it is no Parquet file."""
+    return {name for name, dtype in _schema(path).items() if dtype == pl.String}

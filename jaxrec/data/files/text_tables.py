@@ -6,6 +6,7 @@ read again, to name the first line at fault (`faults`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,6 +93,12 @@ def read_where(
     if frame.is_empty():
         raise JaxrecError(f"{path} has no rows with {column} from {low} to {high}; choose another range")
     return arrays
+
+
+def first_row(path: Path, separator: str = ",") -> dict[str, str]:
+    """Column -> the text of its first row; empty where there is no row. Raises: JaxrecError as `column_names`."""
+    lines = [fields for _, fields in itertools.islice(split_lines(require_file(path), separator, quoted=True), 2)]
+    return dict(zip(*lines, strict=False)) if len(lines) == 2 else {}
 
 
 def column_names(path: Path, separator: str = ",") -> list[str]:

@@ -63,7 +63,7 @@ def test_reads_parquet_of_other_types(tmp_path):
         ({"user": [1, 2], "item": [1, 2]}, "has no column 'rating'; it has: user, item"),
         ({"user": [1, None], "item": [1, 2], "rating": [1.0, 2.0]}, "row 2: user is missing"),
         ({"user": [1, 2], "item": [1, 2], "rating": [1.0, float("nan")]}, "row 2: rating 'nan' is not a finite number"),
-        ({"user": ["a", "b"], "item": [1, 2], "rating": [1.0, 2.0]}, "cannot be read as Parquet.*conversion"),
+        ({"user": [1, 2], "item": [1, 2], "rating": ["a", "b"]}, "cannot be read as Parquet.*conversion"),
         ({"user": [1.5, 2.0], "item": [1, 2], "rating": [1.0, 2.0]}, "'user' holds numbers that are no integers"),
         ({"user": [], "item": [], "rating": []}, "has no rows"),
         ({"user": [1, 1], "item": [2, 2], "rating": [1, 2]}, "line 2: user 1 has item 2 a second time|one user only"),
@@ -115,7 +115,7 @@ def test_blank_lines_at_the_end_and_windows_line_ends_are_fine(file):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"ids": "uuid"}, "no ids 'uuid'; choose one of integer, text"),
+        ({"ids": "uuid"}, "no ids 'uuid'; choose one of auto, integer, text"),
         ({"time_unit": "min"}, "no time_unit 'min'"),
         ({"duplicates": "drop"}, "no duplicates 'drop'; choose one of refuse, keep"),
         ({"user": "item"}, "a column of its own"),
@@ -135,6 +135,32 @@ def test_options_are_checked(file, options, complaint):
 def test_repeated_events_are_kept_on_request(file):
     file.write_text("user,item,rating\n1,2,3\n2,1,3\n1,2,4\n")
     assert load(file, duplicates="keep").feedback.tolist() == [3, 3, 4]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_ids_are_words_where_the_first_row_has_words(tmp_path, suffix):
+    path = tmp_path / f"log{suffix}"
+    rows = {"user": ["u34", "u5"], "item": ["3", "4"], "rating": [1.0, 2.0]}
+    pl.DataFrame(rows).write_parquet(path) if suffix == ".parquet" else pl.DataFrame(rows).write_csv(path)
+    assert load(path).user_ids.tolist() == ["u34", "u5"] and load(path).item_ids.tolist() == ["3", "4"]
+    complaint = (
+        "conversion" if suffix == ".parquet" else r"'u34' is not an integer \(if ids are words, set ids='text'\)"
+    )
+    with pytest.raises(JaxrecError, match=complaint):
+        load(path, ids="integer")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("user,item\n1,2\n", "no ratings, set rating=''"),
+        ("user,item,rating,timestamp\n1,2,3,2020-01-01\n", "times are numbers: seconds since 1970"),
+    ],
+)
+def test_what_to_set_where_a_column_is_not_as_expected(file, text, hint):
+    file.write_text(text)
+    with pytest.raises(JaxrecError, match=hint):
+        load(file)
 
 
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
