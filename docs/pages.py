@@ -92,9 +92,14 @@ def equations() -> str:
     return "\n".join(lines)
 
 
-_EQUATIONS = """Made by `python docs/pages.py`, and at every build of the site, from the citations in docstrings and
-comments; `published/*.json` holds the papers' numbers. Numbers of the thesis with two parts are its equations.
-Equations that are not listed belong to systems that jaxrec does not have yet.
+_EQUATIONS = """A letter stands for a paper: **M** for that of MDT4Rec, **T** for the thesis, with MODT4R and HDT, **L**
+for that of LE and LEA, on language models for states, rewards and actions. Each heading has the title. `M Eq. 3` is an
+equation of M, `T 4.18` one of T: numbers of the thesis with two parts are its equations, those with three, as
+`T 4.5.1`, its sections.
+
+Made by `python docs/pages.py`, and at every build of the site, from the citations in docstrings and comments;
+`published/*.json` holds the papers' numbers. Equations that are not listed belong to systems that jaxrec does not have
+yet.
 """
 
 

@@ -35,7 +35,10 @@ def count_blocks(stream: Array, length: int) -> int:
 
 
 def blocks_at(stream: Array, index: Array, length: int) -> tuple[Array, Array]:
-    """Gathers blocks of a stream that is cut every `length` tokens; in all blocks together each target is there once.
+    """Gathers some of the blocks that a stream is cut into, one every `length` tokens.
+
+    A block has one token more than `length`: its last target, which is also the first token that the next block reads.
+    So each token of the stream but the first is the target of exactly one block.
 
     Args:
       stream: int32 [K]. index: int32 [R], which blocks.

@@ -30,8 +30,8 @@ class Sessions:
 def random_sessions(batch_size: int, num_sessions: int) -> Callable[[NextItem, Array], Sessions]:
     """Makes a view for `sources.logged` of up to `num_sessions` consecutive sessions of a user.
 
-    A session is drawn uniformly, and with it a random run of the user's sessions that holds it; of a user who has no
-    more than `num_sessions`, all are taken, so that later sessions are learned from as often as the first.
+    One session of the log is drawn uniformly, and then a run of consecutive sessions of its user that contains it. Of a
+    user who has at most `num_sessions`, all are taken, so that late sessions are learned from as often as early ones.
 
     Returns:
       `view(data, key) -> Sessions` [B, C, T].

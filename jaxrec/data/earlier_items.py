@@ -14,7 +14,7 @@ from jaxrec.data.sequences import order_sessions, pad
 def last_items(
     interactions: Interactions, buckets: Sequence[Sequences], *, splits: Sequence[int], length: int
 ) -> tuple[Sequences, ...]:
-    """The last `length` items that the user of each held-out session has in `splits`, over session bounds.
+    """The last `length` items that the user of each held-out session met in `splits`, whatever session they are of.
 
     Args:
       buckets: the held-out sessions.
@@ -38,7 +38,7 @@ def last_items(
 def distinct_items(
     interactions: Interactions, buckets: Sequence[Sequences], *, splits: Sequence[int]
 ) -> tuple[np.ndarray, ...]:
-    """The distinct items that the user of each held-out session has in `splits`.
+    """The distinct items that the user of each held-out session met in `splits`.
 
     Args:
       buckets: the held-out sessions.

@@ -31,7 +31,10 @@ USERS_AT_ONCE = 64  # users whose ratings a model without factors predicts in on
 
 
 def rewards_and_exit_rule(config: ConfigDict, interactions: Interactions, user_model: Any) -> tuple[Any, Any]:
-    """Makes a record of `environments.rewards` and one of `environments.exit_rules` from the config's split.
+    """Makes what an environment pays and when its users leave, from the ratings of the config's split.
+
+    Returns:
+      (a record of `environments.rewards`, one of `environments.exit_rules`).
 
     Args:
       user_model: as in `feedback_matrix.make`.

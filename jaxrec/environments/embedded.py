@@ -65,7 +65,8 @@ class EnvParams:
 
 @struct.dataclass
 class StartDraws:
-    """What a reset draws: `user` (an index into the pool), `session`, `item` int32; `intent` float32 in [0, 1)."""
+    """The random choices of a reset, int32: `user`, counted from `first_user`, `session` and the starting `item`; and
+    float32 in [0, 1): `intent`, by which the first intent is picked from the user's mix."""
 
     user: Array
     session: Array
@@ -106,7 +107,7 @@ def make(
 
 
 def draw_start(key: Array, params: EnvParams) -> StartDraws:
-    """Draws what a reset needs."""
+    """Draws the user, the session, the starting item and the first intent of an episode."""
     bits = jax.random.bits(key, (4,), jnp.uint32)
     return StartDraws(
         user=uniform_index(bits[0], params.num_pool),
@@ -117,7 +118,7 @@ def draw_start(key: Array, params: EnvParams) -> StartDraws:
 
 
 def draw_step(key: Array) -> StepDraws:
-    """Draws what a step needs: a standard normal and two uniforms in [0, 1)."""
+    """Draws what a step needs: the noise of the rating, whether the intent switches, and the intent that follows."""
     bits = jax.random.bits(key, (3,), jnp.uint32)
     open_unit = _unit(bits[0]) + jnp.float32(2.0**-25)
     return StepDraws(

@@ -92,7 +92,8 @@ class Category:
     def leaves(self, action: Array, recent: Array, count: Array) -> Array:
         """Returns bool []; for the arguments see above.
 
-        Plane c has the bit of a category of the item once the category occurred more than c times in the window.
+        Counts the categories of the window by bits: plane c, a set of categories as in `bits`, holds those categories
+        of the item that occurred more than c times so far. The user leaves if the last plane is not empty.
         """
         inside = (jnp.arange(recent.shape[-1]) < count)[:, None]
         words = jnp.where(inside, self.bits[recent], jnp.uint32(0)) & self.bits[action][None, :]

@@ -42,8 +42,10 @@ def parse(name: str) -> Mode:
 
 
 def max_steps(env: Environment, env_params: Any) -> int:
-    """Returns the time limit as a Python int, which the length of a scan must be; where the limit is traced, the one
-    that `env` was made with."""
+    """Returns the time limit of an episode as a Python int, which the length of a scan must be.
+
+    Under `jit` or `vmap` the limit in `env_params` may have no value yet; then it is the one that `env` was made with.
+    """
     try:
         return int(env_params.max_steps_in_episode)
     except TypeError:

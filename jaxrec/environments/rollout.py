@@ -29,7 +29,7 @@ class RolloutState:
     Attributes:
       env_state: the environment's own state, [B, ...].
       observation: Observation [B], by which the next action is chosen.
-      carry: the policy's carry, before it has absorbed `observation`.
+      carry: what the policy remembers of each user before it is shown `observation`.
       seen: bool [B, A], items recommended in the running episode; None unless repeats are forbidden.
       alive: bool [B], False once an episode is over (never with auto-reset).
     """
@@ -147,11 +147,11 @@ def rollout(
     """Plays T = `num_steps` turns of B users; returns (state to go on from, Steps [T, B]).
 
     Args:
-      auto_reset: whether a new episode starts where one ended; otherwise ended rows stand still and their steps are
-        masked.
+      auto_reset: whether a user's row begins a new episode when one has ended. Otherwise it stays as it is for the
+        remaining turns, which are False in `Steps.mask`.
       selection: "greedy" or "sample" (from the softmax of the logits); without effect where actions are continuous.
-      no_repeats: whether items of this episode cannot be selected again (their logits become -inf). A traced bool
-        decides at run time; the items seen are then tracked in any case.
+      no_repeats: whether an item that was recommended in this episode cannot be selected again (its logit becomes
+        -inf). May be a traced bool, so that one program serves both; then the items are remembered in either case.
       limit: int32, turns after which an episode is truncated, where that is sooner than the environment's own limit.
       record: (policy's carry) -> what goes into `Steps.carry`, for example its diagnostics; None records nothing.
 

@@ -14,7 +14,8 @@ BLOCK = 32
 def uniform_index(bits: Array, size: int) -> Array:
     """Returns int32 indices in [0, size) from uint32 random words of the same shape.
 
-    An index is the high half of the 64-bit product `bits * size`; its bias is below size / 2**32.
+    An index is the upper 32 bits of the 64-bit product `bits * size`. No index is more or less likely than 1 / size by
+    more than 2**-32.
     """
     low, high = bits & 0xFFFF, bits >> 16
     size_low, size_high = jnp.uint32(size & 0xFFFF), jnp.uint32(size >> 16)
@@ -56,8 +57,9 @@ def _first_beyond(weights: Array, target: Array) -> tuple[Array, Array]:
 def inverse_cdf(uniform: Array, weights: Array) -> Array:
     """Returns the index at which the running sum of the weights first exceeds `uniform` times their total, int32 [...].
 
-    Weights are summed in blocks of 32, blocks of blocks and so on, so that only one block per level is looked into. A
-    weight of zero is never chosen while another is positive, whatever the rounding.
+    Weights are summed by blocks of 32, these sums again by blocks of 32, and so on; the search goes from the largest
+    blocks down and looks into one block of each level. A weight of zero is never chosen while another is positive,
+    whatever the rounding.
 
     Args:
       uniform: [...] in [0, 1). weights: [..., A], not negative.

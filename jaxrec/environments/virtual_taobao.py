@@ -90,7 +90,12 @@ class EnvParams:
 
 @struct.dataclass
 class StartDraws:
-    """What a reset draws, uniform in [0, 1): noise [128] for the generator, groups [11] for the features, leave []."""
+    """The random numbers of a reset, uniform in [0, 1).
+
+    Attributes:
+      noise: [128], the input of the generator. groups: [11], each picks the one-hot value of a group of features.
+      leave: [], picks the page at which the customer leaves.
+    """
 
     noise: Array
     groups: Array

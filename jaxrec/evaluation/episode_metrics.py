@@ -32,7 +32,7 @@ class Catalogue:
 
 @struct.dataclass
 class Mean:
-    """A sum and a count, divided once."""
+    """A mean that is still a sum and a count, so that the means of several batches can be added before the division."""
 
     total: Array
     count: Array
@@ -56,10 +56,12 @@ def recommendations(action: Array, mask: Array, num_items: int) -> Array:
 
 
 def diversity(units: Array, counts: Array) -> Mean:
-    """Returns the mean over episodes with a pair of recommendations of 1 - the mean cosine of its pairs.
+    """Returns 1 minus the mean cosine of all pairs of an episode's recommendations, averaged over the episodes that
+    have a pair.
 
-    The cosines of all pairs sum up to the squared length of the sum of unit vectors, less the vectors' own. That sum is
-    a product of matrices; gathering T x B vectors takes ten times as long on a CPU.
+    The sum of the unit vectors of an episode has a squared length that is the sum of the cosines of all ordered pairs,
+    those of a vector with itself included; these are subtracted. Thus no pair is formed. The sums are one product of
+    matrices, which on a CPU takes a tenth of the time of gathering T x B vectors.
 
     Args:
       units: float32 [A, F], of length 1 or 0. counts: float32 [B, A], see `recommendations`.

@@ -33,7 +33,7 @@ class Sums:
     """Sums over the episodes of one mode.
 
     Attributes:
-      reward, length: all rewards and all steps.
+      reward, length: the sums of all rewards and of all turns; divided by the number of episodes, R_cumu and Length.
       recommended: bool [A], items that any episode recommends. diversity, novelty: see `episode_metrics`. All three are
         None without a catalogue.
       histograms: diagnostic -> int32 [max_turn + 1], how often the policy had each of its values.
@@ -146,7 +146,7 @@ def player(
 
 @struct.dataclass
 class Switch:
-    """A mode as arrays, so that all modes of an evaluation are one vmapped axis.
+    """An evaluation mode as arrays instead of Python values, so that all modes are played by one vmapped program.
 
     Attributes:
       exits: bool, whether users may leave; None where the environment has no switch for it.

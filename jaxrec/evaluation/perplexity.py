@@ -20,7 +20,10 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: TextSpec) -> Evaluator:
-    """Makes the evaluator on `records.Text`: {"validation/perplexity": scalar, "validation/bits_per_token": scalar}."""
+    """Makes the evaluator of language models on the held-out part of a `records.Text`.
+
+    It measures two scalars, "validation/perplexity" and "validation/bits_per_token".
+    """
     del config, spec
 
     def check(algorithm: Algorithm, name: str) -> None:

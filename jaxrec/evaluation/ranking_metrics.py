@@ -25,15 +25,17 @@ from jaxrec.base.contracts import Array
 
 @struct.dataclass
 class Ranking:
-    """Sums over the recommended lists of each of N sessions, at K ranks; adding two of them joins their sessions.
+    """What the metrics above are computed from, for each of N sessions, with lists cut at K ranks.
 
-    A target is a surprise where the user's past sessions do not hold it.
+    A session has one recommended list for each of its targets. A target is a surprise if the user's past sessions do
+    not hold it. The sum of two Rankings has the sessions of both.
 
     Attributes:
-      hit, surprise_hit: int32 [N, K], targets (surprises) among the first k. gain, surprise_gain: float32 [N, K], the
-        same discounted by rank, as in NDCG.
+      hit, surprise_hit: int32 [N, K], how many targets (surprises) are among the first k of their list.
+      gain, surprise_gain: float32 [N, K], the same discounted by rank, as in NDCG.
       covered: bool [K, A], the items that any list recommends.
-      repeats: int32 [N, K]. unseen: float32 [N, K], the mean over the session's lists.
+      repeats: int32 [N, K], recommendations in all lists of the session less the distinct items in them.
+      unseen: float32 [N, K], items of a list that the past sessions do not hold, averaged over the session's lists.
       targets, surprises: int32 [N], how many there are.
     """
 

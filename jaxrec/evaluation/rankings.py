@@ -35,9 +35,10 @@ def defaults() -> ConfigDict:
 
 
 def make(config: ConfigDict, spec: SequencesSpec) -> Evaluator:
-    """Makes the evaluator that ranks every target of the held-out sequences of `records.NextItem`.
+    """Makes the evaluator of next-item models: it ranks every target of the held-out sequences of `records.NextItem`.
 
-    It measures {"ranking/metric": scalar}.
+    What it measures is named "ranking/HR@10" and so on, a scalar for each metric of `ranking_metrics` and each of the
+    config's `ks`.
 
     Raises:
       JaxrecError: a k that is no rank.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -163,3 +164,24 @@ class Resources:
         read = self._stage(name).inputs(config, name)
         behind = [stage for input_ in read for stage in graph.stages_behind(config, input_)]
         return all(map(self.folder_is_done, behind)) and self.folder(name).is_done()
+
+
+def opened(workdir: Path | str) -> Resources:
+    """Returns what the stages of an earlier run share, by the config.json that the run left in its workdir.
+
+    A relative path in that config starts from the working directory, as it did for the run.
+
+    Raises:
+      JaxrecError: there is no config.json.
+    """
+    kept = Path(workdir).expanduser() / "config.json"
+    if not kept.exists():
+        raise JaxrecError(f"{kept} is missing, so {workdir} is not the workdir of a run")
+    return Resources(ConfigDict(_with_tuples(json.loads(kept.read_text()))), kept.parent)
+
+
+def _with_tuples(value: Any) -> Any:
+    """What JSON holds, with lists as the tuples that they were in the config."""
+    if isinstance(value, dict):
+        return {name: _with_tuples(inner) for name, inner in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

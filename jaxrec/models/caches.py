@@ -38,8 +38,8 @@ class SuffixCaches:
     """The keys and values of K suffixes of each row.
 
     Attributes:
-      keys, values: of each layer; [B, L, H, D/H] in the first one, where all suffixes share them, and [B, P, H, D/H]
-        in the others, where the suffixes stand one after the other and P is the sum of their lengths.
+      keys, values: one array for each layer. In the first layer [B, L, H, D/H], shared by all suffixes; in the others
+        [B, P, H, D/H], the K suffixes one after the other, P being the sum of their lengths.
       valid: bool [B, L], False on padding. lengths: of the suffixes, in tokens.
     """
 
@@ -49,7 +49,8 @@ class SuffixCaches:
     lengths: tuple[int, ...] = struct.field(pytree_node=False)
 
     def choose(self, index: Array) -> Cache:
-        """Returns the cache [B, L, ...] of the suffix `index` int32 [B] of each row, padded on the left.
+        """Returns the cache [B, L, ...] of one suffix of each row, the one that `index` int32 [B] names, padded on the
+        left.
 
         Positions before the suffix are not valid, and their keys and values are arbitrary.
         """

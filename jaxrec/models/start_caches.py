@@ -32,14 +32,14 @@ _ROW = 16  # L is a multiple of it: rows that fill whole vector registers double
 
 @struct.dataclass
 class StartCaches:
-    """The keys and values of every start.
+    """The keys and values of a growing sequence from each of its last S starts (see the module).
 
     Attributes:
-      keys: of each layer, [B, H, D/H, L] in the first one and [B, S, H, D/H, L] in the others.
-      values: of each layer, [B, H, L, D/H] in the first one and [B, S, H, L, D/H] in the others.
+      keys: one array for each layer, [B, H, D/H, L] for the first one and [B, S, H, D/H, L] for the others.
+      values: one array for each layer, [B, H, L, D/H] for the first one and [B, S, H, L, D/H] for the others.
 
-    L counts S blocks of n positions, one position for the token of `next_output`, and unused ones up to a multiple of
-    16.
+    The L positions are S blocks of n tokens, one position for the token of `next_output`, and unused ones that make L a
+    multiple of 16.
     """
 
     keys: tuple[Array, ...]
@@ -48,9 +48,10 @@ class StartCaches:
 
 @struct.dataclass
 class UnfinishedOutputs:
-    """The inputs of the last block's `merge` for the token before the newest, from every start.
+    """What the last layer still needs to output the token before the newest, from every start.
 
-    Merging is expensive, and the output is needed from one start of each row only (`previous_output`).
+    `previous_output` finishes the work for one start of each row, because the last layer's `merge` is expensive and no
+    other start's output is wanted.
 
     Attributes:
       hidden: [B, S, D]. attended: [B, S, H, D/H].
@@ -73,14 +74,14 @@ def empty(
 
 
 def visible_positions(clock: Array, length: Array, caches: StartCaches, num_starts: int, block_size: int) -> Array:
-    """Returns the mask bool [B, S, n, L]: which positions each of the n tokens that are appended at `clock` sees from
-    each start.
+    """Returns the mask bool [B, S, n, L]: whether each of the n tokens of the block that is appended at `clock` sees
+    each position, in the sequence of each start.
 
     A sequence starts with the last token of its first block.
 
     Args:
-      length: int32 [B], blocks that a row has, the newest included. A start before the first of them sees what that
-        first one sees.
+      length: int32 [B], how many blocks a row has, the newest included. Where S is more than that, the starts before
+        the row's first block see what that first block's start sees.
     """
     axes = (1, num_starts, block_size, caches.keys[0].shape[-1])
     start, token, position = (jax.lax.broadcasted_iota(jnp.int32, axes, axis) for axis in (1, 2, 3))
@@ -110,7 +111,8 @@ def append_block(
       starts: int32 [K], the starts from which the newest token's output is returned, as indices in the ring.
 
     Returns:
-      (normed outputs [B, K, D] of the newest token, the input of `previous_output`, the longer caches).
+      (normed outputs [B, K, D] of the newest token; `UnfinishedOutputs` of the token before it, for
+      `previous_output`; the longer caches).
     """
     position = clock % mask.shape[1] * embeddings.shape[1]
     hidden, keys, values = embeddings, [], []

@@ -90,7 +90,8 @@ def results_table(
 
 
 def _position(metric: str) -> tuple[int, int]:
-    """Where a column stands: by its place in `FIRST`, then by k of a metric@k."""
+    """The key that columns are sorted by: first the metrics in the order of `FIRST`, then all others; a metric at
+    several ranks, such as HR@5 and HR@10, by the rank."""
     name, _, cut = metric.partition("@")
     return FIRST.index(name) if name in FIRST else len(FIRST), int(cut) if cut.isdigit() else 0
 

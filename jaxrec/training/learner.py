@@ -30,7 +30,12 @@ from jaxrec.base.errors import JaxrecError
 
 
 class Draw(Protocol):
-    """Returns the random choices of one step by name. `key` is the step's own, the one the loss is handed too."""
+    """Makes the random choices of one step that the loss and the optimizer must agree on, such as which of two networks
+    learns. Returns name -> array; both are handed each choice as a keyword argument of its name.
+
+    Args:
+      key: of this step; the loss is handed the same one.
+    """
 
     def __call__(self, key: Array, /) -> Mapping[str, Array]: ...
 

@@ -15,6 +15,7 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
+from jaxrec import experiment
 from jaxrec.data import datasets
 from jaxrec.experiment import preflight
 from tests.docs import documents
@@ -43,6 +44,8 @@ def _write_ratings(path, *, users=30, items=20):
 def _run(page, marker: str, folder, monkeypatch) -> dict:
     """The names that a program of a page leaves, run in a folder with ratings.csv."""
     _write_ratings(folder / "ratings.csv")
+    if marker in BEFORE:
+        BEFORE[marker](folder, monkeypatch)
     monkeypatch.chdir(folder)
     made: dict = {"__name__": marker}
     for block in PYTHON:
@@ -71,6 +74,7 @@ def _check_own_data(made: dict) -> None:
 
 def _check_tutorial(made: dict) -> None:
     _check_simulator(made)
+    assert 0.0 < (made["pairs"] < made["threshold"]).mean() < 0.1
     assert made["best"].shape == (5, 3) and len(set(made["best"][0])) == 3
 
 
@@ -90,7 +94,46 @@ def _check_own_config(made: dict) -> None:
     assert {config.datasets[name].threshold for name in ("train", "test")} == {10.0}
 
 
+def _run_next_item(folder, monkeypatch) -> None:
+    """The command of the page, of one model that is small and hardly trained."""
+    monkeypatch.chdir(documents.REPOSITORY)
+    (command,) = (command for where, command in JOBS if where == "docs/tutorial.md" and "runs/items" in command)
+    config = _config(command, monkeypatch)
+    with config.unlocked():
+        config.update(num_seeds=2, order=("sasrec",))
+        config.tables = {}
+        config.stages.sasrec.update(num_steps=2, steps_per_call=2)
+        config.stages.sasrec.algorithm.width = 8
+    monkeypatch.chdir(folder)
+    experiment.run(config, folder / "runs" / "items")
+
+
+def _check_recommend(made: dict) -> None:
+    log = made["log"]
+    met = set(log.item_ids[log.where(log.user_ids[log.user] == 17).item].tolist())
+    best = made["recommend"](17, count=5)
+    assert len(met) == 15 and set(best) == set(log.item_ids.tolist()) - met
+    with pytest.raises(ValueError, match="nothing of user 99"):
+        made["recommend"](99)
+
+
+def _check_watch(made: dict) -> None:
+    config = made["get_config"]()
+    assert [config.stages[name].watch.metric for name in config.order[:-1]] == ["ranking/NDCG@10"] * 4
+    config.order = ("sasrec",)
+    config.tables = {}
+    preflight.check(resources(config, Path("run")))
+
+
+def _check_experiment(made: dict) -> None:
+    preflight.check(resources(made["get_config"](), Path("run")))
+
+
+BEFORE = {"run: recommend": _run_next_item}
 CHECKS = {
+    "run: recommend": _check_recommend,
+    "run: watch": _check_watch,
+    "run: experiment": _check_experiment,
     "own-data": _check_own_data,
     "run: tutorial": _check_tutorial,
     "run: dataset": _check_dataset,

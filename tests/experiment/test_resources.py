@@ -7,8 +7,8 @@ import pytest
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.config import declare
-from jaxrec.experiment.resources import Resources
-from jaxrec.experiment.store import save_arrays
+from jaxrec.experiment.resources import Resources, opened
+from jaxrec.experiment.store import save_arrays, write_json
 from tests.experiment import tiny
 
 
@@ -103,3 +103,12 @@ def test_options_name_an_unknown_option_or_file():
     with pytest.raises(JaxrecError, match="no algorithm 'decision_transformer.td', did you mean"):
         declare.algorithm("decision_transformer.td")
     assert declare.algorithm("decision_transformer.dt", optimizer__clip_norm=0.5).optimizer.clip_norm == 0.5
+
+
+def test_a_workdir_is_opened_by_its_config(tmp_path):
+    config = tiny.get_config()
+    write_json(tmp_path / "config.json", config.to_dict())
+    run = opened(tmp_path)
+    assert run.workdir == tmp_path and run.config.to_dict() == config.to_dict()
+    with pytest.raises(JaxrecError, match="config.json is missing"):
+        opened(tmp_path / "elsewhere")

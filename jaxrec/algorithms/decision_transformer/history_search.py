@@ -32,8 +32,9 @@ class HistorySearch(NamedTuple):
       init: (num_users) -> memory.
       best_history: (model, memory, last_action, observation) -> (memory, BestHistory), where `model` is the bound
         network.
-      append_return: (model, memory, BestHistory, return token [B, D]) -> (memory, h(R_t) [B, D]), the output of the
-        return token appended to the best history.
+      append_return: (model, memory, BestHistory, return token [B, D]) -> (memory, h(R_t) [B, D]). Appends the token of
+        the return that is asked for to each user's best history, and returns the transformer's output at that token,
+        from which the action is predicted.
     """
 
     init: Callable[[int], Any]

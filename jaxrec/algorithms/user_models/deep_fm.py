@@ -54,7 +54,8 @@ def predict_by_member(network: DeepFM, params: Params, member: Params, user: Arr
     """Returns (mean, variance) of one member's rating of each pair user, item int32 [...].
 
     Args:
-      params: of the ensemble. member: of the one network.
+      params: the parameters of the whole ensemble, of which the features are read.
+      member: the parameters of this member's network alone, an entry of `params["members"]`.
     """
     features = params["features"]
     return network.apply({"params": member}, user, item, features["user"][user], features["item"][item])

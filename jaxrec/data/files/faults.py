@@ -17,7 +17,10 @@ _BLOCK = 1 << 20  # bytes
 
 
 def fault(path: Path, layout: Layout, cause: object = "a value is missing") -> JaxrecError:
-    """The error to raise: it names the first bad line, or, where all look sound, what the reader objected to."""
+    """The error to raise about a file that cannot be read.
+
+    It names the first bad line, or repeats the reader's own complaint, `cause`, where every line looks sound.
+    """
     found = first_fault(path, layout)
     return JaxrecError(found or f"{path} cannot be read ({one_line(cause)}); fetch the file again")
 
@@ -49,8 +52,11 @@ def first_fault(path: Path, layout: Layout) -> str | None:
 
 
 def is_even(path: Path, layout: Layout) -> bool:
-    """Whether the file holds as many separators as its lines need: the typed pass refuses a line with too many, so that
-    with the right sum no line has too few."""
+    """Whether the file holds as many separators as all its lines need together.
+
+    The fast reader refuses a line with too many fields but fills up one with too few. If no line has too many and the
+    sum is right, no line has too few. False where fields may be quoted, for separators then may stand inside them.
+    """
     if layout.quoted:
         return False
     separators = lines = 0

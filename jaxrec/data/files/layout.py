@@ -44,7 +44,10 @@ def check_header(path: Path, columns: Sequence[Column], names: Sequence[str]) ->
 
 
 def parse(source: Path | io.BytesIO, layout: Layout) -> pl.DataFrame:
-    """Reads a table in one typed pass; blank lines at the end are dropped. Raises one of UNREADABLE."""
+    """Reads a whole table at once, each column as its own type; blank lines at the end are dropped.
+
+    Raises one of UNREADABLE where a line or a field does not suit the layout.
+    """
     dtypes = {c.name: DTYPES[c.kind] for c in layout.columns}
     settings = {"separator": layout.separator[0], "quote_char": '"' if layout.quoted else None}
     if layout.header:

@@ -79,7 +79,7 @@ def find_folder(release: Release, root: Path | str | None) -> Path:
 
 
 def remedy(release: Release, root: Path | str) -> str:
-    """What to do about files that are missing or not the release's: one line for a message."""
+    """One line for a message: how to get the release's files where they are missing or are other ones."""
     command = f"python -m jaxrec.data.download {release.name} --root {root}"
     if release.agreement:
         unpack = f"or unpack an archive with: {command} --url ADDRESS"

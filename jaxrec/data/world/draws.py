@@ -15,7 +15,10 @@ INVERSE_2_53 = 2.0**-53
 
 
 def stream(seed: int, name: str, index: int = 0) -> np.random.PCG64:
-    """Opens a stream of random words: each table has one by its name, so that a new table leaves the others alone."""
+    """Opens a stream of random words.
+
+    Each table draws from a stream of its own, named after it, so that adding a table changes no other one.
+    """
     return np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode()), index]))
 
 

@@ -90,7 +90,7 @@ def open_session(tables: Tables, user: Any, session: Any, draw: Any, *, xp: Any)
 
 
 def advance(tables: Tables, state: Session, action: Any, draws: StepDraws, *, xp: Any) -> tuple[Session, Any, Any]:
-    """Shows an item to the user.
+    """Makes one turn of a session: shows an item to the user, who rates it, and may change intent or leave.
 
     Args:
       action: int32 [...], the item.
@@ -122,7 +122,10 @@ def advance(tables: Tables, state: Session, action: Any, draws: StepDraws, *, xp
 
 
 def boredom(tables: Tables, state: Session, action: Any, *, xp: Any) -> Any:
-    """The rating points that the items shown lately take from the item `action`: float32 [...]."""
+    """By how many rating points the item `action` pleases less because of the items shown lately: float32 [...].
+
+    Repeats of the item itself count, and items of its category once they are too many.
+    """
     rules = tables.dynamics
     repeats = xp.sum(state.window_item == action[..., None], axis=-1)
     same = xp.sum(state.window_category == tables.item_category[action][..., None], axis=-1)

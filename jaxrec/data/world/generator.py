@@ -31,7 +31,11 @@ __all__ = ["SIZES", "Dynamics", "Tables", "World", "defaults", "generate"]
 
 @struct.dataclass
 class Dynamics:
-    """float32 scalars, named as in `defaults().dynamics`; traced, so a changed value compiles nothing anew."""
+    """The numbers in the rules of `data.world.dynamics`, float32 scalars.
+
+    They are named as in `defaults().dynamics`, where each is explained. A jitted program takes them as arguments, so
+    that another value needs no new compilation.
+    """
 
     base: np.ndarray
     intent: np.ndarray
@@ -50,10 +54,14 @@ class Dynamics:
 
 @struct.dataclass
 class Tables:
-    """What a session is computed from; NumPy here, device arrays in an environment's params.
+    """What a session is computed from: NumPy arrays here, device arrays in an environment's params.
 
-    Shapes in the module docstring. Also item_category, item_second int32 [A] (-1: no second category), transition
-    float32 [G, G] (row: from; zero diagonal), user_community int32 [N], user_patience float32 [N].
+    The module's docstring has the other shapes.
+
+    Attributes:
+      item_category, item_second: int32 [A]; -1 where an item has no second category.
+      user_community: int32 [N]. user_patience: float32 [N].
+      transition: float32 [G, G], weight of the intent that follows (column) on another one (row); zero diagonal.
     """
 
     item_vectors: np.ndarray
@@ -72,7 +80,7 @@ class Tables:
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Everything generated: `tables`, and what only content and logs need.
+    """Everything generated: `tables`, which sessions are computed from, and what texts, images and the log need too.
 
     Attributes:
       config: the frozen settings, seed included.

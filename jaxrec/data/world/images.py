@@ -18,7 +18,7 @@ BATCH = 8192
 
 
 def images(world: World, items: np.ndarray | None = None) -> np.ndarray:
-    """Draws the pictures of the items, of all items if None: uint8 [len(items), 16, 16, 3], 768 bytes each."""
+    """Draws a picture of each of the items: uint8 [len(items), 16, 16, 3]; None draws those of the whole catalogue."""
     items = np.arange(world.num_items) if items is None else np.asarray(items)
     basis = _basis(world)
     drawn = np.empty((len(items), SIDE, SIDE, CHANNELS), np.uint8)

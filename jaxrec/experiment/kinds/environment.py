@@ -116,7 +116,11 @@ def measured(resources: Resources, name: str, policy: str) -> Dataset:
 
 
 def catalogue(interactions: Interactions) -> Catalogue:
-    """Popularity in the train events, and the vectors that diversity is measured in: features, or who rated what."""
+    """What coverage, diversity and novelty must know of the items of a log.
+
+    Popularity counts train events. Items are alike by their features `category` or `attributes`; where the log has
+    neither, by their columns of train ratings, so that two items are alike if the same users rated them alike.
+    """
     train = events_of(interactions, "train")
     popularity = np.bincount(train.item, minlength=interactions.num_items).astype(np.float32)
     features = interactions.item_features

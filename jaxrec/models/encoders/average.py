@@ -9,7 +9,8 @@ from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 
 
 class Encoder(SequenceEncoder):
-    """The state after a position is the mean of the real pairs up to it; zero before the first of them."""
+    """Averages embedded pairs: the state after a position is the mean of the real pairs up to it, zero where there are
+    none."""
 
     def states(
         self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None

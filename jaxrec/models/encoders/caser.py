@@ -16,11 +16,12 @@ from jaxrec.models.history import at_positions, earlier
 
 
 class Encoder(SequenceEncoder):
-    """Our reading where the paper is silent: padded pairs embed as zero, and a horizontal filter takes its maximum over
-    the positions where it ends on a real pair (activations are never negative, so a window without one gives 0).
+    """Encodes windows by Caser's two kinds of convolutions, of which one dense layer makes the state.
 
-    A vertical filter's weights belong to how far back a pair lies. So the state after a position depends on the pairs
-    up to it alone, not on where in the window they lie.
+    Our reading where the paper is silent: padded pairs embed as zero, and a horizontal filter takes its maximum over
+    the positions where it ends on a real pair (activations are never negative, so a window without one gives 0). A
+    vertical filter has a weight for the newest pair, one for the pair before it, and so on back. So the state after a
+    position depends on the pairs up to it alone, not on where in the window they lie.
     """
 
     num_vertical: int = 1

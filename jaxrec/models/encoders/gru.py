@@ -10,7 +10,7 @@ from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 
 
 class Encoder(SequenceEncoder):
-    """Starts each window from a state of zeros; a padded pair leaves the state as it is."""
+    """Reads a window with a gated recurrent unit, whose state is zero at first; a padded pair leaves it as it is."""
 
     def setup(self):
         super().setup()

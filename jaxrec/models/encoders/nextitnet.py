@@ -12,8 +12,10 @@ from jaxrec.models.history import earlier
 
 
 class Encoder(SequenceEncoder):
-    """Each entry of `dilations` is one block of the paper's second kind: two convolutions, of that dilation and of
-    twice it, each normed and rectified, added to the block's input. With kernels of 3 the default sees 31 pairs back.
+    """Encodes windows by blocks of dilated causal convolutions, one block for each entry of `dilations`.
+
+    A block is the second of the paper's two kinds: a convolution of that dilation and one of twice the dilation, each
+    normed and rectified, added to the block's input. With kernels of 3 the default sees 31 pairs back.
 
     Padded positions are zero before every convolution, so padding on the left equals the start of the sequence.
     """

@@ -13,11 +13,13 @@ from jaxrec.models.transformer import Block, attend
 
 
 class Encoder(SequenceEncoder):
-    """Counts positions back from the newest pair, so padding on the left changes nothing.
+    """Encodes windows by causal self-attention. Positions are counted back from the newest pair, so padding on the left
+    changes nothing.
 
     The last block computes queries, and what follows from them, only at the positions whose states are returned.
-    `states` and `states_at` drop out elements of the pairs and of what blocks add to the residual stream where a stream
-    of random numbers is handed in (`rngs={"dropout": key}`); the newest state alone never does.
+    In `states` and `states_at` dropout falls on the embedded pairs and on what blocks add to the residual stream, but
+    only where random numbers are handed in (`rngs={"dropout": key}`). The call that returns the newest state alone has
+    no dropout.
     """
 
     num_layers: int = 1
