@@ -29,6 +29,7 @@ def test_stages_in_order_are_accepted():
         (lambda c: c.update(order=("a2c", "logs")), "order names stage 'logs'"),
         (lambda c: c.stages.dt.update(data="lgo"), "'dt' names 'lgo', which is neither a stage"),
         (lambda c: c.datasets.train.update(user_model="ratings"), "needs 'ratings'"),
+        (lambda c: c.stages.log.update(policy="train"), "'log' needs a model, and 'train' is no fit or estimate stage"),
         (lambda c: c.stages.a2c.update(kind="fti"), "no kind of stage 'fti', did you mean 'fit'"),
         (lambda c: c.datasets.update(log=declare.dataset("ratings")), "'log' is a dataset and a stage"),
         (lambda c: c.stages.dt.update(start_from="log2"), None),  # a folder of another run, looked at later

@@ -82,12 +82,12 @@ def test_item_vectors_are_the_model_s_of_that_seed(vectors):
     found = vectors.dataset("vectors").data["item_vectors"]
     np.testing.assert_array_equal(found, table[1])
     files = sorted(path.name for path in vectors.folder("vectors").path.glob("*.npz"))
-    assert files == [f"item_vectors_{first:012d}.npz" for first in (0, 3, 6)]
+    assert files == [f"item_vectors_{first:012d}_{end:012d}.npz" for first, end in ((0, 3), (3, 6), (6, 7))]
 
 
 def test_a_changed_or_missing_shard_is_named(vectors):
     folder = vectors.folder("vectors").path
-    shard = folder / "item_vectors_000000000003.npz"
+    shard = folder / "item_vectors_000000000003_000000000006.npz"
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(JaxrecError, match=f"{shard} is missing or not as it was written; delete {folder}"):
@@ -110,6 +110,18 @@ def test_a_stopped_transform_goes_on_at_the_next_shard(vectors):
     transform.run(Resources(vectors.config, vectors.workdir), "vectors", Progress(io.StringIO()))
     assert json.loads((folder / "manifest.json").read_text()) == manifest
     assert first.stat().st_mtime_ns == written
+
+
+def test_a_stopped_transform_may_go_on_with_shards_of_another_size(vectors):
+    folder = vectors.folder("vectors").path
+    expected = vectors.dataset("vectors").data["item_vectors"]
+    for name in ("manifest.json", "done.json"):
+        (folder / name).unlink()
+    vectors.config.stages.vectors.rows_per_shard = 2
+    again = Resources(vectors.config, vectors.workdir)
+    transform.run(again, "vectors", Progress(io.StringIO()))
+    np.testing.assert_array_equal(transform.read(again, "vectors")["item_vectors"], expected)
+    assert len(list(folder.glob("*.npz"))) == 4
 
 
 @pytest.mark.parametrize(

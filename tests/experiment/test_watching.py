@@ -53,6 +53,7 @@ def test_the_best_of_each_seed_is_kept(tmp_path):
     [
         ({"on": "sequences"}, "'sequences' is what stage 'evaluation' measures on"),
         ({"every": 0}, "watch.every is 0"),
+        ({"every": 3}, "watch.every is 3: set it to a multiple of steps_per_call, which is 2"),
         ({"patience": -1}, "watch.patience is -1"),
         ({"on": "model"}, "needs 'model', which does not run before it"),
     ],
@@ -62,9 +63,19 @@ def test_a_watch_that_cannot_be_is_refused(tmp_path, watch, message):
         preflight.check(Resources(config_of(tmp_path, **watch), tmp_path / "run"))
 
 
-def test_the_test_data_under_another_name_is_refused(tmp_path):
+@pytest.mark.parametrize("learned", [{}, {"long": "recent"}, {"joined": True}])
+def test_the_test_data_under_another_name_is_refused(tmp_path, learned):
     config = config_of(tmp_path)
-    config.datasets.validation.held_out = "test"
+    config.datasets.validation.update(held_out="test", **learned)
+    with pytest.raises(JaxrecError, match="choosing by the test data"):
+        preflight.check(Resources(config, tmp_path / "run"))
+
+
+def test_episodes_of_the_test_users_choose_nothing_however_long_they_are(tmp_path):
+    config = tiny.get_config()
+    config.datasets.again = config.datasets.test.copy_and_resolve_references()
+    config.datasets.again.max_turn = 5
+    config.stages.a2c.watch = declare.watch("again", "FB/R_cumu", every=2)
     with pytest.raises(JaxrecError, match="choosing by the test data"):
         preflight.check(Resources(config, tmp_path / "run"))
 
