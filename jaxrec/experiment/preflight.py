@@ -42,7 +42,9 @@ def _check_run(config: ConfigDict) -> None:
     ranges.check("data.", config.data, {"test_fraction": ranges.BELOW_ONE})
     for name in config.order:
         if not _STAGE_NAME.fullmatch(name) or name == "tensorboard":
-            raise JaxrecError(f"a stage cannot be called {name!r}: use letters, digits, _, + and -, and not 'tensorboard'")
+            raise JaxrecError(
+                f"a stage cannot be called {name!r}: use letters, digits, _, + and -, and not 'tensorboard'"
+            )
     for rule in config.sharding:
         try:
             pattern, axes = rule

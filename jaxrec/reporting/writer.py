@@ -103,8 +103,10 @@ def copy_lines(workdir: Path, stage: str, into: Path) -> None:
 def restore_lines(workdir: Path, stage: str, kept_in: Path) -> None:
     """Puts the lines that `copy_lines` left in the folder `kept_in` in the place of the stage's lines today."""
     path, kept = workdir / _FILE, kept_in / _FILE
-    others = [line for line in read_metrics(path) if line["stage"] != stage] if path.exists() else []
-    files.write_text(path, _text(others + (read_metrics(kept) if kept.exists() else [])))
+    if path.exists() and kept.exists():
+        files.write_text(
+            path, _text([*(line for line in read_metrics(path) if line["stage"] != stage), *read_metrics(kept)])
+        )
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
