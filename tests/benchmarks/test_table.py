@@ -111,7 +111,7 @@ def _workdir(folder):
     stages = {
         "log": {"kind": "collect"},
         "dt": {"kind": "fit"},
-        "evaluation": {"kind": "evaluate", "num_episodes": 100, "policies": ["dt"]},
+        "evaluation": {"kind": "evaluate", "evaluator": {"num_episodes": 100}, "policies": ["dt"]},
     }
     config = {"order": list(stages), "stages": stages, "reference": {"dt": [81.8, 2.73, 29.92]}}
     for stage in stages:
