@@ -166,7 +166,8 @@ def _evaluation(line: Line) -> Answer:
 
 def _second_start(line: Line) -> Answer:
     ours, peer = (f"{seconds(line[f'{n}_s'])} ({seconds(line[f'{n}_core_s'])} of cores)" for n in ("second", "first"))
-    return Answer(f"{line['config']}, {line['rounds']} rounds", ours, f"{peer}, first start", times(line["speedup"]))
+    case = f"{line['config']}, {line['rounds']} round{'s' * (line['rounds'] > 1)}"
+    return Answer(case, ours, f"{peer}, first start", times(line["speedup"]))
 
 
 QUESTIONS = (
