@@ -24,6 +24,7 @@ from scipy import stats
 from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.reporting import tables
+from jaxrec.reporting.quantities import quantity
 
 FILE = "sessions.npz"
 COUNTS = ("targets", "surprises")  # per session, not metrics; see `evaluation.ranking_metrics`
@@ -134,7 +135,10 @@ def main(arguments: list[str] | None = None) -> int:
     except JaxrecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    rows = tuple((m, *map(tables.number, (a, b, a - b)), f"{p:.2g}") for m, (a, b, p) in sorted(compared.items()))
+    rows = tuple(
+        (metric, *map(tables.number, (a, b, (quantity(metric).better or 1) * (a - b))), f"{p:.2g}")
+        for metric, (a, b, p) in sorted(compared.items())
+    )
     print(tables.console(tables.Table(("metric", *names, "ahead by", "p"), rows)))
     return 0
 

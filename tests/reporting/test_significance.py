@@ -70,7 +70,10 @@ def test_two_runs_from_the_command_line(tmp_path, capsys):
     np.testing.assert_array_equal(found["modt4r"]["HR@10"], OURS)
     assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / 'b'}:modt4r"]) == 0
     p = f"{significance.paired(OURS, THEIRS):.2g}"
-    assert capsys.readouterr().out.splitlines()[2].split()[-1] == p
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2][-1] == p
+    ahead = {line[0]: float(line[-2]) for line in lines[2:]}
+    assert ahead["HR@10"] > 0 > ahead["R@10"], "of repetitions, fewer is ahead"
     for argument, said in (("a:sasrec", "has no row 'sasrec'; it has modt4r"), ("c:modt4r", "there is no")):
         assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / argument}"]) == 2
         assert said in capsys.readouterr().err
