@@ -41,7 +41,7 @@ QUANTITIES = {
     "NDCG": Quantity("NDCG", "0 to 1", "like HR, but an item counts less the lower it stands in the list", 1),
     "CV_div": Quantity("CV_div", "share of the catalogue", "share of all items recommended in at least one list"),
     "CV_nov": Quantity("CV_nov", "share of the tail", "share of the less popular items in at least one list"),
-    "R": Quantity("repetitions", "per session", "recommendations of a session that repeat an earlier one of it", -1),
+    "R": Quantity("repetitions", "per session", "recommendations that an earlier list of the session had", -1),
     "UP": Quantity("unexpected items", "per list", "items of the first k that the user's past sessions lack", 1),
     "HR_ser": Quantity("serendipitous hit rate", "share of targets", "HR over targets new to the user", 1),
     "NDCG_ser": Quantity("serendipitous NDCG", "0 to 1", "NDCG over targets new to the user", 1),

@@ -72,7 +72,7 @@ def test_two_runs_from_the_command_line(tmp_path, capsys):
     p = f"{significance.paired(OURS, THEIRS):.2g}"
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[2][-1] == p
-    ahead = {line[0]: float(line[-2]) for line in lines[2:]}
+    ahead = {line[0]: float(line[-2]) for line in lines[2:] if line}
     assert ahead["HR@10"] > 0 > ahead["R@10"], "of repetitions, fewer is ahead"
     for argument, said in (("a:sasrec", "has no row 'sasrec'; it has modt4r"), ("c:modt4r", "there is no")):
         assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / argument}"]) == 2
