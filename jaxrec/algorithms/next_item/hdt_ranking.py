@@ -69,8 +69,8 @@ def _with_intra(network: HDTNetwork) -> Ranker:
         windows = [x.reshape(-1, network.length) for x in windows]
         goals = jnp.repeat(goal, num_positions, axis=0)
         newest = functools.partial(_newest_states, network, params)
-        (found,) = caches.in_row_chunks(newest, (*windows, goals), 4 * network.length)
-        return found.reshape(rows, num_positions, -1)
+        (newest_states,) = caches.in_row_chunks(newest, (*windows, goals), 4 * network.length)
+        return newest_states.reshape(rows, num_positions, -1)
 
     def scores(params: Params, states: Array) -> Array:
         """Adds the two models' probabilities (T 5.14, T 5.17). T 5.3.5 names the scores of the sequential model and of

@@ -30,8 +30,8 @@ def make_ranker(network: MODT4RNetwork) -> Ranker:
         shape = windows[0].shape[:2]
         newest = functools.partial(_newest_states, network, params)
         tokens = network.length * (2 + len(network.objectives))
-        (found,) = caches.in_row_chunks(newest, tuple(x.reshape(-1, network.length) for x in windows), tokens)
-        return found.reshape(*shape, -1)
+        (newest_states,) = caches.in_row_chunks(newest, tuple(x.reshape(-1, network.length) for x in windows), tokens)
+        return newest_states.reshape(*shape, -1)
 
     def scores(params: Params, states: Array) -> Array:
         """Returns A + alpha Y (T 4.12, T 4.13, T 4.19)."""

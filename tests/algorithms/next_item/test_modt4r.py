@@ -145,9 +145,9 @@ def test_an_implicit_state_knows_its_position_alone():
     assert (states(jnp.array([[2, 2, 3, 4]]))[:, 0] != other[:, 0]).any()
 
 
-def test_it_reports_how_often_the_novelty_asked_for_is_met():
-    """Actions 2, 1, 0, 2 with the tail {0, 2}; asked of them after shares 0, 1, 1/2, 2/3: only the second and the first
-    are not what was asked for."""
+def test_it_reports_how_often_logged_actions_meet_the_novelty_reward_of_ranking():
+    """Actions 2, 1, 0, 2 with the tail {0, 2}, after shares of novel items of 0, 1, 1/2 and 2/3: the first is novel
+    unrequested, the second is popular where a novel item is requested."""
     algorithm = made(SequencesSpec(1, 3, 4, tail=np.array([True, False, True])), np.eye(3, dtype=np.float32))
     state = jax.jit(algorithm.learner.init)(jax.random.key(0))
     row = Sequences(jnp.array([[0, 2, 1, 0, 2]]), jnp.ones((1, 5)), jnp.ones((1, 5), bool), jnp.zeros(1, jnp.int32))
@@ -178,14 +178,14 @@ def test_the_loss_of_two_steps_by_hand(scaled, squares):
     np.testing.assert_allclose(metrics["loss/returns"], 0.5 * squares / 2, rtol=1e-5)
 
 
-def test_what_is_asked_for_can_change_without_training(fitted):
+def test_inference_options_can_change_without_training(fitted):
     """alpha 0 leaves the decision transformer's scores alone; another lambda moves them."""
     algorithm, params = fitted
     score, seen = jax.jit(algorithm.scorer), histories([[4, 2]])
 
-    def scores(**asked):
-        asked = {name: jnp.asarray(value) for name, value in asked.items()}
-        return score(params | {"inference": params["inference"] | asked}, seen)
+    def scores(**options):
+        options = {name: jnp.asarray(value) for name, value in options.items()}
+        return score(params | {"inference": params["inference"] | options}, seen)
 
     base, own = scores(alpha=0.0), scores(alpha=1.0) - scores(alpha=0.0)
     np.testing.assert_allclose(scores(alpha=2.0), base + 2 * own, atol=1e-4)
