@@ -93,12 +93,23 @@ def index(folders: tuple[str, ...] = ("jaxrec", "configs", "published")) -> dict
             for place, text in reader(path) if reader else ():
                 for citation in citations(text):
                     found.setdefault(citation, {}).setdefault(place.name, place)
-    return {citation: list(found[citation].values()) for citation in sorted(found, key=_order)}
+    return {citation: sorted(found[citation].values(), key=_distance) for citation in sorted(found, key=_order)}
 
 
 def _order(citation: Citation) -> tuple:
     numbers = [int(part) for part in re.findall(r"\d+", citation.number)]
     return "MTL".index(citation.paper), KINDS.index(citation.kind), numbers, citation.number
+
+
+def _distance(place: Place) -> tuple[bool, ...]:
+    """Orders places from what computes to what sets or prints: losses, functions, modules, options, configs."""
+    is_module = place.file.endswith(f"{place.name.rpartition('.')[2]}.py")
+    return (
+        not place.file.startswith("jaxrec/"),
+        place.name.endswith(".defaults"),
+        is_module,
+        not place.file.startswith("jaxrec/losses/"),
+    )
 
 
 def _in_table(path: Path) -> Iterator[tuple[Place, str]]:

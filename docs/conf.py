@@ -13,7 +13,7 @@ import jaxrec  # noqa: E402
 
 project, author, version = "jaxrec", "The jaxrec maintainers", jaxrec.__version__
 copyright = "The jaxrec maintainers, Apache-2.0"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]  # viewcode would take as long again: files are named instead
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 html_theme = "furo"

@@ -68,8 +68,14 @@ def _package(name: str, modules: list[str]) -> str:
     lines = [name, "=" * len(name), ""]
     for module in modules:
         short = module.removeprefix(f"{name}.")
-        lines += [short, "-" * len(short), "", f".. automodule:: {module}", ""]
+        lines += [short, "-" * len(short), "", f"``{_file(module)}``", "", f".. automodule:: {module}", ""]
     return "\n".join(lines)
+
+
+def _file(module: str) -> str:
+    """The path of a module below the repository."""
+    path = module.replace(".", "/")
+    return f"{path}.py" if (citations.REPOSITORY / f"{path}.py").exists() else f"{path}/__init__.py"
 
 
 def _contents(folders: dict[str, list[str]]) -> str:
