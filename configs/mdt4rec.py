@@ -14,6 +14,8 @@ Your own ratings (csv) need three flags more, which hold for both environments: 
 leave when two recent items are nearer than this.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 from ml_collections.config_dict import FieldReference, placeholder
 
@@ -158,14 +160,7 @@ def movielens_100k(config: ConfigDict) -> None:
     threshold = 8.0
     models = {split: {"num_steps": 4000, "steps_per_call": 500} for split in ("train", "test")}
     feedback_matrix(config, models=models, window=7, threshold=threshold)
-    stages(
-        config,
-        a2c={"num_steps": 1500, "optimizer__learning_rate": 0.002},
-        transformer=SMALL,
-        num_steps=800,
-        episodes=2000,
-        static={"static_cycle": {"window": 7, "threshold": threshold}, "popular": {}, "random": {}},
-    )
+    _stages_of_ratings(config, {"window": 7, "threshold": threshold})
 
 
 def csv(config: ConfigDict) -> None:
@@ -180,17 +175,18 @@ def csv(config: ConfigDict) -> None:
     rules |= {"window": FieldReference(7), "max_turn": FieldReference(30)}
     models = {split: {"num_steps": 4000, "steps_per_call": 500} for split in ("train", "test")}
     feedback_matrix(config, models=models, **rules)
+    _stages_of_ratings(config, {rule: rules[rule] for rule in ("window", "threshold")})
+
+
+def _stages_of_ratings(config: ConfigDict, rules: dict[str, Any]) -> None:
+    """The stages on a file of ratings; `static_cycle` counts by the exit rule's window and threshold."""
     stages(
         config,
         a2c={"num_steps": 1500, "optimizer__learning_rate": 0.002},
         transformer=SMALL,
         num_steps=800,
         episodes=2000,
-        static={
-            "static_cycle": {"window": rules["window"], "threshold": rules["threshold"]},
-            "popular": {},
-            "random": {},
-        },
+        static={"static_cycle": rules, "popular": {}, "random": {}},
     )
 
 
