@@ -21,7 +21,8 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 
-_RANGES = {
+_OF_A_GROUP = {
+    "name": ranges.choice("adam", "rmsprop", "sgd"),
     "learning_rate": ranges.NOT_NEGATIVE,
     "b1": ranges.BELOW_ONE,
     "b2": ranges.BELOW_ONE,
@@ -32,6 +33,7 @@ _RANGES = {
     "decay_steps": ranges.WHOLE,
     "every": ranges.COUNT,
 }
+RANGES = {**_OF_A_GROUP, **ranges.under("groups.*", {**_OF_A_GROUP, "pattern": ranges.TEXT})}
 _SCALERS: dict[str, Callable[[ConfigDict], optax.GradientTransformation]] = {
     "adam": lambda c: optax.scale_by_adam(b1=c.b1, b2=c.b2, eps=c.eps),
     "rmsprop": lambda c: optax.scale_by_rms(decay=c.b2, eps=c.eps),
@@ -99,9 +101,7 @@ def scale_by_loop_schedule(schedule: optax.Schedule) -> optax.GradientTransforma
 
 
 def _group(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
-    if config.name not in _SCALERS:
-        raise JaxrecError(f"optimizer.name {config.name!r} is unknown; choose one of {sorted(_SCALERS)}")
-    ranges.check("optimizer.", config, _RANGES)
+    ranges.check("optimizer.", config, RANGES)
     parts = [_SCALERS[config.name](config)]
     if config.weight_decay:
         parts.append(optax.add_decayed_weights(config.weight_decay, mask=_matrices))

@@ -16,6 +16,8 @@ from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
 from jaxrec.training import learner, optimizers, sources
 
+RANGES = on_policy.RANGES
+
 
 def defaults() -> ConfigDict:
     """Returns EasyRL4Rec's settings for Coat."""

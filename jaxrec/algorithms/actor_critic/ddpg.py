@@ -13,10 +13,13 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.training import sources
+
+RANGES = {**off_policy.RANGES, "exploration_noise": ranges.NOT_NEGATIVE}
 
 
 def defaults() -> ConfigDict:

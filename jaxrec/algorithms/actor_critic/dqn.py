@@ -15,6 +15,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, user_state
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
@@ -22,6 +23,13 @@ from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.models import item_actions
 from jaxrec.training import sources
+
+RANGES = {
+    **off_policy.RANGES,
+    "epsilon_first": ranges.SHARE,
+    "epsilon_last": ranges.SHARE,
+    "epsilon_steps": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:

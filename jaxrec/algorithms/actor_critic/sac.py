@@ -11,11 +11,23 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import soft_actor_critic as soft
 from jaxrec.losses import temporal_difference as td
 from jaxrec.training import sources
+
+_LOG_STD = ranges.between(-20, 5)
+RANGES = {
+    **off_policy.RANGES,
+    "target_entropy": ranges.FINITE,
+    "temperature": ranges.POSITIVE,
+    "log_std_range": ranges.Range(
+        "two numbers from -20 to 5, the lower one first",
+        lambda x: isinstance(x, list | tuple) and len(x) == 2 and all(map(_LOG_STD.holds, x)) and x[0] < x[1],
+    ),
+}
 
 
 def defaults() -> ConfigDict:

@@ -14,6 +14,8 @@ from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 
+RANGES = {**objective_rewards.RANGES, **value_terms.NEGATIVE_RANGES}
+
 
 def defaults() -> ConfigDict:
     config = objective_rewards.defaults()
@@ -31,7 +33,6 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
     objective_rewards.check_objectives(config, spec, vectors)
-    value_terms.check_negatives(config)
 
     def terms(batch: DoubleQBatch, key: Array):
         steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)

@@ -14,6 +14,8 @@ from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 
+RANGES = objective_rewards.RANGES
+
 
 def defaults() -> ConfigDict:
     return objective_rewards.defaults()

@@ -15,6 +15,8 @@ from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
 
+RANGES = {**double.RANGES, **value_terms.NEGATIVE_RANGES}
+
 
 def defaults() -> ConfigDict:
     config = double.defaults()
@@ -28,7 +30,6 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
-    value_terms.check_negatives(config)
 
     def terms(batch: DoubleQBatch, key: Array):
         steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)

@@ -13,6 +13,8 @@ from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
 
+RANGES = double.RANGES
+
 
 def defaults() -> ConfigDict:
     return double.defaults()

@@ -9,12 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
 
 LOGIT_STEP = 20.0  # between neighbouring ranks: a sample of the softmax leaves the order once in 5e8 draws
+
+RANGES: dict[str, ranges.Range] = {}
 
 
 def defaults() -> ConfigDict:

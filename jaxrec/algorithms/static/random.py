@@ -9,9 +9,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.records import Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
+
+RANGES: dict[str, ranges.Range] = {}
 
 
 def defaults() -> ConfigDict:

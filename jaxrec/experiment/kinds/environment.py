@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base import registry
+from jaxrec.base import ranges, registry
 from jaxrec.base.records import Interactions
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
@@ -44,6 +45,11 @@ def options(name: str, *, user_model: Any = "", **overrides: Any) -> ConfigDict:
     with config.unlocked():
         config.user_model = ConfigDict(user_model) if isinstance(user_model, dict) else user_model
     return config
+
+
+def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
+    named = {"name": ranges.TEXT, "user_model": ranges.TEXT, "user_model.*": ranges.TEXT}
+    return {**named, **_module(options.name).RANGES}
 
 
 def user_models(config: ConfigDict) -> dict[str, str]:
