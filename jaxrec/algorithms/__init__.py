@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from jaxrec.base import ranges, registry
+from jaxrec.base.errors import prefixed
 from jaxrec.base.ranges import Range
 
 _DEFINES = "def make("
@@ -31,4 +32,5 @@ def ranges_of(name: str) -> dict[str, Range]:
     Raises:
       JaxrecError: no such algorithm.
     """
-    return {"name": ranges.TEXT, **load(name).RANGES}
+    with prefixed("algorithm.name: "):
+        return {"name": ranges.TEXT, **load(name).RANGES}

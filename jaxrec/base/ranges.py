@@ -1,8 +1,8 @@
 """The values that options of a config may have, and the one line that is raised at another value.
 
-Each module that declares options (`defaults()`, `options()`) declares their ranges beside them: `RANGES` maps the dotted
-name of every leaf to its `Range`. In a dotted name `*` stands for one name that the user chooses, such as that of an
-optimizer group. `check` holds options against such a mapping.
+Each module that declares options (`defaults()`, `options()`) declares their ranges beside them: `RANGES` maps the
+dotted name of every leaf to its `Range`. In a dotted name `*` stands for one name that the user chooses, such as that
+of an optimizer group. `check` holds options against such a mapping.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ SHARE = between(0, 1)
 ABOVE_ZERO_TO_ONE = Range("a number above 0, at most 1", lambda x: _number(x) and 0 < x <= 1)
 INSIDE_ZERO_ONE = Range("a number above 0 and below 1", lambda x: _number(x) and 0 < x < 1)
 BELOW_ONE = Range("0 or more and below 1", lambda x: _number(x) and 0 <= x < 1)
-FLAG = Range("True or False", lambda x: isinstance(x, bool))
+SWITCH = Range("True or False", lambda x: isinstance(x, bool))
 TEXT = Range("a text", _text)
 TEXTS = list_of(TEXT, "a list of texts, which may be empty", least=0)
 

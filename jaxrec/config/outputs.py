@@ -16,7 +16,7 @@ TABLE_RANGES = {
     "published.*": PUBLISHED,
     "columns": ranges.NAMES,
     "mode": ranges.TEXT,
-    "lead": ranges.TEXTS,
+    "lead": ranges.NAMES,
     "shown": ranges.TEXTS,
 }
 FIGURE_RANGES = {

@@ -39,7 +39,7 @@ RANGES = {
     **ranges.under("world", settings.RANGES),
     "users": ranges.choice(*POOLS),
     "max_turn": ranges.COUNT,
-    "exits": ranges.FLAG,
+    "exits": ranges.SWITCH,
 }
 
 

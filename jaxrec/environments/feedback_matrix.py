@@ -35,7 +35,7 @@ RANGES = {
     **{leaf: ranges.choice(*known) for leaf, known in completion.CHOICES.items()},
     "reward_low": ranges.or_none(ranges.FINITE),
     "reward_high": ranges.or_none(ranges.FINITE),
-    "exits": ranges.FLAG,
+    "exits": ranges.SWITCH,
     "category_feature": ranges.TEXT,
     "window": ranges.COUNT,
     "threshold": ranges.or_none(ranges.NOT_NEGATIVE),

@@ -51,7 +51,10 @@ class Sums:
 DRAWS = True  # the users, and their feedback where it is random
 
 RANGES = {
-    "modes": ranges.list_of(ranges.TEXT, "a list of one or more modes: FB, NX_0 or NX_k, k being the steps (NX_10)"),
+    "modes": ranges.list_of(
+        ranges.Range("a mode", mode_names.is_name),
+        "a list of one or more modes: FB, NX_0 or NX_k, k being the steps (NX_10)",
+    ),
     "num_envs": ranges.COUNT,
     "num_episodes": ranges.COUNT,
     "selection": ranges.choice(*rollout.SELECTIONS),

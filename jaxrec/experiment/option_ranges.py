@@ -1,19 +1,19 @@
 """Every option of an experiment in its range, before any file is read.
 
 The ranges stand where the options are declared (see `base.ranges`): with the experiment, the dataset, the kind of
-dataset, the environment, the kind of stage, the algorithm and the evaluator. Here they are gathered under the names that
-a user gives on the command line.
+dataset, the environment, the kind of stage, the algorithm and the evaluator. Here they are gathered under the names
+that a user gives on the command line.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable
+from types import ModuleType
 
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
-from jaxrec.base.errors import JaxrecError
+from jaxrec.base.errors import prefixed
 from jaxrec.base.ranges import Range
 from jaxrec.config import experiment
 from jaxrec.data import datasets
@@ -38,23 +38,18 @@ def declared(config: ConfigDict) -> dict[str, Range]:
     """
     found = dict(experiment.RANGES)
     if config.data.name:
-        with _about("data.name"):
+        with prefixed("data.name: "):
             found |= ranges.under("data.options", datasets.ranges_of(config.data.name))
     for name, options in config.datasets.items():
-        with _about(f"datasets.{name}"):
-            own = kinds.load_declared(options.kind).ranges_of(options)
-        found |= ranges.under(f"datasets.{name}", {"kind": ranges.TEXT, **own})
+        found |= _of_part(f"datasets.{name}", options, kinds.load_declared)
     for name, stage in config.stages.items():
-        with _about(f"stages.{name}"):
-            own = stages.load(stage.kind).ranges_of(stage)
-        found |= ranges.under(f"stages.{name}", {"kind": ranges.TEXT, **own})
+        found |= _of_part(f"stages.{name}", stage, stages.load)
     return found
 
 
-@contextlib.contextmanager
-def _about(leaf: str) -> Iterator[None]:
-    """Puts the place in the config before the message of an error."""
-    try:
-        yield
-    except JaxrecError as error:
-        raise JaxrecError(f"{leaf}: {error}") from error
+def _of_part(part: str, options: ConfigDict, load: Callable[[str], ModuleType]) -> dict[str, Range]:
+    """The ranges of a dataset or a stage; `load` imports the module of its kind."""
+    with prefixed(f"{part}.kind: "):
+        kind = load(options.kind)
+    with prefixed(f"{part}."):
+        return ranges.under(part, {"kind": ranges.TEXT, **kind.ranges_of(options)})

@@ -61,6 +61,12 @@ def _check_tables(config: ConfigDict) -> None:
                 raise JaxrecError(
                     f"{leaf} names row {row!r}, which the last evaluation does not play; it has {sorted(played)}"
                 )
+    for name, figure in config.figures.items():
+        if len(figure.labels) != len(figure.rows):
+            raise JaxrecError(f"figures.{name}.labels are {len(figure.labels)}: give one for each of {figure.rows}")
+    for method, numbers in config.reference.items():
+        if isinstance(numbers, tuple | list) and len(numbers) != 3:
+            raise JaxrecError(f"reference.{method} has {len(numbers)} numbers: give R_cumu, R_avg and Length")
     for name, table in config.tables.items():
         if any(len(row) != len(table.columns) for row in table.published.values()):
             raise JaxrecError(f"tables.{name}: a published row has not the {len(table.columns)} numbers of its columns")

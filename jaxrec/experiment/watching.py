@@ -22,7 +22,7 @@ RANGES = {
     "metric": ranges.TEXT,
     "every": ranges.COUNT,
     "patience": ranges.WHOLE,
-    "higher_is_better": ranges.FLAG,
+    "higher_is_better": ranges.SWITCH,
 }
 
 

@@ -26,7 +26,7 @@ _OF_A_GROUP = {
     "learning_rate": ranges.NOT_NEGATIVE,
     "b1": ranges.BELOW_ONE,
     "b2": ranges.BELOW_ONE,
-    "eps": ranges.NOT_NEGATIVE,
+    "eps": ranges.POSITIVE,  # at 0 a parameter without a gradient would step by 0 / 0
     "weight_decay": ranges.NOT_NEGATIVE,
     "clip_norm": ranges.NOT_NEGATIVE,
     "warmup_steps": ranges.WHOLE,
@@ -151,7 +151,8 @@ def make(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
         parts, patterns = {}, {}
         for name, overrides in groups.items():
             merged = config.copy_and_resolve_references()
-            merged.update({leaf: value for leaf, value in overrides.items() if leaf != "pattern"})
+            with merged.ignore_type():  # a group may say 0 where the top of the config says 0.001
+                merged.update({leaf: value for leaf, value in overrides.items() if leaf != "pattern"})
             parts[name], patterns[name] = _group(merged), overrides["pattern"]
         update = optax.multi_transform(parts, lambda params: labels(patterns, params))
     else:

@@ -36,7 +36,7 @@ RANGES = {
     **network_parts.RANGES,
     "delta": ranges.COUNT,
     "search": ranges.choice(*SEARCHES),
-    "use_max": ranges.FLAG,
+    "use_max": ranges.SWITCH,
     "expectile": ranges.INSIDE_ZERO_ONE,
     "num_bins": ranges.COUNT,
     "kappa": ranges.NOT_NEGATIVE,

@@ -25,7 +25,7 @@ RANGES = {
     "encoder": encoders.NAME,
     **ranges.under("encoder_options", encoders.OPTIONS),
     "inter": ranges.choice(*hdt_network.INTER),
-    "intra": ranges.FLAG,
+    "intra": ranges.SWITCH,
     "objectives": ranges.choices(*INTRA, least=0),
     **transformer.RANGES,
     "num_sessions": ranges.COUNT,

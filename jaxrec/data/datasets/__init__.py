@@ -36,7 +36,7 @@ def ranges_of(name: str) -> dict[str, Range]:
       JaxrecError: unknown dataset.
     """
     dataset = module(name)
-    plain = {bool: ranges.FLAG, str: ranges.or_none(ranges.TEXT)}
+    plain = {bool: ranges.SWITCH, str: ranges.or_none(ranges.TEXT)}
     typed = {option: type(p.default) for option, p in inspect.signature(dataset.load).parameters.items()}
     return {option: plain[kind] for option, kind in typed.items() if kind in plain} | getattr(dataset, "RANGES", {})
 

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges, registry
+from jaxrec.base.errors import prefixed
 from jaxrec.base.records import Interactions
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
@@ -48,8 +49,10 @@ def options(name: str, *, user_model: Any = "", **overrides: Any) -> ConfigDict:
 
 
 def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
+    with prefixed("name: "):
+        module = _module(options.name)
     named = {"name": ranges.TEXT, "user_model": ranges.TEXT, "user_model.*": ranges.TEXT}
-    return {**named, **_module(options.name).RANGES}
+    return {**named, **module.RANGES}
 
 
 def user_models(config: ConfigDict) -> dict[str, str]:

@@ -31,8 +31,8 @@ RANGES = {
     "split": ranges.choice("user", "last_session"),
     "held_out": ranges.choice("test", "validation"),
     "long": ranges.choice("cut", "recent"),
-    "joined": ranges.FLAG,
-    "repeats": ranges.FLAG,
+    "joined": ranges.SWITCH,
+    "repeats": ranges.SWITCH,
     "published.source": ranges.TEXT,
     "published.*": ranges.WHOLE,
 }

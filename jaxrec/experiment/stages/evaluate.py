@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.base import ranges, registry
 from jaxrec.base.contracts import Evaluator, Measured
-from jaxrec.base.errors import JaxrecError
+from jaxrec.base.errors import JaxrecError, prefixed
 from jaxrec.experiment import graph, inference, kinds
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays, write_json
@@ -26,7 +26,8 @@ GROWS = ""
 
 
 def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
-    of_evaluator = {"name": ranges.TEXT, **_module(stage.evaluator.name).RANGES}
+    with prefixed("evaluator.name: "):
+        of_evaluator = {"name": ranges.TEXT, **_module(stage.evaluator.name).RANGES}
     return {"policies": ranges.NAMES, "on": ranges.TEXT, **ranges.under("evaluator", of_evaluator)}
 
 
@@ -112,7 +113,6 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
             began = time.monotonic()
             measured, swept[policy] = _measured(resources, name, policy)
             results[policy] = {metric: np.asarray(values).tolist() for metric, values in measured.metrics.items()}
-            check_finite(name, policy, results[policy], swept[policy])
             sessions[policy] = {metric: np.asarray(values).mean(0) for metric, values in measured.sessions.items()}
             seconds[policy] = time.monotonic() - began
             bar.done(len(results))
@@ -121,29 +121,6 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     if any(sessions.values()):
         save_arrays(folder / significance.FILE, sessions)
     return {"seconds": sum(seconds.values()), "seconds_by_policy": seconds}
-
-
-def check_finite(name: str, policy: str, metrics: Mapping[str, Any], curves: Mapping[str, inference.Curve]) -> None:
-    """Holds what was measured of a policy against the one rule of results: every number is finite.
-
-    A metric over nothing is 0 (`episode_metrics`, `ranking_metrics`), so another number can only come of parameters or
-    of data that are not finite.
-
-    Args:
-      metrics: metric -> values by seed. curves: sweep -> [(value, such metrics)].
-
-    Raises:
-      JaxrecError: names the first metric that is not finite, and its seed.
-    """
-    measured = [metrics, *(swept for curve in curves.values() for _, swept in curve)]
-    for metric, values in (pair for one in measured for pair in one.items()):
-        bad = ~np.isfinite(np.asarray(values, float)).reshape(len(values), -1).all(1)
-        if bad.any():
-            raise JaxrecError(
-                f"stage {name!r}: {metric} of {policy!r} is no finite number (seed {int(bad.argmax())}), so its "
-                "parameters or its data hold numbers that are not finite; nothing is written; lower its learning rate "
-                f"and train it again, or leave it out of stages.{name}.policies"
-            )
 
 
 def _measured(resources: Resources, name: str, policy: str) -> tuple[Measured, Mapping[str, Any]]:
