@@ -18,7 +18,7 @@ def names() -> list[str]:
 
 def load(name: str) -> ModuleType:
     """Imports the module with `defaults() -> ConfigDict`, `RANGES` of all its leaves, and `make(config, spec) ->
-    Algorithm`, which takes options in their ranges.
+    Algorithm`, which refuses options out of their ranges.
 
     Raises:
       JaxrecError: no such algorithm.

@@ -61,6 +61,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous.
     """
+    ranges.check("algorithm.", config, RANGES)
     if spec.action_size:
         raise JaxrecError(
             "dqn chooses among items, but this environment's actions are continuous; use ddpg, td3 or sac"

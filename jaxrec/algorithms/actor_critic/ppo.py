@@ -82,6 +82,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: more minibatches than steps in a rollout.
     """
+    ranges.check("algorithm.", config, RANGES)
     if config.num_minibatches > config.num_envs * config.num_steps:
         raise JaxrecError(
             f"ppo.num_minibatches is {config.num_minibatches}, but a rollout has {config.num_envs * config.num_steps} "

@@ -42,6 +42,7 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    ranges.check("algorithm.", config, RANGES)
     agent = continuous.make_agent(config, spec, num_critics=2, outputs_per_action=2)
     target_entropy = config.target_entropy * agent.action_size
 

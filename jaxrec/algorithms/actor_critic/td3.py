@@ -35,6 +35,7 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    ranges.check("algorithm.", config, RANGES)
     agent = continuous.make_agent(config, spec, num_critics=2)
 
     def actor(params: Params, state: Array) -> Array:

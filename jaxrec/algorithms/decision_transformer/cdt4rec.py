@@ -90,6 +90,7 @@ class CDT4RecNetwork(nn.Module):
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    ranges.check("algorithm.", config, RANGES)
     network_parts.check_sizes(config, spec)
     network = make_network(config, spec)
 

@@ -118,6 +118,7 @@ class EDT4RecNetwork(cdt4rec.CDT4RecNetwork):
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    ranges.check("algorithm.", config, RANGES)
     check_options(config, spec)
     network = make_network(config, spec)
 

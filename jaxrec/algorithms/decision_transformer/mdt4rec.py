@@ -98,6 +98,7 @@ def make(config: ConfigDict, spec: TrajectoriesSpec, *, text: TextSpec | None = 
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
     config = auxiliary_language.with_backbone_sizes(config)
     check_options(config, spec, text)
     network = make_network(config, spec)

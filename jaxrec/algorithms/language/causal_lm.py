@@ -66,6 +66,7 @@ def make(config: ConfigDict, spec: TextSpec) -> Algorithm:
 
     It can be exported where it is a GPT-2 without adapters.
     """
+    ranges.check("algorithm.", config, RANGES)
     decoder = make_decoder(config, spec)
 
     def init_params(key: Array) -> Params:

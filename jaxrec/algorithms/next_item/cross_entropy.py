@@ -33,6 +33,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
     model = supervised.softmax_model(config, spec)
 
     def loss_fn(params: Params, batch: Sequences, key: Array):

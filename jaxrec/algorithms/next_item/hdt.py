@@ -70,6 +70,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
+    ranges.check("algorithm.", config, RANGES)
     _check_settings(config, spec, vectors)
     network = hdt_network.make_network(config, spec, vectors)
     learning = learner.from_loss(

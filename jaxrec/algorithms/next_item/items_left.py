@@ -35,6 +35,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
     model = supervised.softmax_model(config, spec)
 
     def init_params(key: Array) -> Params:

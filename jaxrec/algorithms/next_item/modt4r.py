@@ -77,6 +77,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
     Raises:
       JaxrecError: settings that cannot be, or data without what an objective's return needs.
     """
+    ranges.check("algorithm.", config, RANGES)
     _check_settings(config, spec, vectors)
     network = modt4r_network.make_network(config, spec, vectors)
     frozen = ("inference/", "given/") if network.given else ("inference/",)

@@ -39,6 +39,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
 
     def terms(batch: DoubleQBatch, key: Array, *, warm: Array):
         """`warm`: bool scalar, True after the warm-up."""

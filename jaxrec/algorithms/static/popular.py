@@ -56,6 +56,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous.
     """
+    ranges.check("algorithm.", config, RANGES)
     if spec.action_size:
         raise JaxrecError("popular needs items to act with, but actions are continuous here; use random")
 

@@ -50,6 +50,7 @@ def scores(key: Array, num_users: int, num_items: int) -> Array:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the policy; continuous actions are uniform in [-1, 1]."""
+    ranges.check("algorithm.", config, RANGES)
 
     def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
         del params

@@ -85,6 +85,7 @@ def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
 
     The features come from the spec and stay, untrained, among the parameters, so that a stored model is complete.
     """
+    ranges.check("algorithm.", config, RANGES)
     network = make_network(config, spec)
 
     def init_params(key: Array) -> Params:

@@ -125,6 +125,7 @@ def random_ratings(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
 
 def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
     """Makes the algorithm over `Ratings`; its scorer maps (params, user int32 [B]) to ratings [B, A]."""
+    ranges.check("algorithm.", config, RANGES)
 
     def init_params(key: Array) -> Params:
         return init(key, spec, width=config.width, init_scale=config.init_scale)
