@@ -94,3 +94,11 @@ def test_numbers_that_cannot_be_are_named(leaf, value):
 def test_unknown_optimizer_is_named():
     with pytest.raises(JaxrecError, match="name is 'adamax': set it to one of adam"):
         optimizers.make(_config(name="adamax"))
+
+
+def test_a_group_s_number_may_be_whole_where_the_top_has_a_fraction():
+    config = optimizers.defaults()
+    config.groups = {"all": {"pattern": ".*", "learning_rate": 1}}
+    tx, params = optimizers.make(config), {"a": jnp.ones(2)}
+    updates, _ = tx.update({"a": jnp.ones(2)}, tx.init(params), params, step=0)
+    np.testing.assert_allclose(updates["a"], -1.0, rtol=1e-6)

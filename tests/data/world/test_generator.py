@@ -139,3 +139,18 @@ def test_impossible_sizes_get_one_line(name, value, message):
         worlds.generate(config)
     with pytest.raises(JaxrecError, match="world size 'huge' is unknown"):
         worlds.defaults("huge")
+
+
+@pytest.mark.parametrize(
+    ("leaf", "value", "message"),
+    [
+        ("drift", -1.0, "world.drift is -1.0: set it to a number from 0 to 100"),
+        ("dynamics.crowd", -1e30, "world.dynamics.crowd is -1e[+]30"),
+        ("dynamics.low", 5.0, "world.dynamics.low is 5.0: set it below dynamics.high, 5.0"),
+    ],
+)
+def test_settings_that_mean_nothing_are_named(leaf, value, message):
+    config = worlds.defaults("tiny")
+    config.update_from_flattened_dict({leaf: value})
+    with pytest.raises(JaxrecError, match=message):
+        worlds.generate(config)
