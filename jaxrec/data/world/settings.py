@@ -45,7 +45,7 @@ RANGES = {
     "quality": _POINTS,
     "appetite": _POINTS,
     "drift": ranges.between(0, 100),
-    "drift_mix": ranges.between(0, 100),
+    "drift_mix": ranges.between(0, 10),
     "dynamics.base": ranges.between(-1000, 1000),
     "dynamics.intent": _POINTS,
     "dynamics.noise": _POINTS,
