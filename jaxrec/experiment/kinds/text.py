@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.base.specs import TextSpec
+from jaxrec.batches import token_blocks
 from jaxrec.data.documents import item_documents, read_documents
 from jaxrec.experiment.kinds import Beside, Content, Dataset
 from jaxrec.experiment.resources import Resources
@@ -50,7 +51,9 @@ def load(resources: Resources, name: str) -> Dataset:
         found = tokenizers.train(train, config.vocabulary)
     else:
         found = tokenizers.load(root / config.tokenizer)
-    return Dataset(Text(found.stream(train), found.stream(validation)), TextSpec(found.vocabulary, found))
+    text = Text(found.stream(train), found.stream(validation))
+    token_blocks.check_ids(text, found.vocabulary)
+    return Dataset(text, TextSpec(found.vocabulary, found))
 
 
 def documents(resources: Resources, config: ConfigDict, root: Path) -> tuple[list[str], list[str]]:

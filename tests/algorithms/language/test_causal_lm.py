@@ -155,7 +155,7 @@ def test_mistakes_are_one_clear_line(tmp_path):
     with pytest.raises(JaxrecError, match="config.json cannot be read"):
         causal_lm.make(small(backbone=str(tmp_path)), SPEC)
     checkpoints.write(tmp_path, checkpoints.GPT2)
-    with pytest.raises(JaxrecError, match="tokenizer has 99 ids but the language model knows 37"):
+    with pytest.raises(JaxrecError, match="tokenizer has ids up to 98 but the language model knows 37 ids"):
         causal_lm.make(small(backbone=str(tmp_path)), TextSpec(99))
     with pytest.raises(JaxrecError, match="context_length is 64: the model has positions for 1 to 32"):
         causal_lm.make(small(backbone=str(tmp_path), context_length=64), SPEC)
