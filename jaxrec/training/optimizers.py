@@ -48,8 +48,8 @@ def defaults() -> ConfigDict:
             "b1": 0.9,
             "b2": 0.999,
             "eps": 1e-8,
-            # Decoupled (AdamW), on every parameter of two axes or more that is no bias: kernels, LoRA factors, tables of
-            # items, tokens, positions and outputs. Vectors and single numbers keep their size (see `is_decayed`).
+            # Decoupled (AdamW), on every parameter of two axes or more that is no bias: kernels, LoRA factors, tables
+            # of items, tokens, positions and outputs. Vectors and single numbers keep their size (see `is_decayed`).
             "weight_decay": 0.0,
             "clip_norm": 0.0,  # global gradient norm; 0 = no clipping
             "warmup_steps": 0,  # steps of the loop; the rate rises linearly from 0

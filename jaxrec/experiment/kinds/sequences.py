@@ -233,13 +233,13 @@ def cold_targets(data: NextItem, named: str) -> list[str]:
     Args:
       named: the targets, in words.
     """
-    target = np.concatenate([rows.item[:, 1:][rows.mask[:, 1:]] for rows in jax.tree.map(np.asarray, data.test)])
-    cold = int((np.asarray(data.popularity)[target] == 0).sum())
+    targets = np.concatenate([rows.item[:, 1:][rows.mask[:, 1:]] for rows in jax.tree.map(np.asarray, data.test)])
+    cold = int((np.asarray(data.popularity)[targets] == 0).sum())
     if not cold:
         return []
     return [
-        f"{cold:,} of the {len(target):,} {named} ({100 * cold / len(target):.2g} %) are items without a training event; "
-        "no model has learned these items, and they count like any other target, that is as misses."
+        f"{cold:,} of the {len(targets):,} {named} ({100 * cold / len(targets):.2g} %) are items without a training "
+        "event: no model has learned of them, and they count like any other target, that is as misses."
     ]
 
 

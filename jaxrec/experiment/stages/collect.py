@@ -61,7 +61,10 @@ def check(resources: Resources, name: str) -> None:
         raise JaxrecError(f"stage {name!r}: episodes are played in environments, and {stage.on!r} is none")
     if policy is None:
         raise JaxrecError(f"stage {name!r}: {stage.policy!r} is no policy, so it plays no episodes")
-    modes.check_turns(policy, stage.policy, played.max_turn)
+    try:
+        modes.check_turns(policy, stage.policy, played.max_turn)
+    except JaxrecError as error:
+        raise JaxrecError(f"stage {name!r}: {error}") from error
     episode_kinds(stage.mixture, stage.num_episodes)
 
 
