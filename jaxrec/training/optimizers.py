@@ -122,9 +122,10 @@ def is_decayed(path: str, param: Array) -> bool:
     """Returns whether weight decay shrinks a parameter: it has two axes or more, and it is neither a bias nor a norm's
     scale.
 
-    Networks that are stacked in one parameter (two critics, two Q-values of every item) have an axis in front, so that
-    a stack of biases has two axes; hence the names `bias` and `scale`. The axis of seeds does not count: an optimizer
-    sees the parameters of one seed.
+    Networks that are stacked in one parameter (two critics, the members of an ensemble) have an axis in front, so that
+    a stack of biases has two axes; hence the names `bias` and `scale`. Any other stack of vectors counts as a table,
+    such as DeepFM's weights of users [members, N]. The axis of seeds does not count: an optimizer sees the parameters
+    of one seed.
 
     Args:
       path: 'role/.../name'. param: an array, or its shape and dtype.

@@ -201,12 +201,12 @@ def test_policy(made):
             assert values.shape == (3,) and (values >= 0).all() and (values <= TURNS).all()
 
 
-# Every name that a parameter has, and whether weight decay shrinks it where it has as many axes as there it should.
+# The last part of every parameter's path, by whether weight decay shrinks it.
 DECAYED = {
     "kernel", "embedding", "table", "position", "vertical", "vectors", "objectives", "implicit", "factor",
-    "user_vector", "item_vector",
+    *(f"{side}{of}_{what}" for side in ("user", "item") for of in ("", "_features") for what in ("vector", "weight")),
 }  # fmt: skip
-SPARED = {"bias", "scale", "log_std", "log_temperature", "novelty", "level", "user_weight", "item_weight"}
+SPARED = {"bias", "scale", "log_std", "log_temperature", "novelty", "level", "value"}
 VECTORS = ("inter/embedding", "left/kernel")  # linear maps to or from one number
 
 

@@ -107,21 +107,20 @@ def test_users_at_once_change_nothing(world, policy, catalogue):
     changes the order of sums."""
     env, env_params = world
     spec = specs.of(env, env_params)
-    options = mdt4rec.defaults()
-    options.update({"width": 8, "num_layers": 1, "num_heads": 1, "context_length": 4, "state_encoder": "average"})
+    config = mdt4rec.defaults()
+    config.update({"width": 8, "num_layers": 1, "num_heads": 1, "context_length": 4, "state_encoder": "average"})
     played = TrajectoriesSpec(spec.num_users, spec.num_items, spec.max_turn, return_range=(0.0, 30.0))
-    transformer = mdt4rec.make(options, played)
+    transformer = mdt4rec.make(config, played)
     cases = {
         "sampled": (policy, jnp.zeros(play.ITEMS), "sample", (20, 8, 7)),
         "random": (random.make(random.defaults(), spec).policy, {}, "greedy", (20, 7)),
-        "mdt4rec": (transformer.policy, transformer.learner.init(jax.random.key(1)).params, "greedy", (20, 7)),
+        "mdt4rec": (transformer.policy, jax.jit(transformer.learner.init)(jax.random.key(1)).params, "greedy", (20, 7)),
     }
     for name, (acting, params, selection, sizes) in cases.items():
         results = []
         for num_envs in sizes:
-            play_episodes = episodes.player(
-                env, acting, modes=MODES, num_envs=num_envs, num_episodes=NUM_EPISODES, selection=selection
-            )
+            options = {"modes": MODES, "num_envs": num_envs, "num_episodes": NUM_EPISODES, "selection": selection}
+            play_episodes = episodes.player(env, acting, **options)
             results.append(play_episodes(params, env_params, catalogue, jax.random.key(5)))
         for other in results[1:]:
             assert other.keys() == results[0].keys()

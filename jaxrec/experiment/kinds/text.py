@@ -30,7 +30,8 @@ def options(
     Args:
       train, validation: files, below data.root where they are relative; none at all for what is said of the dataset's
         items, every tenth held out.
-      tokenizer: a folder, or 'bpe' for one learned from the training text.
+      tokenizer: a folder, or 'bpe' for one learned from the training text. Truncation, padding and BPE dropout that the
+        folder's file carries are switched off.
       vocabulary: ids of the learned one (257: single bytes).
     """
     return ConfigDict(
