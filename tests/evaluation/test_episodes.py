@@ -112,7 +112,7 @@ def test_users_at_once_change_nothing(world, policy, catalogue):
     played = TrajectoriesSpec(spec.num_users, spec.num_items, spec.max_turn, return_range=(0.0, 30.0))
     transformer = mdt4rec.make(config, played)
     cases = {
-        "sampled": (policy, jnp.zeros(play.ITEMS), "sample", (20, 8, 7)),
+        "sampled": (policy, jnp.zeros(play.ITEMS), "sample", (20, 7)),
         "random": (random.make(random.defaults(), spec).policy, {}, "greedy", (20, 7)),
         "mdt4rec": (transformer.policy, jax.jit(transformer.learner.init)(jax.random.key(1)).params, "greedy", (20, 7)),
     }
