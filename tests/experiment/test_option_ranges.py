@@ -21,6 +21,7 @@ from jaxrec.base.leaves import flat
 from jaxrec.config import config_files, declare, experiment
 from jaxrec.data import datasets
 from jaxrec.experiment import option_ranges, preflight, stages
+from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import Resources
 from tests.conftest import REPOSITORY
 from tests.experiment import single_leaf_changes as changes
@@ -39,7 +40,7 @@ def parts() -> dict[str, tuple[ConfigDict, Mapping[str, ranges.Range]]]:
             found[name] = (module.defaults(), module.RANGES)
     for name in registry.names("jaxrec.environments", "def make("):
         options = declare.dataset("environment", name)
-        found[f"environment {name}"] = (options, importlib.import_module(f"jaxrec.environments.{name}").RANGES)
+        found[f"environment {name}"] = (options, environment.ranges_of(options))
     for kind in ("ratings", "sequences", "text"):
         module = importlib.import_module(f"jaxrec.experiment.kinds.{kind}")
         found[kind] = (declare.dataset(kind), module.RANGES)
@@ -60,7 +61,7 @@ def of_numbers(value: Any) -> bool:
 def test_every_option_has_a_range_beside_it(part, options, declared):
     """And its default lies in it, and nothing that is not finite."""
     for leaf, value in flat(options).items():
-        if leaf in ("kind", "name", "user_model") or isinstance(value, dict):
+        if leaf == "kind" or isinstance(value, dict):
             continue
         range_ = ranges.declared_for(leaf, declared)
         assert range_ is not None, f"{part} declares no range of {leaf}: add it to RANGES"
