@@ -18,8 +18,8 @@ from jaxrec import algorithms
 from jaxrec.base import files
 from jaxrec.base.contracts import Algorithm, Params
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.leaves import flat
 from jaxrec.base.records import TEST, Interactions
-from jaxrec.config.leaves import flat
 from jaxrec.data import datasets, splits
 from jaxrec.experiment import graph, kinds, stages
 from jaxrec.experiment.kinds import Content, Dataset

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import facts, inference
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import write_json, write_text
@@ -36,6 +37,8 @@ def write(resources: Resources) -> str:
         if processes.is_first():
             report.write(resources.workdir if len(evaluations) == 1 else resources.folder(name).path, made)
         texts += [f"{mode}\n{console(table)}" for mode, table in report.tables(made).items()]
+    if config.tables or config.figures:
+        check_metrics(config, made.results)
     if config.tables:
         compared = _compared(resources, made, evaluations[-1])
         write_json(resources.workdir / "tables.json", compared)
@@ -44,6 +47,24 @@ def write(resources: Resources) -> str:
             figures.save(compared, resources.workdir)
         texts.append(f"tables: {resources.workdir / 'tables.md'}")
     return "\n".join([*texts, f"report: {resources.workdir / 'report.md'}"])
+
+
+def check_metrics(config: ConfigDict, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Every metric that a table leads in or a figure draws was measured.
+
+    Raises:
+      JaxrecError: it was not; the stages are kept, and the same command with other names needs no training.
+    """
+    wanted = {f"tables.{name}.lead": [f"{t.mode}/{metric}" for metric in t.lead] for name, t in config.tables.items()}
+    wanted |= {f"figures.{name}.metrics": list(figure.metrics) for name, figure in config.figures.items()}
+    measured = sorted({metric for metrics in results.values() for metric in metrics})
+    for leaf, metrics in wanted.items():
+        for metric in metrics:
+            if metric not in measured:
+                raise JaxrecError(
+                    f"{leaf} asks for {metric!r}, which the last evaluation has not measured: set it (or the table's "
+                    f"mode) to some of {measured} and run the same command again, which trains nothing"
+                )
 
 
 def _report(resources: Resources, name: str) -> report.Report:

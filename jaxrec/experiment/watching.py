@@ -17,7 +17,13 @@ from jaxrec.experiment.resources import Resources
 from jaxrec.training import loop
 from jaxrec.training import watch as watches
 
-_RANGES = {"every": ranges.COUNT, "patience": ranges.WHOLE}
+RANGES = {
+    "on": ranges.TEXT,
+    "metric": ranges.TEXT,
+    "every": ranges.COUNT,
+    "patience": ranges.WHOLE,
+    "higher_is_better": ranges.SWITCH,
+}
 
 
 def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
@@ -27,7 +33,6 @@ def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
       JaxrecError: it can not.
     """
     config, watch = resources.config, resources.config.stages[name].watch
-    ranges.check("watch.", watch, _RANGES)
     watches.check(watch, config.stages[name].steps_per_call)
     tested = [stage for stage in config.order if config.stages[stage].kind == "evaluate"]
     for stage in tested:

@@ -38,14 +38,14 @@ def test_a_model_is_ranked_and_nothing_runs_twice(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("datasets.sequences.long", "all", "sequences.long 'all' is unknown; choose one of cut, recent"),
-        ("datasets.sequences.split", "rows", "sequences.split 'rows' is unknown; choose one of user, last_session"),
+        ("datasets.sequences.long", "all", "datasets.sequences.long is 'all': set it to one of cut, recent"),
+        ("datasets.sequences.split", "rows", "sequences.split is 'rows': set it to one of user, last_session"),
         ("datasets.sequences.min_session", 9999, "leave nothing"),
         ("stages.evaluation.evaluator.ks", (0,), r"evaluator.ks is \(0,\): set it to whole numbers"),
         ("datasets.sequences.length", -1, "sequences.length is -1: set it to a whole number from 1 upward"),
         ("datasets.sequences.head", float("nan"), "sequences.head is nan"),
-        ("stages.sasrec.algorithm.batch_size", 0, "stage 'sasrec': algorithm.batch_size is 0"),
-        ("stages.sasrec.algorithm.encoder", "lstm", "there is no state encoder 'lstm'"),
+        ("stages.sasrec.algorithm.batch_size", 0, "stages.sasrec.algorithm.batch_size is 0"),
+        ("stages.sasrec.algorithm.encoder", "lstm", "algorithm.encoder is 'lstm': set it to one of"),
         ("stages.evaluation.on", "nothing", "nor a dataset"),
     ],
 )

@@ -23,7 +23,9 @@ _HINT_RATING = " (if there are no ratings, set rating='')"
 _HINT_TIME = " (times are numbers: seconds since 1970, or another time_unit; without times set timestamp='')"
 RELEASE = None  # the data are the user's
 RANGES = {
-    "rating_range": ranges.or_none(ranges.list_of_length(2, ranges.FINITE, "two finite numbers, lowest and highest"))
+    "path": ranges.or_none(ranges.Range("a path", lambda x: isinstance(x, str | Path))),
+    "separator": ranges.or_none(ranges.TEXT),
+    "rating_range": ranges.or_none(ranges.list_of_length(2, ranges.FINITE, "two finite numbers, lowest and highest")),
 }
 
 

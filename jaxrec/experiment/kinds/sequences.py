@@ -25,17 +25,19 @@ from jaxrec.experiment.store import fingerprint
 EVALUATORS = ("rankings",)
 BESIDE = None
 ORIGIN = "trained on `{}`"
-_CHOICES = {
-    "split": ("user", "last_session"),
-    "held_out": ("test", "validation"),
-    "long": ("cut", "recent"),
-    "popularity": COUNTED,
-}
-_RANGES = {
+RANGES = {
     **dict.fromkeys(("min_item", "min_session", "min_sessions", "num_users"), ranges.WHOLE),
     **dict.fromkeys(("test", "validation", "head"), ranges.BELOW_ONE),
     "length": ranges.COUNT,
     "session_minutes": ranges.NOT_NEGATIVE,
+    "split": ranges.choice("user", "last_session"),
+    "held_out": ranges.choice("test", "validation"),
+    "long": ranges.choice("cut", "recent"),
+    "popularity": ranges.choice(*COUNTED),
+    "joined": ranges.SWITCH,
+    "repeats": ranges.SWITCH,
+    "published.source": ranges.TEXT,
+    "published.*": ranges.WHOLE,
 }
 # What says how those to learn from are made, and what was published: sequences that differ in nothing else are measured
 # alike.
@@ -103,6 +105,11 @@ def options(
     )
 
 
+def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
+    del options
+    return RANGES
+
+
 def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:
     del config, name
     return ()
@@ -122,10 +129,7 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
     Raises:
       JaxrecError: an unknown choice, or filters and splits that leave nothing.
     """
-    ranges.check("sequences.", config, _RANGES)
-    for leaf, known in _CHOICES.items():
-        if config[leaf] not in known:
-            raise JaxrecError(f"sequences.{leaf} {config[leaf]!r} is unknown; choose one of {', '.join(known)}")
+    ranges.check("sequences.", config, RANGES)
     events, session = _split(config, *_filtered(config, log(), seed), seed)
     data = next_item(
         events,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxrec.base import files, finite
+from jaxrec import algorithms
+from jaxrec.base import files, finite, ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
@@ -20,6 +21,10 @@ PRODUCES = ""
 LEAVES_MODEL = True
 GROWS = ""
 _FILE = "params.npz"
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    return {"data": ranges.TEXT, **ranges.under("algorithm", algorithms.ranges_of(stage.algorithm.name))}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:

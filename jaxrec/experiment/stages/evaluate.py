@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.base import finite, ranges, registry
 from jaxrec.base.contracts import Evaluator, Measured, Params
-from jaxrec.base.errors import JaxrecError
+from jaxrec.base.errors import JaxrecError, prefixed
 from jaxrec.experiment import graph, inference, kinds
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays, write_json
@@ -23,6 +23,12 @@ from jaxrec.reporting.progress import Progress
 PRODUCES = ""
 LEAVES_MODEL = False
 GROWS = ""
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    with prefixed("evaluator.name: "):
+        of_evaluator = {"name": ranges.TEXT, **_module(stage.evaluator.name).RANGES}
+    return {"policies": ranges.NAMES, "on": ranges.TEXT, **ranges.under("evaluator", of_evaluator)}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -60,7 +66,11 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
 
 def evaluator_module(config: ConfigDict, name: str) -> ModuleType:
     """The file of the evaluator of stage `name`."""
-    return registry.resolve("jaxrec.evaluation", config.stages[name].evaluator.name, "def make(", "evaluator")
+    return _module(config.stages[name].evaluator.name)
+
+
+def _module(name: str) -> ModuleType:
+    return registry.resolve("jaxrec.evaluation", name, "def make(", "evaluator")
 
 
 def evaluator_of(resources: Resources, name: str, spec: Any) -> Evaluator:
@@ -75,7 +85,6 @@ def check(resources: Resources, name: str) -> None:
       JaxrecError: it is not; or an option is asked at inference that no policy has.
     """
     config, stage = resources.config, resources.config.stages[name]
-    ranges.check(f"stage {name!r}: ", stage, {"policies": ranges.NAMES})
     inference.check(config, name)
     allowed = kinds.load(graph.kind_of(config, stage.on)).EVALUATORS
     if stage.evaluator.name not in allowed:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec import algorithms
 from jaxrec.base import files, ranges
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
@@ -28,7 +29,21 @@ PRODUCES = ""
 LEAVES_MODEL = True
 GROWS = "num_steps"
 EXPORT = "export"  # the folder inside the stage's for what other programs read
+RANGES = {
+    "data": ranges.TEXT,
+    "beside.*": ranges.TEXT,
+    "num_seeds": ranges.WHOLE,
+    "num_steps": ranges.WHOLE,
+    "steps_per_call": ranges.COUNT,
+    "start_from": ranges.TEXT,
+    "start_roles": ranges.TEXTS,
+    **ranges.under("watch", watching.RANGES),
+}
 _NAMES = ("kind", "data", "beside", "start_from", "steps_per_call", "watch", "num_seeds")  # no part of the recipe
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    return {**RANGES, **ranges.under("algorithm", algorithms.ranges_of(stage.algorithm.name))}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -127,11 +142,6 @@ def check(resources: Resources, name: str) -> None:
       JaxrecError: the first mistake found.
     """
     stage = resources.config.stages[name]
-    ranges.check(
-        f"stage {name!r}: ",
-        stage,
-        {"num_steps": ranges.WHOLE, "steps_per_call": ranges.COUNT, "num_seeds": ranges.WHOLE},
-    )
     try:
         algorithm = resources.algorithm(name)
         if algorithm.learner is None:

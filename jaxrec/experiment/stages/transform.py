@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -28,6 +28,19 @@ PRODUCES = "annotations"
 LEAVES_MODEL = False
 GROWS = ""
 _MANIFEST = "manifest.json"
+
+
+RANGES = {
+    "model": ranges.TEXT,
+    "names": ranges.NAMES,
+    "seed": ranges.WHOLE,
+    "rows_per_shard": ranges.COUNT,
+}
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    del stage
+    return RANGES
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -68,9 +81,6 @@ def named(algorithm: Algorithm, model: str, name: str) -> Transform:
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
-    ranges.check(
-        f"stage {name!r}: ", stage, {"seed": ranges.WHOLE, "rows_per_shard": ranges.COUNT, "names": ranges.NAMES}
-    )
     if resources.config.stages[stage.model].kind != "fit":
         raise JaxrecError(f"stage {name!r}: {stage.model!r} is no fit stage")
     if stage.seed >= resources.num_seeds(stage.model):
