@@ -49,6 +49,7 @@ def at_least(smallest: int) -> Range:
 COUNT = at_least(1)
 COUNTS = list_of(COUNT, "whole numbers from 1 upward")
 WHOLE = at_least(0)
+SEED = Range("a whole number from 0 upward, below 2^32", lambda x: isinstance(x, Integral) and 0 <= x < 2**32)
 NAMES = Range(
     "a list of one or more names, each once", lambda x: isinstance(x, list | tuple) and 0 < len(x) == len(set(x))
 )

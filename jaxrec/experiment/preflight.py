@@ -12,7 +12,7 @@ from jaxrec.experiment import graph, stages
 from jaxrec.experiment.resources import Resources
 
 _RUN = {
-    "seed": ranges.WHOLE,
+    "seed": ranges.SEED,
     "num_seeds": ranges.COUNT,
     "checkpoint_seconds": ranges.NOT_NEGATIVE,
     "order": ranges.NAMES,
