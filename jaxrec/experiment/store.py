@@ -105,7 +105,10 @@ def locked(workdir: Path) -> Iterator[None]:
         raise JaxrecError(f"--workdir {workdir} is a file; name a folder")
     workdir.mkdir(parents=True, exist_ok=True)
     # One lock per process of a distributed run, which share the workdir.
-    with open(workdir / f".lock{jax.process_index() or ''}", "a+") as file:
+    lock = workdir / f".lock{jax.process_index() or ''}"
+    if lock.is_dir():
+        raise JaxrecError(f"{lock} is a folder where a file must be written; delete it and run the command again")
+    with lock.open("a+", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
