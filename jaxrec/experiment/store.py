@@ -1,7 +1,7 @@
 """The workdir: one folder per stage, marked with what made it, so that a finished stage is never run again.
 
-What marks a stage, and what says that it is finished, carry checksums (`base.checksums`); a stage with a damaged file is
-neither shown nor learned from.
+What marks a stage, and what says that it is finished, carry checksums (`base.checksums`); a stage with a damaged file
+is neither shown nor learned from.
 """
 
 from __future__ import annotations

@@ -130,7 +130,9 @@ def _cut(path: Path, first_step: int, report: Callable[[str], None]) -> None:
     damaged = lines.count(None)
     last = kept[-1]["step"] if kept else 0
     if damaged or last < first_step:
-        lost = f"{damaged} damaged line{'s' * (damaged != 1)}" if damaged else f"no lines of steps {last} to {first_step}"
+        lost = (
+            f"{damaged} damaged line{'s' * (damaged != 1)}" if damaged else f"no lines of steps {last} to {first_step}"
+        )
         report(f"  {path} has {lost}; the curves lack these steps")
     files.write_text(path, "".join(map(_text, kept)))
 

@@ -8,19 +8,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from absl import logging as absl_logging
 
 from jaxrec.base import checksums
 from jaxrec.base.checksums import MANIFEST
 from jaxrec.base.errors import JaxrecError
-from jaxrec.training import orbax_paths, processes
+from jaxrec.training import orbax_errors, orbax_paths, processes
 
 _STEP = re.compile(r"step_(\d{9,})")
 _OVERHEAD = 1 << 20  # bytes of metadata beside the arrays
@@ -29,17 +27,6 @@ _log = logging.getLogger(__name__)
 
 def _named_leaves(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-
-
-@contextmanager
-def _without_tracebacks() -> Iterator[None]:
-    """Keeps Orbax's threads from printing the error that also comes back to the caller, who says it in one line."""
-    before = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.FATAL)
-    try:
-        yield
-    finally:
-        absl_logging.set_verbosity(before)
 
 
 class Checkpoints:
@@ -127,7 +114,11 @@ class Checkpoints:
     def _write(self, folder: Path, leaves: dict[str, Any]) -> None:
         import orbax.checkpoint as ocp
 
-        with orbax_paths.readable(folder) as path, _without_tracebacks(), ocp.StandardCheckpointer() as checkpointer:
+        with (
+            orbax_paths.readable(folder) as path,
+            orbax_errors.raised_only(),
+            ocp.StandardCheckpointer() as checkpointer,
+        ):
             # Orbax refuses arrays without elements; their shape in the manifest says all there is to them.
             checkpointer.save(path / "arrays", {name: leaf for name, leaf in leaves.items() if leaf.size})
             checkpointer.wait_until_finished()

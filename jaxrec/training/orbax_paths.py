@@ -33,7 +33,9 @@ def readable(folder: Path) -> Iterator[Path]:
     check(folder)
     with tempfile.TemporaryDirectory(prefix="jaxrec-") as place:
         if not _PLAIN.fullmatch(place):
-            raise JaxrecError(f"neither {folder} nor {place} is a path that Orbax can read; set TMPDIR to another folder")
+            raise JaxrecError(
+                f"neither {folder} nor {place} is a path that Orbax can read; set TMPDIR to another folder"
+            )
         link = Path(place) / "folder"
         link.symlink_to(folder.parent, target_is_directory=True)
         yield link / folder.name
