@@ -27,9 +27,9 @@ def _number(value: Any) -> float | None:
 
 
 class MetricsWriter:
-    """Appends a stage's metrics to its metrics.jsonl and the workdir's; a resumed run leaves the same as an unbroken one.
+    """Appends a stage's metrics to its metrics.jsonl and the workdir's; a resumed run leaves the same as an unbroken run.
 
-        {"stage": "dt", "step": 200, "mean": {"loss/total": 0.41}, "seeds": {"loss/total": [0.4, 0.42]}, "crc32": "..."}
+        {"stage": "dt", "step": 200, "mean": {"loss": 0.41}, "seeds": {"loss": [0.4, 0.42]}, "crc32": "5f0c2a91"}
 
     Args:
       workdir: the stage's folder in it is created where it is missing.
@@ -130,9 +130,7 @@ def _cut(path: Path, first_step: int, report: Callable[[str], None]) -> None:
     damaged = lines.count(None)
     last = kept[-1]["step"] if kept else 0
     if damaged or last < first_step:
-        lost = (
-            f"{damaged} damaged line{'s' * (damaged != 1)}" if damaged else f"no lines of steps {last} to {first_step}"
-        )
+        lost = f"{damaged} damaged lines" if damaged else f"no lines after step {last} and up to {first_step}"
         report(f"  {path} has {lost}; the curves lack these steps")
     files.write_text(path, "".join(map(_text, kept)))
 

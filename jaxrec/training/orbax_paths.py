@@ -1,4 +1,4 @@
-"""Names of folders as Orbax can take them: it reads `*`, `?`, `[` and `]` as patterns, and TensorStore parts of a URL."""
+"""Names of folders as Orbax can take them, which reads `*`, `?`, `[` and `]` in a name as a pattern of many names."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def readable(folder: Path) -> Iterator[Path]:
     check(folder)
     with tempfile.TemporaryDirectory(prefix="jaxrec-") as place:
         if not _PLAIN.fullmatch(place):
-            raise JaxrecError(
-                f"neither {folder} nor {place} is a path that Orbax can read; set TMPDIR to another folder"
-            )
+            raise JaxrecError(f"Orbax can read neither {folder} nor {place}; set TMPDIR to another folder")
         link = Path(place) / "folder"
         link.symlink_to(folder.parent, target_is_directory=True)
         yield link / folder.name
