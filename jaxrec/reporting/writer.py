@@ -27,7 +27,7 @@ def _number(value: Any) -> float | None:
 
 
 class MetricsWriter:
-    """Appends a stage's metrics to its metrics.jsonl and the workdir's; a resumed run leaves the same as an unbroken run.
+    """Appends a stage's metrics to its metrics.jsonl and the workdir's; a resumed run leaves what an unbroken one does.
 
         {"stage": "dt", "step": 200, "mean": {"loss": 0.41}, "seeds": {"loss": [0.4, 0.42]}, "crc32": "5f0c2a91"}
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,22 @@ def test_busy_workdir_is_refused(tmp_path):
         first.kill()
         first.communicate()
     assert second.returncode == 2 and "in use by another run" in errors and "Traceback" not in errors
+
+
+def test_a_damaged_file_of_a_finished_run_is_one_line_whose_remedy_brings_the_run_back(unbroken, tmp_path):
+    workdir = shutil.copytree(unbroken[0], tmp_path / "run")
+    trajectories = workdir / "log" / "trajectories.npz"
+    content = bytearray(trajectories.read_bytes())
+    content[len(content) // 2] ^= 1
+    trajectories.write_bytes(content)
+    process = _start(workdir)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 2 and "FB" not in output
+    remedy = f"delete the folder {workdir / 'log'}, and the same command makes it again"
+    assert errors.splitlines() == [f"error: {trajectories} is damaged; {remedy}"]
+    shutil.rmtree(workdir / "log")
+    _finish(workdir)
+    assert _outcome(workdir) == unbroken[2]
 
 
 def _start_both(workdir: Path, address: str) -> list[subprocess.Popen]:
