@@ -28,6 +28,7 @@ def run(config: ConfigDict, workdir: Path, stop_requested: Callable[[], bool] = 
     for fact in facts.of_datasets(resources, before_any_stage=True):
         progress.say(fact)
     with store.locked(workdir):
+        store.remove_parts(workdir, config.order)
         store.write_checked(workdir / "config.json", config.to_dict())
         for number, name in enumerate(config.order, start=1):
             if any(processes.any_wants(stop_requested())):

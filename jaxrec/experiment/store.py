@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,17 @@ def locked(workdir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def remove_parts(workdir: Path, stages: Iterable[str]) -> None:
+    """Deletes the half-written files that a killed run left in a workdir that this process holds."""
+    if processes.is_first():
+        written = {f"{suffix}{files.PART}" for suffix in (".json", ".jsonl", ".md", ".png")}
+        left = [path for path in workdir.glob(f"*{files.PART}") if "".join(path.suffixes[-2:]) in written]
+        left += [path for stage in stages for path in (workdir / stage).glob(f"*{files.PART}")]
+        for path in left:
+            if path.is_file():
+                path.unlink()
 
 
 @dataclasses.dataclass(frozen=True)

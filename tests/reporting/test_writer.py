@@ -12,7 +12,6 @@ from tensorboardX.proto import event_pb2
 from jaxrec.base.errors import JaxrecError
 from jaxrec.reporting.writer import MetricsWriter, curve, gather, read_metrics
 
-
 STAGES = ("user_model", "first", "dt")
 
 
@@ -21,9 +20,8 @@ def _values(step):
 
 
 def _run(folder, steps, stage="dt", first_step=0, said=None):
-    with MetricsWriter(
-        folder, stage, first_step=first_step, stages=STAGES, report=said.append if said is not None else print
-    ) as writer:
+    report = print if said is None else said.append
+    with MetricsWriter(folder, stage, first_step=first_step, stages=STAGES, report=report) as writer:
         for step in steps:
             writer.write(step, _values(step))
 
