@@ -34,7 +34,9 @@ def test_every_changed_bit_and_every_cut_is_noticed(tmp_path):
             assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"[]", b"3", b"null", b'{"checksum": 3}', b'{"checksum": ""}', b"\xff\xfe", b"[" * 9999])
+@pytest.mark.parametrize(
+    "content", [b"[]", b"3", b"null", b'{"checksum": 3}', b'{"checksum": ""}', b"\xff\xfe", b"[" * 9999]
+)
 def test_other_json_is_damaged(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(JaxrecError, match="x.json is damaged; do this"):
