@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.experiment import facts, inference
+from jaxrec.experiment import facts, inference, watching
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import write_json, write_text
 from jaxrec.reporting import comparison, figures, report, significance
@@ -74,14 +74,15 @@ def _report(resources: Resources, name: str) -> report.Report:
         config=config.to_dict(),
         changed=facts.changed_options(config),
         speed={n: _speed(resources.folder(n).about()) for n in config.order},
-        notes=tuple(
-            filter(None, (config.paper, *facts.of_datasets(resources), *inference.notes(config, stage.policies)))
-        ),
+        notes=_notes(resources, stage),
     )
 
 
-def _notes(resources: Resources, stage: ConfigDict) -> list[str]:
-    return [*facts.of_datasets(resources), *inference.notes(resources.config, stage.policies)]
+def _notes(resources: Resources, stage: ConfigDict) -> tuple[str, ...]:
+    """Sentences about where the numbers come from: the paper, the data, what was asked for, what was chosen."""
+    config, policies = resources.config, stage.policies
+    said = (*facts.of_datasets(resources), *inference.notes(config, policies), *watching.notes(resources, policies))
+    return tuple(filter(None, (config.paper, *said)))
 
 
 def _compared(resources: Resources, made: report.Report, evaluation: str) -> dict[str, Any]:
