@@ -31,11 +31,12 @@ def write(path: Path, value: Mapping[str, Any]) -> None:
     files.write_text(path, text.replace(own + _BLANK, own + hashlib.sha256(text.encode()).hexdigest()))
 
 
-def read(path: Path, remedy: str) -> dict[str, Any]:
+def read(path: Path, remedy: str, *entries: str) -> dict[str, Any]:
     """Reads the dict that `write` wrote.
 
     Args:
       remedy: what to do about a damaged file, the end of the error's line.
+      entries: that it must have; a file without them is another one's copy.
 
     Raises:
       JaxrecError: the file is missing, or is not as it was written.
@@ -53,6 +54,8 @@ def read(path: Path, remedy: str) -> dict[str, Any]:
         raise JaxrecError(f"{path} has no checksum: it is damaged, or an earlier version of jaxrec wrote it; {remedy}")
     if not isinstance(own, str) or hashlib.sha256(text.replace(own, _BLANK).encode()).hexdigest() != own:
         raise JaxrecError(f"{path} is damaged; {remedy}")
+    if not value.keys() >= set(entries):
+        raise JaxrecError(f"{path} holds what belongs into another file; {remedy}")
     return value
 
 
@@ -85,10 +88,17 @@ def fault(folder: Path, recorded: Mapping[str, str]) -> str:
         path = folder / name
         found = _not_a_file(path) or ("" if files.checksum(path) == checksum else f"{path} is damaged")
         if not found and path.name == MANIFEST:
-            found = fault(path.parent, read(path, "").get("files", {}))
+            found = _fault_of(path)
         if found:
             return found
     return ""
+
+
+def _fault_of(manifest: Path) -> str:
+    try:
+        return fault(manifest.parent, read(manifest, "", "files")["files"])
+    except JaxrecError as error:
+        return str(error).removesuffix("; ")
 
 
 def _not_a_file(path: Path) -> str:
@@ -106,7 +116,7 @@ def finished(folder: Path, remedy: str) -> dict[str, Any]:
     Raises:
       JaxrecError: the first file that is missing or not as it was written.
     """
-    facts = read(folder / DONE, remedy)
+    facts = read(folder / DONE, remedy, "files")
     found = fault(folder, facts["files"])
     if found:
         raise JaxrecError(f"{found}; {remedy}")

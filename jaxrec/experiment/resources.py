@@ -193,7 +193,7 @@ def opened(workdir: Path | str) -> Resources:
     kept = Path(workdir).expanduser() / "config.json"
     if not kept.exists():
         raise JaxrecError(f"{kept} is missing, so {workdir} is not the workdir of a run")
-    config = checksums.read(kept, "run the command of that run again, and it is written anew")
+    config = checksums.read(kept, "run the command of that run again, and it is written anew", "stages")
     return Resources(ConfigDict(_with_tuples(config)), kept.parent)
 
 

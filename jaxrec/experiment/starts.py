@@ -59,7 +59,10 @@ def _record(folder: Path) -> dict[str, Any]:
     """
     if not (folder / checksums.DONE).exists():
         raise JaxrecError(f"start_from {folder} is not the folder of a finished fit stage (it has no done.json)")
-    return checksums.read(folder / checksums.DONE, _remedy(folder))
+    record = checksums.read(folder / checksums.DONE, _remedy(folder))
+    if "num_seeds" not in record:
+        raise JaxrecError(f"start_from {folder} is not the folder of a fit stage")
+    return record
 
 
 def _remedy(folder: Path) -> str:
@@ -70,7 +73,7 @@ def recorded(start_from: str) -> str:
     """A fingerprint of what a stage of another run was made from."""
     folder = Path(start_from).expanduser()
     mark = folder / MARK
-    return fingerprint(checksums.read(mark, _remedy(folder))["recipe"]) if mark.exists() else ""
+    return fingerprint(checksums.read(mark, _remedy(folder), "recipe")["recipe"]) if mark.exists() else ""
 
 
 def check(resources: Resources, name: str, algorithm: Algorithm) -> None:

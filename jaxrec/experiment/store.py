@@ -261,7 +261,7 @@ class StageFolder:
         Raises:
           JaxrecError: they are damaged.
         """
-        about = checksums.read(self.path / DONE, remedy(self.path))
+        about = checksums.read(self.path / DONE, remedy(self.path), "files")
         del about["files"]
         return about
 
@@ -273,7 +273,7 @@ class StageFolder:
           JaxrecError: the mark is damaged.
         """
         mark = folder / MARK
-        return checksums.read(mark, remedy(folder))["recipe"] if mark.exists() else None
+        return checksums.read(mark, remedy(folder), "recipe")["recipe"] if mark.exists() else None
 
 
 def changed(recorded: Mapping[str, Any] | None, recipe: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

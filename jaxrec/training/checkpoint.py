@@ -138,7 +138,8 @@ class Checkpoints:
     def _manifest(self, step: int) -> dict[str, Any]:
         """Returns the manifest of a checkpoint; raises JaxrecError where it is damaged."""
         path = self._folder(step) / MANIFEST
-        return checksums.read(path, f"delete the folder {path.parent}, and the same command goes on without it")
+        remedy = f"delete the folder {path.parent}, and the same command goes on without it"
+        return checksums.read(path, remedy, "files", "leaves")
 
     def _read(self, step: int, template: Any, partial: bool) -> Any:
         import orbax.checkpoint as ocp

@@ -4,6 +4,7 @@ made for people, the same file again. Nothing damaged is shown or learned from."
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -137,6 +138,21 @@ def test_the_files_of_every_kind_were_tried(finished):
         "manifest.json",
     }
     assert expected | {FILE, "item_vectors_000000000000_000000000004.npz", "_METADATA"} <= names
+
+
+def test_a_copy_of_another_file_is_no_file_of_a_stage(finished):
+    """Each is whole, and yet not the file whose name it has."""
+    config, workdir, recipes, _, found = finished
+    of_stages = {name: content for name, content in found.items() if name.parts[0] in config.order}
+    sealed = {name: content for name, content in of_stages.items() if b'"checksum": "' in content}
+    assert len(sealed) == 9  # two of each stage, and the manifests of two checkpoints and of the parameters
+    for name, other in itertools.permutations(sealed, 2):
+        if CHECKPOINTS in name.parts or name.name == other.name == "stage.json" or sealed[name] == sealed[other]:
+            continue  # a stage of another recipe is made again
+        _mend(workdir / name, sealed[other])
+        with pytest.raises(JaxrecError, match="; delete the folder"):
+            _open_all(config, workdir, recipes)
+        _mend(workdir / name, sealed[name])
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
