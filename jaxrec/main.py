@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import signal
+import stat
 import sys
 import traceback
 from pathlib import Path
@@ -96,19 +97,35 @@ def _requests_to_stop() -> list[int]:
     The hang-up of a closed terminal is one, unless the process was started to outlive its terminal (`nohup`).
     """
     asked: list[int] = []
-    terminals = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]
+    had_terminal = _has_terminal()
 
     def ask(number: int, frame: Any) -> None:
         asked.append(number)
         signal.signal(number, signal.SIG_DFL)
-        if number == signal.SIGHUP:  # what is shown in a closed terminal would be an error of its own
-            for descriptor in terminals:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        if number == signal.SIGHUP and had_terminal and not _has_terminal():
+            _show_nothing()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, ask)
     return asked
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _show_nothing() -> None:
+    """Leaves output and errors to nobody where they went to a terminal that is closed, or to a program there (`tee`):
+    writing to it would be an error of its own, before anything is saved."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.dup2(nobody, descriptor)
 
 
 def _help(argv: list[str]) -> str:
