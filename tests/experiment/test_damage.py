@@ -36,7 +36,7 @@ def finished(tmp_path_factory):
     """(config, workdir, recipes, tables, file below the workdir -> content) of a finished run."""
     folder = tmp_path_factory.mktemp("damage")
     tiny.write_log(folder / "log.csv")
-    config, workdir = _config(folder / "log.csv"), folder / "run"
+    config, workdir = _config(folder / "log.csv"), folder / "run [1] *? 100%#:é"  # a name like any other
     experiment.run(config, workdir)
     resources = Resources(config, workdir)
     recipes = {name: resources.recipe(name) for name in config.order}
