@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
-from jaxrec.base import checksums
+from jaxrec.base import checksums, finite
 from jaxrec.base.contracts import Algorithm, Array, Learner, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.resources import Resources
@@ -165,4 +165,5 @@ def read_params(resources: Resources, folder: Path, template: Params, *, partial
     restored = checkpoints.restore(template, partial=partial, checked=True)
     if restored is None:
         raise JaxrecError(f"{folder} holds no whole parameters; {_remedy(folder)}")
+    finite.check_params(restored[1], str(folder), "lower the learning rate of its stage and train it again")
     return restored[1]

@@ -9,7 +9,7 @@ from typing import Any
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxrec.base import files
+from jaxrec.base import files, finite
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
@@ -77,5 +77,6 @@ def read(resources: Resources, name: str) -> Fitted:
     stage, folder = resources.config.stages[name], resources.artifact(name)
     spec = resources.dataset(stage.data).spec
     stored = files.read_npz(folder / _FILE, remedy(folder))
+    finite.check_params(stored, str(folder / _FILE), remedy(folder))
     params = unflatten_dict({path: leaf[None] for path, leaf in stored.items()}, sep="/")
     return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)
