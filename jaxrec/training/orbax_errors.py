@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 from absl import logging
@@ -17,26 +19,29 @@ _PATIENCE = 2.0  # seconds, in all, in which threads whose work has failed end; 
 
 @contextmanager
 def raised_only() -> Iterator[None]:
-    """Keeps what is logged of errors in this block from being printed, and waits for the threads of a block that fails.
+    """Keeps what Orbax logs in this block from being printed, and waits a little for the threads of a block that fails.
 
-    Threads of TensorStore, which nobody can wait for, find the event loop of a failed write closed. That complaint, and
-    no other, stays suppressed after a block that fails.
+    Such threads may go on for longer, and those of TensorStore, which nobody can wait for, find the event loop of a
+    failed write closed. What Orbax logs, and that complaint, stay suppressed after a block that fails.
     """
-    verbosity, hook, threads = logging.get_verbosity(), sys.unraisablehook, set(threading.enumerate())
+    logger, hook, threads = logging.get_absl_logger(), sys.unraisablehook, set(threading.enumerate())
 
     def without_closed_loops(unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
             hook(unraisable)
 
-    logging.set_verbosity(logging.FATAL)
+    logger.addFilter(_is_not_orbax)
     sys.unraisablehook = without_closed_loops
     try:
         yield
+        logger.removeFilter(_is_not_orbax)
         sys.unraisablehook = hook
     except BaseException:
         until = time.monotonic() + _PATIENCE
         for thread in set(threading.enumerate()) - threads:
             thread.join(max(until - time.monotonic(), 0.0))
         raise
-    finally:
-        logging.set_verbosity(verbosity)
+
+
+def _is_not_orbax(record: LogRecord) -> bool:
+    return "orbax" not in Path(record.pathname).parts
