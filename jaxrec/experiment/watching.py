@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -73,6 +73,20 @@ def _evaluator(resources: Resources, name: str) -> Evaluator:
         raise JaxrecError(f"watch.on {watch.on!r} is a dataset that nothing is measured on")
     module = registry.resolve("jaxrec.evaluation", allowed[0], "def make(", "evaluator")
     return module.make(module.defaults(), resources.spec(watch.on))
+
+
+def notes(resources: Resources, policies: Sequence[str]) -> list[str]:
+    """Which step's parameters each watched fit kept, in a sentence for the report."""
+    said = []
+    for name in policies:
+        kept = resources.folder(name).about().get("watched")
+        if kept:
+            steps = ", ".join(f"{step:,}" for step in kept["best_step"])
+            on = resources.config.stages[name].watch.on
+            said.append(
+                f"`{name}` kept the parameters of the best {kept['metric']} on `{on}`, of step {steps} by seed."
+            )
+    return said
 
 
 class Watched:

@@ -14,6 +14,9 @@ from tests.experiment import tiny
     [
         ({"num_seeds": 0}, "num_seeds is 0: set it to a whole number from 1 upward"),
         ({"seed": -1}, "seed is -1: set it to a whole number from 0 upward"),
+        ({"seed": 2**32}, "seed is 4294967296: set it to a whole number from 0 upward, below 2"),
+        ({"seed": 10**30}, "seed is 10+: set it to a whole number from 0 upward, below 2"),
+        ({"mesh.model": -1}, "mesh.model is -1: set it to a whole number from 1 upward"),
         ({"mesh.model": 0}, "mesh.model is 0: set it to a whole number from 1 upward"),
         ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is nan"),
         ({"order": ()}, r"order is \(\): set it to a list of one or more names, each once"),

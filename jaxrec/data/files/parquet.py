@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from jaxrec.base.errors import JaxrecError
+from jaxrec.data.files.claims import check_rows
 from jaxrec.data.files.fields import Column, field_fault, one_line, require_file
 from jaxrec.data.files.layout import DTYPES, UNREADABLE, check_header, checked
 
@@ -24,6 +25,7 @@ def read_columns(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]
     """
     check_header(path, columns, column_names(path))
     try:
+        check_rows(path)
         frame = pl.read_parquet(path, columns=[c.name for c in columns])
         frame = frame.select(_converted(frame[c.name], c) for c in columns)
     except UNREADABLE as error:

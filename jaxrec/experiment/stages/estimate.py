@@ -14,7 +14,7 @@ from jaxrec.base import files, finite, ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
-from jaxrec.experiment.store import fingerprint, save_npz
+from jaxrec.experiment.store import fingerprint, remedy, save_npz
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = ""
@@ -79,10 +79,9 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
 
 def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the counted parameters, their seeds axis of one."""
-    stage, folder = resources.config.stages[name], resources.folder(name).path
+    stage, folder = resources.config.stages[name], resources.artifact(name)
     spec = resources.dataset(stage.data).spec
-    remedy = f"delete {folder}, and the stage is run again"
-    stored = files.read_npz(folder / _FILE, remedy)
-    finite.check_params(stored, str(folder / _FILE), remedy)
+    stored = files.read_npz(folder / _FILE, remedy(folder))
+    finite.check_params(stored, str(folder / _FILE), remedy(folder))
     params = unflatten_dict({path: leaf[None] for path, leaf in stored.items()}, sep="/")
     return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)

@@ -19,6 +19,8 @@ from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays, write_json
 from jaxrec.reporting import significance
 from jaxrec.reporting.progress import Progress
+from jaxrec.training import processes
+from jaxrec.training.loop import Stopped
 
 PRODUCES = ""
 LEAVES_MODEL = False
@@ -105,11 +107,16 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     It leaves results.json: policy -> metric -> one value per seed; sweeps.json: policy -> sweep -> [value, metric ->
     one number per seed]; and of rankings sessions.npz, for `reporting.significance`: policy -> metric -> [N], the mean
     over seeds of what each session adds.
+
+    Raises:
+      Stopped: the run was asked to stop; what was measured so far is measured again.
     """
     policies, folder = resources.config.stages[name].policies, resources.folder(name).path
     results, seconds, swept, sessions = {}, {}, {}, {}
     with progress.bar(name, total=len(policies), unit="policy") as bar:
-        for policy in policies:
+        for number, policy in enumerate(policies, start=1):
+            if any(processes.any_wants(resources.stop_requested())):
+                raise Stopped(f"stopped before policy {number} of {len(policies)} of {name}, which begins anew")
             began = time.monotonic()
             measured, swept[policy] = _measured(resources, name, policy)
             results[policy] = {metric: np.asarray(values).tolist() for metric, values in measured.metrics.items()}
