@@ -50,13 +50,13 @@ class FlatObservation(environment.Environment[Any, Any]):
 
     def reset_env(self, key: Array, params: Any) -> tuple[Array, Any]:
         observation, state = self._env.reset_env(key, params)
-        return self._flat(observation, params), state
+        return self.flatten(observation, params), state
 
     def step_env(
         self, key: Array, state: Any, action: Array, params: Any
     ) -> tuple[Array, Any, Array, Array, dict[Any, Any]]:
         observation, state, reward, terminated, info = self._env.step_env(key, state, action, params)
-        return self._flat(observation, params), state, reward, terminated, info
+        return self.flatten(observation, params), state, reward, terminated, info
 
     def is_truncated(self, state: Any, params: Any) -> Array:
         return self._env.is_truncated(state, params)
@@ -78,7 +78,7 @@ class FlatObservation(environment.Environment[Any, Any]):
         inner = self._env.observation_space(params).spaces
         return {name: inner[name].n for name in ("user", "item") if inner[name].n > 1}
 
-    def _flat(self, observation: Observation, params: Any) -> Array:
+    def flatten(self, observation: Observation, params: Any) -> Array:
         """Returns the observation as float32 [D]."""
         parts = [self._written(getattr(observation, name), count) for name, count in self._counts(params).items()]
         turn = _share(observation.turn, params.max_steps_in_episode)

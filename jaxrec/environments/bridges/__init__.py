@@ -7,7 +7,8 @@
     Stable-Baselines3, sb3-contrib         stable_baselines3      the same, as their VecEnv
 
 All take `mode`, the name of an evaluation mode (see `environments.modes`): FB (the default), NX_0, NX_10, ... And all
-take `observation`, of a flat vector float32 [D]:
+take `forbid_start`: whether the modes NX forbid the starting item after the first turn, as EasyRL4Rec's do; and
+`observation`, of a flat vector float32 [D]:
 
     compact    user / (N - 1), item / (A - 1), feedback, turn / time limit, and the environment's own vector; an index
                of which there is only one is left out. D is 4 in the environments over items.
@@ -33,7 +34,7 @@ OBSERVATIONS = {"compact": "scaled", "one_hot": "one_hot"}  # the name -> how Fl
 
 
 def five_values(
-    env: Environment, params: Any, *, mode: str = "FB", observation: str = "compact"
+    env: Environment, params: Any, *, mode: str = "FB", observation: str = "compact", forbid_start: bool = False
 ) -> tuple[FiveValues, Any]:
     """Returns (env, params) as trainers for gymnax before 1.0 take them (see `FiveValues`).
 
@@ -44,16 +45,23 @@ def five_values(
         raise JaxrecError(f"observation is {observation!r}; set it to one of {', '.join(OBSERVATIONS)}")
     played = modes.parse(mode)
     params = modes.apply(played, env, params)
-    return FiveValues(env, params, played, OBSERVATIONS[observation]), params
+    if forbid_start and played.no_repeats and modes.max_steps(env, params) >= env.num_actions:
+        raise JaxrecError(
+            f"mode {mode} needs {modes.max_steps(env, params)} items besides the starting one, but there are "
+            f"{env.num_actions} in all; leave forbid_start out, or lower max_turn"
+        )
+    return FiveValues(env, params, played, OBSERVATIONS[observation], forbid_start), params
 
 
-def gymnasium_env(env: Environment, params: Any, *, mode: str = "FB", observation: str = "compact") -> User:
+def gymnasium_env(
+    env: Environment, params: Any, *, mode: str = "FB", observation: str = "compact", forbid_start: bool = False
+) -> User:
     """Returns a `gymnasium.Env` of one user after the other (see `User`).
 
     Raises:
       JaxrecError: as in `five_values`.
     """
-    return User(*five_values(env, params, mode=mode, observation=observation))
+    return User(*five_values(env, params, mode=mode, observation=observation, forbid_start=forbid_start))
 
 
 def gymnasium_vector(
@@ -63,6 +71,7 @@ def gymnasium_vector(
     num_envs: int = 64,
     mode: str = "FB",
     observation: str = "compact",
+    forbid_start: bool = False,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
 ) -> Users:
     """Returns a `gymnasium.vector.VectorEnv` of `num_envs` users (see `Users`).
@@ -73,11 +82,21 @@ def gymnasium_vector(
     Raises:
       JaxrecError: as in `five_values`, or num_envs below 1.
     """
-    return Users(*five_values(env, params, mode=mode, observation=observation), num_envs, autoreset_mode)
+    return Users(
+        *five_values(env, params, mode=mode, observation=observation, forbid_start=forbid_start),
+        num_envs,
+        autoreset_mode,
+    )
 
 
 def stable_baselines3(
-    env: Environment, params: Any, *, num_envs: int = 64, mode: str = "FB", observation: str = "compact"
+    env: Environment,
+    params: Any,
+    *,
+    num_envs: int = 64,
+    mode: str = "FB",
+    observation: str = "compact",
+    forbid_start: bool = False,
 ) -> Any:
     """Returns a Stable-Baselines3 `VecEnv` of `num_envs` users (see `StableBaselines3Users`).
 
@@ -89,6 +108,12 @@ def stable_baselines3(
     except ModuleNotFoundError as error:
         raise JaxrecError(f"{error.name} is not installed; pip install -e '.[bridges]' in the checkout") from error
     users = gymnasium_vector(
-        env, params, num_envs=num_envs, mode=mode, observation=observation, autoreset_mode=AutoresetMode.SAME_STEP
+        env,
+        params,
+        num_envs=num_envs,
+        mode=mode,
+        observation=observation,
+        forbid_start=forbid_start,
+        autoreset_mode=AutoresetMode.SAME_STEP,
     )
     return StableBaselines3Users(users)

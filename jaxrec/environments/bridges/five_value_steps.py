@@ -26,10 +26,12 @@ class ModeState:
 
     Attributes:
       env_state: the environment's own state.
+      start: int32, the item that the episode started with.
       seen: bool [A], the items that may not be recommended again in this episode; None where items may repeat.
     """
 
     env_state: Any
+    start: Array
     seen: Array | None
 
 
@@ -43,9 +45,10 @@ class FiveValues:
     A jitted step cannot refuse an item: in the modes NX a trainer must choose by `action_mask`.
     """
 
-    def __init__(self, env: Environment, params: Any, mode: Mode, ids: str):
-        self._env, self._params, self.mode = FlatObservation(env, ids), params, mode
-        self._identity = (env, mode, ids)
+    def __init__(self, env: Environment, params: Any, mode: Mode, ids: str, forbid_start: bool):
+        self._env, self._flat, self._params, self.mode = env, FlatObservation(env, ids), params, mode
+        self._forbid_start = forbid_start
+        self._identity = (env, mode, ids, forbid_start)
 
     def __eq__(self, other: object) -> bool:
         """Returns whether the same programs serve both, whatever their default params; a jitted function asks this."""
@@ -70,7 +73,7 @@ class FiveValues:
         return self._env.action_space(self._or_default(params))
 
     def observation_space(self, params: Any = None) -> spaces.Box:
-        return self._env.observation_space(self._or_default(params))
+        return self._flat.observation_space(self._or_default(params))
 
     def action_mask(self, state: ModeState) -> Array:
         """Returns bool [A], the items that the mode allows now; all of them where items may repeat."""
@@ -90,7 +93,7 @@ class FiveValues:
         """Returns (observation, state) of a new episode."""
         observation, env_state = self._env.reset_env(key, params)
         seen = jnp.zeros((self.num_actions,), bool) if self.mode.no_repeats else None
-        return observation, ModeState(env_state, seen)
+        return self._flat.flatten(observation, params), ModeState(env_state, observation.item, seen)
 
     def step_env(
         self, key: Array, state: ModeState, action: Array, params: Any
@@ -98,9 +101,16 @@ class FiveValues:
         """Returns (observation, state, reward, done, info) without a reset."""
         observation, env_state, reward, terminated, info = self._env.step_env(key, state.env_state, action, params)
         truncated = self._env.is_truncated(env_state, params)
-        seen = None if state.seen is None else state.seen.at[action].set(True)
         info = {**info, "terminated": terminated, "truncated": truncated}
-        return observation, ModeState(env_state, seen), reward, terminated | truncated, info
+        after = ModeState(env_state, state.start, self._seen(state, action))
+        return self._flat.flatten(observation, params), after, reward, terminated | truncated, info
+
+    def _seen(self, state: ModeState, action: Array) -> Array | None:
+        """Returns the items that the mode forbids once the action is taken."""
+        if state.seen is None:
+            return None
+        seen = state.seen.at[action].set(True)
+        return seen.at[state.start].set(True) if self._forbid_start else seen
 
     @partial(jax.jit, static_argnames=("self",))
     def _jitted_reset(self, key: Array, params: Any) -> tuple[Array, ModeState]:

@@ -79,6 +79,16 @@ def test_nx_masks_what_was_recommended_until_the_episode_ends(world):
     assert np.asarray(free.action_mask(free.step(jax.random.key(1), free.reset(jax.random.key(0))[1], 3)[1])).all()
 
 
+def test_the_starting_item_is_forbidden_after_the_first_turn_where_asked(world):
+    for forbid_start in (False, True):
+        five, params = bridges.five_values(*world, mode="NX_4", forbid_start=forbid_start)
+        observation, state = five.reset(jax.random.key(0))
+        start = small.read(np.asarray(observation), 4)[1]
+        assert np.asarray(five.action_mask(state)).all()
+        _, state, *_ = five.step(jax.random.key(1), state, (start + 1) % play.ITEMS)
+        assert bool(five.action_mask(state)[start]) is not forbid_start
+
+
 def test_two_bridges_of_one_environment_share_their_programs(world):
     one, _ = bridges.five_values(*world)
     same, other = bridges.five_values(*world)[0], bridges.five_values(*world, mode="NX_0")[0]
@@ -92,6 +102,7 @@ def test_two_bridges_of_one_environment_share_their_programs(world):
         ({"observation": "dense"}, "observation is 'dense'; set it to one of compact, one_hot"),
         ({"mode": "NX"}, "evaluation mode 'NX' is unknown"),
         ({"mode": "NX_99"}, "asks for 99 different items"),
+        ({"mode": "NX_14", "forbid_start": True}, "needs 14 items besides the starting one, but there are 14"),
     ],
 )
 def test_mistakes_are_one_clear_line(world, options, message):
