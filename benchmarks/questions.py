@@ -81,7 +81,8 @@ def _bridge(line: Line) -> Answer:
 
 
 def _other_trainer(line: Line) -> Answer:
-    case = f"{line['observation'].replace('_', '-')} observation, {line['steps']:,} steps"
+    method = {"ppo": "PPO", "maskable_ppo": "MaskablePPO"}[line["name"].removeprefix("trainer_stable_baselines3_")]
+    case = f"{method}, {line['mode']}, {line['observation'].replace('_', '-')} observation, {line['steps']:,} steps"
     ours = (
         f"{line['before']:.1f} before, {line['sampled']:.1f} after (greedy {line['greedy']:.1f}); "
         f"trained in {seconds(line['train_s'])}"
@@ -197,9 +198,9 @@ QUESTIONS = (
              "Coat's exit rule under random actions. The five-value environment stays in JAX; a vector is called from "
              "Python once a turn and gives NumPy, beside the same environment written in plain Gymnasium.",
              r"bridge_\w+", _bridge),
-    Question("What Stable-Baselines3's PPO learns through the bridge",
-             "The mean return of an episode on a simulator of Coat's training ratings, the one that it is trained in; "
-             "one seed.", "trainer_stable_baselines3_ppo", _other_trainer),
+    Question("What Stable-Baselines3 learns through the bridge",
+             "The mean return of an episode in a simulator of Coat's training ratings, the one that it is trained in; "
+             "one seed.", r"trainer_\w+", _other_trainer),
     Question("The embedded world: steps a second", "The same for the generated users.", "world_steps", _world_steps),
     Question("The embedded world: how long it takes to make", "On the host and the device, without compiling.",
              r"world_(?!steps)\w+", _world),

@@ -36,7 +36,7 @@ class ModeState:
 
 
 class FiveValues:
-    """An environment with flat observations, one flag for the end of an episode, and automatic resets.
+    """Plays an environment with flat observations, one flag for the end of an episode, and automatic resets.
 
     `done` is `terminated` (the user left) or `truncated` (the time limit); which of them it was stands in `info`, with
     `final_observation`, what the user showed at the end of the episode, since `observation` is already the next

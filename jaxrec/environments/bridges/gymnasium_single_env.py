@@ -13,9 +13,9 @@ from jaxrec.environments.bridges.gymnasium_vector_env import Users
 
 
 class User(gymnasium.Env):
-    """One user after the other, an episode each, with observations float32 [D].
+    """Plays one user after the other, an episode each, with observations float32 [D].
 
-    The same seed gives the same users, whose number `reset()` without a seed goes on with. A user who left is
+    The same seed gives the same users; `reset()` without a seed goes on to the next of them. A user who left is
     `terminated`; one whom the time limit cut off is `truncated`, and may have left at the same turn.
 
     In the modes NX `info["action_mask"]`, int8 [A] as `action_space.sample` takes it, is 0 at the items that may not be

@@ -20,7 +20,7 @@ from jaxrec.environments.bridges.seeded_rows import Turn
 
 
 class Users(gymnasium.vector.VectorEnv):
-    """`num_envs` users, each in an episode, with observations float32 [B, D].
+    """Plays B = `num_envs` users side by side, each in an episode, with observations float32 [B, D].
 
     In each autoreset mode what comes back is what `gymnasium.vector.SyncVectorEnv` over as many single environments
     gives. `SAME_STEP`: where an episode ends, the observation is the next episode's, and `infos` has `final_obs` and
