@@ -1,18 +1,19 @@
 """What does Stable-Baselines3 learn through the bridge, beside what needs no learning?
 
-PPO in the mode FB, by either observation, and sb3-contrib's MaskablePPO in the mode NX_0. The environment is the README's
-for own ratings, made of Coat's training ratings and left by EasyRL4Rec's rule for Coat (window 7, threshold 6). Both have
-their own defaults but for rollouts of 32 turns of 64 users, batches of 256 and a learning rate of 0.001; one seed. They
-are evaluated on 1,000 episodes of the environment that they were trained in, actions sampled as in training and greedy;
-`random` and `static_cycle` (which is given the mean rewards and the distances) on as many. JAXREC_DATA names the folder
-of data.
+PPO in the mode FB, by either observation, and sb3-contrib's MaskablePPO in the mode NX_0. The environment is the
+README's for own ratings, made of Coat's training ratings and left by EasyRL4Rec's rule for Coat (window 7 and threshold
+6). Both have their own defaults but for rollouts of 32 turns of 64 users, batches of 256 and a learning rate of 0.001;
+one seed. They are evaluated on 1,000 episodes of the environment that they were trained in, actions sampled as in
+training and greedy; `random` and `static_cycle` (which is given the mean rewards and the distances) on as many.
+JAXREC_DATA names the folder of data.
 
-    python -m benchmarks.other_trainers [--out FILE]
+    python -m benchmarks.other_trainers [compact one_hot masked] [--out FILE]
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import Any
 
@@ -37,7 +38,11 @@ from jaxrec.evaluation import episodes
 from jaxrec.training import loop
 
 EPISODES = 1_000
-CASES = (("ppo", "FB", "compact"), ("ppo", "FB", "one_hot"), ("maskable_ppo", "NX_0", "one_hot"))
+CASES = {
+    "compact": ("ppo", "FB", "compact"),
+    "one_hot": ("ppo", "FB", "one_hot"),
+    "masked": ("maskable_ppo", "NX_0", "one_hot"),
+}
 
 
 def simulator() -> tuple[Any, Any]:
@@ -83,7 +88,8 @@ def main(steps: int = 100_000) -> None:
     """Reports each case."""
     torch.set_num_threads(1)
     env, params = simulator()
-    for method, mode, observation in CASES:
+    chosen = [name for name in CASES if name in sys.argv[1:]] or CASES
+    for method, mode, observation in (CASES[name] for name in chosen):
         learned = trained(env, params, method, mode, observation, steps)
         report(
             f"trainer_stable_baselines3_{method}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -118,7 +119,7 @@ class _Logged:
 
 
 class _Log:
-    """Adds the return of the last episode that ended to `info`, which it changes in place, as such wrappers do."""
+    """Adds the return of the last episode that ended to `info`, as such wrappers do: in place, from int zeros."""
 
     def __init__(self, env):
         self._env = env
@@ -126,10 +127,12 @@ class _Log:
     def __getattr__(self, name):
         return getattr(self._env, name)
 
+    @partial(jax.jit, static_argnums=0)
     def reset(self, key, params=None):
         observation, state = self._env.reset(key, params)
-        return observation, _Logged(state, jnp.float32(0), jnp.float32(0))
+        return observation, _Logged(state, 0, 0)
 
+    @partial(jax.jit, static_argnums=0)
     def step(self, key, state, action, params=None):
         observation, env_state, reward, done, info = self._env.step(key, state.env_state, action, params)
         total = state.running + reward
@@ -158,10 +161,10 @@ def test_a_trainer_written_for_five_values_learns(world):
             action = jax.random.categorical(key_act, observation @ weights)
             keys = jax.random.split(key_step, 16)
             after, state, reward, done, info = jax.vmap(env.step, (0, 0, 0, None))(keys, state, action, params)
-            return (state, after), (observation, action, reward, done, info["returned_episode_returns"])
+            return (state, after), (observation, action, reward, done, info)
 
         (state, observation), played = jax.lax.scan(turn, (state, observation), jax.random.split(key, 12))
-        seen, action, reward, done, returned = played
+        seen, action, reward, done, info = played
         future = jax.lax.scan(
             lambda r, at: ((at[0] + r * (1 - at[1])),) * 2, jnp.zeros(16), (reward, done), reverse=True
         )[1]
@@ -172,7 +175,7 @@ def test_a_trainer_written_for_five_values_learns(world):
             return -(chosen * advantage).mean()
 
         updates, opt_state = tx.update(jax.grad(loss)(weights), opt_state)
-        return (optax.apply_updates(weights, updates), opt_state, state, observation), returned.mean()
+        return (optax.apply_updates(weights, updates), opt_state, state, observation), info
 
     @jax.jit
     def train(key):
@@ -182,7 +185,9 @@ def test_a_trainer_written_for_five_values_learns(world):
         carry = (weights, tx.init(weights), state, observation)
         return jax.lax.scan(update, carry, jax.random.split(key_train, 150))[1]
 
-    returned = np.asarray(train(jax.random.key(0)))
+    info = train(jax.random.key(0))
+    returned = np.asarray(info["returned_episode_returns"]).mean((1, 2))
+    assert info["final_observation"].shape == (150, 12, 16, shape[0])
     matrix = np.asarray(params.rewards.matrix)
     random = small.MAX_TURN * matrix.mean()
     assert abs(returned[1:6].mean() - random) < 2.0 and returned[-10:].mean() > random + 4.0

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.environments import bridges
+from jaxrec.environments.bridges import seeded_rows
 from tests.environments import play
 from tests.environments.bridges import small
 
@@ -37,7 +38,7 @@ def test_a_thousand_turns_of_a_vector_follow_the_oracle(world, mode, exits, max_
     began = {"exits": exits, "max_turn": max_turn}
     user = [small.read(row, max_turn)[0] for row in observations]
     oracle = [small.oracle(world[1], each, **began) for each in user]
-    met, ends = [set() for _ in range(ROWS)], set()
+    met, ends, compiled = [set() for _ in range(ROWS)], set(), seeded_rows.advance._cache_size()
     for _ in range(1000):
         actions = _random_allowed(rng, infos)
         observations, rewards, terminated, truncated, infos = users.step(actions)
@@ -65,6 +66,7 @@ def test_a_thousand_turns_of_a_vector_follow_the_oracle(world, mode, exits, max_
         else:
             assert [set(np.flatnonzero(~mask)) for mask in masks] == met
             assert np.array_equal(infos["action_mask"], masks) and infos["action_mask"].dtype == np.int8
+    assert seeded_rows.advance._cache_size() <= compiled + 1  # one program for every turn
     assert ends == ({(False, True)} if not exits else {(True, False), (False, True), (True, True)})
 
 
