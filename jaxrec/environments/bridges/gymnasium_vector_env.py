@@ -67,7 +67,7 @@ class Users(gymnasium.vector.VectorEnv):
         self._sow(vector_arguments.row_seeds(seed, self.num_envs), chosen)
         self._rows = seeded_rows.begin(self._env, self._params, self._rows, jnp.asarray(chosen))
         self._begun, self._ended = self._begun | chosen, self._ended & ~chosen
-        observation, self._seen = jax.device_get((self._rows.observation, self._rows.state.seen))
+        observation, self._seen = _on_host((self._rows.observation, self._rows.state.seen))
         return np.array(observation), self._mask_info(self._seen, chosen)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -84,7 +84,7 @@ class Users(gymnasium.vector.VectorEnv):
         self._rows, turn = seeded_rows.advance(
             self._env, self._params, self._rows, actions, self._ended, same_step=same_step
         )
-        observation, self._seen, turn = jax.device_get((self._rows.observation, self._rows.state.seen, turn))
+        observation, self._seen, turn = _on_host((self._rows.observation, self._rows.state.seen, turn))
         done = turn.terminated | turn.truncated
         infos = self._mask_info(self._seen, np.ones(self.num_envs, bool))
         if not same_step:
@@ -133,6 +133,11 @@ class Users(gymnasium.vector.VectorEnv):
             final[row] = np.array(turn.observation[row])
         info = self._mask_info(turn.seen, done)
         return {"final_obs": final, "_final_obs": done, "final_info": info, "_final_info": done}
+
+
+def _on_host(tree: Any) -> Any:
+    """Returns the arrays as NumPy's: read-only views on a CPU, where `jax.device_get` takes a third of a turn of 64."""
+    return jax.tree.map(np.asarray, tree)
 
 
 def _autoreset_mode(name: AutoresetMode | str) -> AutoresetMode:
