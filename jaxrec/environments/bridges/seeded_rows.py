@@ -103,4 +103,4 @@ def advance(
         observation=observation,
         seen=state.seen,
     )
-    return begin(env, params, played, done & ~ended if same_step else ended), turn
+    return begin(env, params, played, done if same_step else ended), turn
