@@ -70,6 +70,26 @@ def _environment(line: Line) -> Answer | None:
     return Answer(case, f"{short(ours)} steps/s", f"{short(peer)} steps/s (Gymnasium, 100 users)", ratio)
 
 
+def _bridge(line: Line) -> Answer:
+    bridge = {"five_values": "five values, in a compiled scan", "vector_compact": "Gymnasium vector, compact",
+              "vector_one_hot": "Gymnasium vector, one-hot"}[line["name"].removeprefix("bridge_")]  # fmt: skip
+    ours, itself, plain = (line[leaf] for leaf in ("steps_per_s", "environment_steps_per_s", "peer_steps_per_s"))
+    scanned = line["name"] == "bridge_five_values"
+    peer = f"{short(itself)} steps/s (the environment itself)" if scanned else f"{short(plain)} steps/s (SyncVectorEnv)"
+    ratio = times(ours / (itself if scanned else plain))
+    return Answer(f"{bridge}, {line['num_envs']:,} users at once", f"{short(ours)} steps/s", peer, ratio)
+
+
+def _other_trainer(line: Line) -> Answer:
+    method = {"ppo": "PPO", "maskable_ppo": "MaskablePPO"}[line["name"].removeprefix("trainer_stable_baselines3_")]
+    case = f"{method}, {line['mode']}, {line['observation'].replace('_', '-')} observation, {line['steps']:,} steps"
+    ours = (
+        f"{line['before']:.1f} before, {line['sampled']:.1f} after (greedy {line['greedy']:.1f}); "
+        f"trained in {seconds(line['train_s'])}"
+    )
+    return Answer(case, ours, f"{line['random']:.1f} (random), {line['static_cycle']:.1f} (static_cycle)")
+
+
 def _world_steps(line: Line) -> Answer:
     case = f"{line['num_items']:,} items, {line['num_envs']:,} users at once"
     return Answer(case, f"{short(line['steps_per_s'])} steps/s")
@@ -174,6 +194,13 @@ QUESTIONS = (
     Question("Environments: steps a second under random actions",
              "Nothing but the environment, with auto-reset: what a step costs, not how fast anything trains. A "
              "ratio stands where both had as many users at once.", r"env_\w+", _environment),
+    Question("Bridges: steps a second in the hands of other people's trainers",
+             "Coat's exit rule under random actions. The five-value environment stays in JAX; a vector is called from "
+             "Python once a turn and gives NumPy, beside the same environment written in plain Gymnasium.",
+             r"bridge_\w+", _bridge),
+    Question("What Stable-Baselines3 learns through the bridge",
+             "The mean return of an episode in a simulator of Coat's training ratings, the one that it is trained in; "
+             "one seed.", r"trainer_\w+", _other_trainer),
     Question("The embedded world: steps a second", "The same for the generated users.", "world_steps", _world_steps),
     Question("The embedded world: how long it takes to make", "On the host and the device, without compiling.",
              r"world_(?!steps)\w+", _world),

@@ -15,6 +15,7 @@ project, author, version = "jaxrec", "The jaxrec maintainers", jaxrec.__version_
 copyright = "The jaxrec maintainers, Apache-2.0"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]  # viewcode would take as long again: files are named instead
 exclude_patterns = ["_build"]
+autodoc_mock_imports = ["stable_baselines3"]  # one bridge's base class; its package is not needed to read about it
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"jaxrec {version}"

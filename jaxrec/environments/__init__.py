@@ -1,1 +1,4 @@
-"""Simulated users as gymnax environments; one file each with `defaults()` and `make(config, ...)`."""
+"""Simulated users as gymnax environments; one file each with `defaults()` and `make(config, ...)`.
+
+`bridges` hands them to trainers of other projects.
+"""

@@ -23,6 +23,7 @@ from tests.docs import documents
 # What ml_collections reads a config file by.
 pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
 
+README = documents.REPOSITORY / "README.md"
 WRITTEN = [page for page in documents.PAGES if page.name not in documents.GENERATED]
 BLOCKS = [block for page in WRITTEN for block in documents.blocks(page)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
@@ -48,15 +49,18 @@ def _run(page, marker: str, folder, monkeypatch) -> dict:
         BEFORE[marker](folder, monkeypatch)
     monkeypatch.chdir(folder)
     made: dict = {"__name__": marker}
-    for block in PYTHON:
-        if (block.page, block.marker) == (page, marker):
-            exec(compile(block.code, documents.name(page), "exec"), made)
+    for where, what in [*GOES_ON_FROM.get(marker, ()), (page, marker)]:
+        for block in PYTHON:
+            if (block.page, block.marker) == (where, what):
+                exec(compile(block.code, documents.name(where), "exec"), made)
     return made
 
 
 @pytest.mark.parametrize(("page", "marker"), PROGRAMS, ids=lambda v: v if isinstance(v, str) else documents.name(v))
 def test_python_runs_as_it_stands(page, marker, tmp_path, monkeypatch):
     assert marker, f"a block of Python in {documents.name(page)} has no marker, as <!-- run: name -->"
+    if marker in NEEDS:
+        pytest.importorskip(NEEDS[marker], reason=f"{NEEDS[marker]} is not installed; pip install -e '.[bridges]'")
     made = _run(page, marker, tmp_path, monkeypatch)
     CHECKS[marker](made)
 
@@ -129,8 +133,23 @@ def _check_experiment(made: dict) -> None:
     preflight.check(resources(made["get_config"](), Path("run")))
 
 
+def _check_stable_baselines3(made: dict) -> None:
+    assert made["agent"].num_timesteps >= 50_000
+    action, _ = made["agent"].predict(made["agent"].env.reset())
+    assert action.shape == (64,) and set(action) <= set(range(20))
+
+
+def _check_trainers(made: dict) -> None:
+    assert made["after"] > made["before"] > 0.0
+
+
 BEFORE = {"run: recommend": _run_next_item}
+# Programs that need what another one has made, and those that need a package of an extra.
+GOES_ON_FROM = {marker: [(README, "own-data")] for marker in ("run: stable-baselines3", "run: trainers")}
+NEEDS = dict.fromkeys(GOES_ON_FROM, "stable_baselines3")
 CHECKS = {
+    "run: stable-baselines3": _check_stable_baselines3,
+    "run: trainers": _check_trainers,
     "run: recommend": _check_recommend,
     "run: watch": _check_watch,
     "run: experiment": _check_experiment,
