@@ -30,7 +30,7 @@ def options(**changes: Any) -> ConfigDict:
             "ids": "auto",  # 'integer', 'text', or integers where every id of the file is written as one
             "rating_range": placeholder(tuple),  # (lowest, highest) rating allowed; any if it is not set
             "time_unit": "s",  # of times that are numbers: s, ms, us or ns
-            "duplicates": "refuse",  # of a user's rows for one item: 'refuse', 'keep' all, the 'last' one, or its 'mean'
+            "duplicates": "refuse",  # a user's rows for one item: 'refuse', 'keep' all, the 'last' or the 'mean'
             "items_path": "",  # a table with a row per item: titles and categories
             "item_id": "item_id",  # name of its column of ids, which may be called otherwise as above
             "title": "title",  # of titles, likewise; '' for none

@@ -7,29 +7,19 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-import polars as pl
 
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
-from jaxrec.data.files import assemble, item_tables, own_tables, own_values, repeats, times
-from jaxrec.data.files.fields import Column, one_line
-from jaxrec.data.files.own_values import Converted
+from jaxrec.data.files import assemble, item_tables, own_logs, own_tables, own_values, repeats, times
 from jaxrec.data.files.usual_names import Wanted
 
-_LARGEST = float(np.finfo(np.float32).max)
 # What messages add: how options are named in a config, and on the command line as data.options.<name>.
 _HINT_NAME = " (if it has another name, set {0}='NAME'{1})"
-_HINT_IDS = " (if ids are words, set ids='text')"
-_HINT_RATING = " (if there are no ratings, set rating='')"
-_SPLITS = {  # split -> how people write it; case means nothing
-    TRAIN: ("train", "training", "0"),
-    VALIDATION: ("validation", "valid", "val", "dev", "1"),
-    TEST: ("test", "testing", "2"),
+_HINTS_WITHOUT = {
+    "rating": "; if there are no ratings, set rating=''",
+    "timestamp": "; if there are no times, set timestamp=''",
 }
 RELEASE = None  # the data are the user's
 RANGES = {
@@ -103,24 +93,22 @@ def load(
         decimal=(decimal, (".", ",")),
     )
     files = {TRAIN: path, VALIDATION: validation_path, TEST: test_path}
-    files = {part: Path(root or "") / Path(file).expanduser() for part, file in files.items() if file}
-    tables = {part: own_tables.read(file, written, _wanted(asked)) for part, file in files.items()}
-    kind = {"auto": _kind_of_ids(list(tables.values())), "integer": int, "text": str}[ids]
-    low, high = rating_range or (-_LARGEST, _LARGEST)
-    logs = [_log(table, part, kind, (low, high), time_unit, decimal) for part, table in tables.items()]
-    log = assemble.interactions(
-        "csv",
-        logs,
-        unique=duplicates == "refuse",
-        advice="set duplicates to 'keep', 'last' or 'mean'",
-    )
+    below = Path(root or "")
+    tables = {
+        part: own_tables.read(below / Path(file).expanduser(), written, _wanted(asked))
+        for part, file in files.items()
+        if file
+    }
+    kind = {"auto": own_logs.kind_of_ids(list(tables.values())), "integer": int, "text": str}[ids]
+    logs = [own_logs.log(t, part, kind, rating_range, time_unit, decimal) for part, t in tables.items()]
+    advice = "set duplicates to 'keep', 'last' or 'mean'"
+    log = assemble.interactions("csv", logs, unique=duplicates == "refuse", advice=advice)
     if duplicates in ("last", "mean"):
         log = repeats.settled(log, duplicates)
     notes = _notes(next(iter(tables.values())), asked, kind)
     if items_path:
         item_id_column = Wanted("item_id", item_id, hint=_HINT_NAME.format("item_id", ""), also=(item,))
-        table = Path(root or "") / Path(items_path).expanduser()
-        described = written._replace(columns=())
+        table, described = below / Path(items_path).expanduser(), written._replace(columns=())
         features, note = item_tables.features(table, described, log.item_ids, item_id_column, title, category)
         log, notes = dataclasses.replace(log, item_features=features), [*notes, note]
     return dataclasses.replace(log, notes=tuple(notes))
@@ -128,60 +116,8 @@ def load(
 
 def _wanted(asked: dict[str, str]) -> list[Wanted]:
     """The columns to read."""
-    without = {
-        "rating": "; if there are no ratings, set rating=''",
-        "timestamp": "; if there are no times, set timestamp=''",
-    }
-    hints = {option: _HINT_NAME.format(option, without.get(option, "")) for option in asked}
+    hints = {option: _HINT_NAME.format(option, _HINTS_WITHOUT.get(option, "")) for option in asked}
     return [Wanted(option, name, option != "timestamp", hints[option]) for option, name in asked.items()]
-
-
-def _kind_of_ids(tables: Sequence[own_tables.Table]) -> type:
-    """int where every user and every item of all files is written as a whole number; else str."""
-    columns = [table.columns[option] for table in tables for option in ("user", "item")]
-    return int if all(map(own_values.are_whole_numbers, columns)) else str
-
-
-def _log(
-    table: own_tables.Table, part: int, kind: type, rating_range: tuple[float, float], unit: str, decimal: str
-) -> assemble.Log:
-    """The events of one file. Raises: JaxrecError at its first line at fault."""
-    columns, names = table.columns, table.names
-    hint = _HINT_IDS * (kind is int)
-    read = {option: own_values.ids(columns[option], names[option], kind, hint) for option in ("user", "item")}
-    if "rating" in columns:
-        column = Column(names["rating"], float, *rating_range, hint=_HINT_RATING)
-        read["rating"] = own_values.numbers(columns["rating"], column, decimal)
-    if "timestamp" in columns:
-        read["timestamp"] = times.seconds(columns["timestamp"], names["timestamp"], unit, decimal)
-    if "split" in columns:
-        read["split"] = _splits(columns["split"], names["split"])
-    if fault := own_values.first_fault_of(list(read.values())):
-        raise table.fault(*fault)
-    values = {option: converted.values for option, converted in read.items()}
-    feedback = values.get("rating", np.ones(len(values["user"])))
-    return assemble.Log(
-        table.path,
-        values["user"],
-        values["item"],
-        feedback,
-        values.get("timestamp"),
-        split=values.get("split", part),
-        first_line=table.first,
-        lines=table.lines,
-    )
-
-
-def _splits(series: pl.Series, name: str) -> Converted:
-    """The split of each row, int8 [E]."""
-    words = {word: split for split, written in _SPLITS.items() for word in written}
-    texts = series.cast(pl.String).str.strip_chars().str.to_lowercase()
-    split = texts.replace_strict(words, default=None, return_dtype=pl.Int8)
-    fault = None
-    if split.null_count():
-        row = int(split.is_null().arg_max())
-        fault = row, f"{name} {one_line(series[row])[:40]!r} is none of train, validation and test"
-    return Converted(split.fill_null(0).to_numpy(), fault)
 
 
 def _notes(table: own_tables.Table, asked: dict[str, str], kind: type) -> list[str]:
@@ -202,12 +138,12 @@ def _separator(separator: str | None) -> str | None:
     return {"\\t": "\t", "tab": "\t", "None": None, "": None}.get(separator, separator)
 
 
-def _check_options(
-    asked: dict[str, str], written: own_tables.Written, **choices: tuple[str, tuple[str, ...]]
-) -> None:
+def _check_options(asked: dict[str, str], written: own_tables.Written, **choices: tuple[str, tuple[str, ...]]) -> None:
     for option, (value, known) in choices.items():
         if value not in known:
             raise JaxrecError(f"dataset csv has no {option} {value!r}; choose one of {', '.join(known)}")
+    if not {"user", "item"} <= set(asked):
+        raise JaxrecError("dataset csv needs a column of users and one of items: name them by user and item")
     named = list(asked.values())
     if len(set(named)) < len(named):
         raise JaxrecError(f"dataset csv needs a column of its own for each of {', '.join(named)}")

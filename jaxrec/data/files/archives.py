@@ -63,7 +63,7 @@ def unpack(archive: Path, destination: Path, *, most_bytes: int = MOST_BYTES) ->
                 left -= _unpack_member(archive, member, destination, left)
     except _DAMAGE as error:
         reason = one_line(error) or type(error).__name__
-        raise JaxrecError(f"{archive} cannot be unpacked ({reason}): it is damaged or cut short; fetch it again") from None
+        raise JaxrecError(f"{archive} cannot be unpacked ({reason}), being damaged or cut; fetch it again") from None
 
 
 def _unpack_member(archive: Path, member: Member, destination: Path, left: int) -> int:

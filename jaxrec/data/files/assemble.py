@@ -129,9 +129,7 @@ def _indices(
     return ids, indices
 
 
-def _refuse_pairs(
-    log: Log, user: np.ndarray, item: np.ndarray, num_users: int, num_items: int, advice: str
-) -> None:
+def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_users: int, num_items: int, advice: str) -> None:
     """Raises JaxrecError where a (user, item) pair comes twice in a split."""
     split = np.asarray(log.split, np.int64)
     pair = pl.Series((split * num_users + user) * num_items + item)

@@ -34,8 +34,9 @@ def features(
     Raises:
       JaxrecError: an id comes twice, no item of the log is listed, or there is neither title nor category.
     """
-    asked = [Wanted(option, name, required=False) for option, name in (("title", title), ("category", category)) if name]
-    table = own_tables.read(path, written, [item, *asked])
+    asked = {"title": title, "category": category}
+    wanted = [Wanted(option, name, required=False) for option, name in asked.items() if name]
+    table = own_tables.read(path, written, [item, *wanted])
     place, row = _rows(table, item_ids)
     made: dict[str, np.ndarray] = {}
     if "title" in table.columns:

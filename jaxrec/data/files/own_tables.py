@@ -53,9 +53,9 @@ class Table(NamedTuple):
       path: the file, for messages.
       columns: option -> the column, [E]; texts, and of a Parquet file any type.
       names: option -> the file's own name of the column.
-      lines: of each row its line int64 [E], for messages; None where row n is line n + `first`.
       first: the line (the row of a Parquet file) of row 0.
-      row: what a row is called, 'line' or 'row'.
+      lines: of each row its line int64 [E], for messages; None where row n is line n + `first`.
+      is_parquet: whether it is a Parquet file.
     """
 
     path: Path
@@ -63,12 +63,12 @@ class Table(NamedTuple):
     names: dict[str, str]
     first: int
     lines: np.ndarray | None = None
-    row: str = "line"
+    is_parquet: bool = False
 
     def fault(self, row: int, complaint: str) -> JaxrecError:
         """The error to raise about a row, counted from 0."""
-        remedy = REMEDY if self.row == "line" else "mend that row"
-        return JaxrecError(f"{self.path} {self.row} {self.line(row)}: {complaint}; {remedy}")
+        place, remedy = ("row", "mend that row") if self.is_parquet else ("line", REMEDY)
+        return JaxrecError(f"{self.path} {place} {self.line(row)}: {complaint}; {remedy}")
 
     def line(self, row: int) -> int:
         """The line of a row that is counted from 0."""
@@ -97,7 +97,7 @@ def _usual_separator(path: Path) -> str:
 def _of_parquet(path: Path, copy: Path, wanted: Sequence[Wanted]) -> Table:
     names = _chosen(path, parquet.column_names(copy), wanted)
     frame = parquet.read(copy, list(names.values()))
-    return Table(path, {option: frame[name] for option, name in names.items()}, names, first=1, row="row")
+    return Table(path, {option: frame[name] for option, name in names.items()}, names, first=1, is_parquet=True)
 
 
 def _of_text(path: Path, copy: Path, line: str, separator: str, written: Written, wanted: Sequence[Wanted]) -> Table:

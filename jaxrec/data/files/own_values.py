@@ -12,6 +12,7 @@ import polars as pl
 
 from jaxrec.data.files.fields import Column, field_fault, one_line
 
+_FEW = 100  # ids that are looked at first: where they are words, there is no need to look at all
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]*,[0-9]+\s*")
 
 
@@ -35,12 +36,14 @@ def are_whole_numbers(series: pl.Series) -> bool:
     """
     if series.dtype != pl.String:
         return True
-    texts = series.drop_nulls()
-    numbers = texts.cast(pl.Int64, strict=False)
-    if numbers.null_count():  # blanks around numbers
-        texts = texts.str.strip_chars()
-        numbers = texts.cast(pl.Int64, strict=False)
-    return not numbers.null_count() and bool((numbers.cast(pl.String) == texts).all())
+    for texts in (series.drop_nulls().head(_FEW), series.drop_nulls()):
+        if texts.cast(pl.Int64, strict=False).null_count():  # blanks around numbers
+            texts = texts.str.strip_chars()
+            if texts.cast(pl.Int64, strict=False).null_count():
+                return False
+        if any((texts.str.starts_with(sign) & (texts != "0")).any() for sign in ("0", "+", "-0")):
+            return False
+    return True
 
 
 def ids(series: pl.Series, name: str, kind: type, hint: str = "") -> Converted:
@@ -50,7 +53,7 @@ def ids(series: pl.Series, name: str, kind: type, hint: str = "") -> Converted:
         values = series.cast(pl.String)
         bad = values.is_null() | (values.str.strip_chars() == "")
         return Converted(values.to_numpy(), _first(series, bad, column))
-    values = _stripped(series).cast(pl.Int64, strict=False)
+    values = _cast(series, pl.Int64)
     bad = values.is_null()
     if series.dtype.is_float():
         bad |= (values != series).fill_null(True)
@@ -61,15 +64,18 @@ def numbers(series: pl.Series, column: Column, decimal: str = ".") -> Converted:
     """Numbers as float64, each finite and in the column's range."""
     if series.dtype == pl.String and decimal == ",":
         series = series.str.replace(",", ".", literal=True)
-    values = _stripped(series).cast(pl.Float64, strict=False)
+    values = _cast(series, pl.Float64)
     array = values.fill_null(np.nan).to_numpy()
     bad = ~((array >= column.low) & (array <= column.high) & np.isfinite(array))
     return Converted(array, _first(series, pl.Series(bad), column))
 
 
-def _stripped(series: pl.Series) -> pl.Series:
-    """Blanks around a number mean nothing."""
-    return series.str.strip_chars() if series.dtype == pl.String else series
+def _cast(series: pl.Series, dtype: type[pl.DataType]) -> pl.Series:
+    """The numbers of a column, null where a field is none; blanks around a number mean nothing."""
+    values = series.cast(dtype, strict=False)
+    if series.dtype == pl.String and values.null_count():
+        return series.str.strip_chars().cast(dtype, strict=False)
+    return values
 
 
 def _first(series: pl.Series, bad: pl.Series, column: Column) -> tuple[int, str] | None:

@@ -16,8 +16,8 @@ _ISO = (
     r" ?(?:[Zz]|UTC|(?P<offset>[+-]\d{2}(?::?\d{2})?))?$"
 )
 _HINT = (
-    " (times are numbers in the time_unit given, or dates as 2017-07-14 and 2017-07-14T04:56:40+02:00; without times set "
-    "timestamp='')"
+    " (times are numbers in the time_unit given, or dates as 2017-07-14 and 2017-07-14T04:56:40+02:00; without times "
+    "set timestamp='')"
 )
 
 
@@ -56,7 +56,9 @@ def _too_late(values: np.ndarray, name: str, unit: str) -> tuple[int, str] | Non
         return None
     fitting = [u for u, ticks in TICKS.items() if largest / ticks < _LATEST]
     year = 1970 + int(values[row] / TICKS[unit] / 31_556_952)
-    advice = f"if its unit is {fitting[0]}, set time_unit={fitting[0]!r}" if fitting else "without times set timestamp=''"
+    advice = "without times set timestamp=''"
+    if fitting:
+        advice = f"if its unit is {fitting[0]}, set time_unit={fitting[0]!r}"
     return row, f"{name} {values[row]:.0f} in {unit} is of the year {year} ({advice})"
 
 

@@ -11,23 +11,20 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.data.files.fields import one_line
 
 _MEANINGLESS = re.compile(r"[\s_\-.]+")
-_PEOPLE = "user visitor customer reviewer member client account person"
+_PEOPLE = ("user", "visitor", "customer", "reviewer", "member", "client", "account", "person")
 _THINGS = (
-    "item movie film product book video song track article news anime game business place poi venue recipe joke "
-    "restaurant artist content"
+    *("item", "movie", "film", "product", "book", "video", "song", "track", "article", "news", "anime", "game"),
+    *("business", "place", "poi", "venue", "recipe", "joke", "restaurant", "artist", "content"),
 )
+_ENDS = ("", "s", "id", "ids", "idx", "number")
+_TIMES = ("timestamp", "time", "date", "datetime", "unixtime", "unixtimestamp", "eventtime", "ratingtime", "ratingdate")
 USUAL = {  # option -> names that mean it, beside its own
-    "user": [f"{word}{end}" for word in _PEOPLE.split() for end in ("", "s", "id", "ids", "idx", "name", "number")]
-    + ["uid"],
-    "item": [f"{word}{end}" for word in _THINGS.split() for end in ("", "s", "id", "ids", "idx", "number")]
-    + ["iid", "asin", "parentasin", "isbn", "sku"],
-    "rating": "rating ratings score scores stars star starrating userrating overall feedback".split(),
-    "timestamp": (
-        "timestamp timestamps time times ts date dates datetime unixtime unixtimestamp unixreviewtime reviewtime "
-        "eventtime createdat timems timestampms ratingtime ratingdate clicktime"
-    ).split(),
-    "title": "title name itemname itemtitle movietitle producttitle".split(),
-    "category": "category categories genre genres categoryname tags".split(),
+    "user": [f"{word}{end}" for word in _PEOPLE for end in (*_ENDS, "name")] + ["uid"],
+    "item": [f"{word}{end}" for word in _THINGS for end in _ENDS] + ["iid", "asin", "parentasin", "isbn", "sku"],
+    "rating": ["ratings", "score", "scores", "star", "stars", "starrating", "userrating", "overall", "feedback"],
+    "timestamp": [f"{word}{end}" for word in _TIMES for end in ("", "s", "ms")] + ["ts", "unixreviewtime", "createdat"],
+    "title": ["name", "itemname", "itemtitle", "movietitle", "producttitle"],
+    "category": ["categories", "genre", "genres", "categoryname", "tags"],
 }
 USUAL["item_id"] = [*USUAL["item"], "id"]
 
@@ -71,7 +68,7 @@ def find(path: Path, names: Sequence[str], wanted: Wanted, taken: Sequence[str] 
         return name
     if name == option:
         free = [n for n in names if n not in taken]
-        for meant in ([_plain(option)], [_plain(n) for n in wanted.also], USUAL[option]):
+        for meant in ([_plain(option)], [_plain(n) for n in wanted.also], USUAL.get(option, [])):
             candidates = [n for n in free if _plain(n) in meant]
             if len(candidates) > 1:
                 raise JaxrecError(
