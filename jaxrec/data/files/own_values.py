@@ -36,12 +36,13 @@ def are_whole_numbers(series: pl.Series) -> bool:
     """
     if series.dtype != pl.String:
         return True
-    for texts in (series.drop_nulls().head(_FEW), series.drop_nulls()):
+    for texts in (series.head(_FEW).drop_nulls(), series.drop_nulls()):
         if texts.cast(pl.Int64, strict=False).null_count():  # blanks around numbers
             texts = texts.str.strip_chars()
             if texts.cast(pl.Int64, strict=False).null_count():
                 return False
-        if any((texts.str.starts_with(sign) & (texts != "0")).any() for sign in ("0", "+", "-0")):
+        begins_otherwise = (texts.filter(texts.str.starts_with(sign)) for sign in ("0", "+", "-0"))
+        if any((other != "0").any() for other in begins_otherwise):
             return False
     return True
 
