@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import jax
 import numpy as np
 
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.records import Interactions, Observation, Sequences, Text
 
 Array = jax.Array
@@ -195,11 +196,13 @@ class InitCarry(Protocol):
 class Act(Protocol):
     """Returns (carry, action logits [B, A]), or (carry, action [B, D_a]) where actions are continuous.
 
-    `observation` is an Observation [B]. The carry must restart a row whose observation has `turn == 0`.
+    `observation` is an Observation [B]. The carry must restart a row whose observation has `turn == 0`. A policy that
+    draws does so by `base.episode_keys.draw`, so that what it draws for a user does not depend on the batch's other
+    users; a plain random key is the key of a batch that holds all users.
     """
 
     def __call__(
-        self, params: Params, carry: PolicyCarry, observation: Observation, key: Array, /
+        self, params: Params, carry: PolicyCarry, observation: Observation, key: EpisodeKey | Array, /
     ) -> tuple[PolicyCarry, Array]: ...
 
 
@@ -216,11 +219,13 @@ class Policy(NamedTuple):
       init: (params, num_users) -> carry.
       act: (params, carry, observation, key) -> (carry, action logits or action).
       diagnostics: (carry) -> what a report counts at each step; None where there is nothing to count.
+      max_turn: turns of the longest episode that the parameters tell apart; None where there is no such limit.
     """
 
     init: InitCarry
     act: Act
     diagnostics: Diagnostics | None = None
+    max_turn: int | None = None
 
 
 class States(Protocol):

@@ -8,6 +8,7 @@ from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, NextItem,
 from jaxrec.data import earlier_items
 from jaxrec.data.continuations import continuations
 from jaxrec.data.length_buckets import split_by_length
+from jaxrec.data.popularity import item_popularity
 from jaxrec.data.sequences import from_sessions
 
 
@@ -20,6 +21,7 @@ def next_item(
     joined: bool = False,
     continued: bool = False,
     long: str = "cut",
+    popularity: str = "events",
 ) -> NextItem:
     """Makes what next-item models learn from out of the TRAIN events, and what they are measured on out of `test`'s.
 
@@ -32,6 +34,7 @@ def next_item(
       continued: whether what is held out are events that go on with a user's sequence, and not sessions of their own;
         each is then predicted from the items before it (see `continuations`).
       long: what becomes of sessions longer than T (see `sequences.from_sessions`).
+      popularity: what is counted of an item among the training events, 'events' or 'users'.
 
     Raises:
       JaxrecError: a length that holds no prediction, or no session that is long enough.
@@ -46,19 +49,28 @@ def next_item(
     else:
         held_out, earlier = from_sessions(interactions, split=test, session=session), None
     buckets = tuple(split_by_length(held_out, _doubled(length, held_out.item.shape[1])))
+<<<<<<< HEAD
     if earlier is not None:
         before = tuple(_of_users(earlier, bucket.user) for bucket in buckets)
     elif joined:
         before = earlier_items.last_items(interactions, buckets, splits=known, length=length)
     seen = interactions.item[interactions.split == TRAIN]
+=======
+    learned = interactions.where(interactions.split == TRAIN)
+>>>>>>> main
     validated = np.isin(held_out.user, interactions.user[interactions.split == VALIDATION]).any()
     keeps_history = validated and test == TEST and not joined
     return NextItem(
         train=train,
         test=buckets,
         past=earlier_items.distinct_items(interactions, buckets, splits=known),
+<<<<<<< HEAD
         popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
         before=before,
+=======
+        popularity=item_popularity(learned, popularity).astype(np.int32),
+        before=earlier_items.last_items(interactions, buckets, splits=known, length=length) if joined else (),
+>>>>>>> main
         history=from_sessions(interactions, split=known, **options) if keeps_history else None,
     )
 

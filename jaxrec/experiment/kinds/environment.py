@@ -14,6 +14,8 @@ from jaxrec.base import registry
 from jaxrec.base.records import Interactions
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
+from jaxrec.data import popularity as popularities
+from jaxrec.data.popularity import item_popularity
 from jaxrec.environments import spec as specs
 from jaxrec.evaluation.episode_metrics import Catalogue
 from jaxrec.experiment.kinds import Content, Dataset
@@ -24,6 +26,7 @@ from jaxrec.experiment.store import fingerprint
 EVALUATORS = ("episodes",)
 BESIDE = None
 ORIGIN = "trained online in environment `{}`"
+_NOT_LEARNED = ("user_model", "popularity")  # options whose effect is in the params, or in what is measured alone
 _WHOSE_EPISODES = ("name", "world", "users", "split", "folder")  # the options by which an environment has its users
 
 
@@ -31,17 +34,19 @@ def _module(name: str) -> ModuleType:
     return registry.resolve("jaxrec.environments", name, "def make(", "environment")
 
 
-def options(name: str, *, user_model: Any = "", **overrides: Any) -> ConfigDict:
+def options(name: str, *, user_model: Any = "", popularity: str = "events", **overrides: Any) -> ConfigDict:
     """The options of environments/<name>.py.
 
     Args:
       user_model: the annotations (a transform stage) that fill the missing ratings: a user model's `user_factors` and
         `item_factors`, or its `ratings`; '' for none, {split: stage} where the ratings of more than one split are
         needed.
+      popularity: what novelty counts of an item among the train events, 'events' or 'users'.
       overrides: of the environment's options.
     """
     config = options_of(_module(name), name, overrides)
     with config.unlocked():
+        config.popularity = popularity
         config.user_model = ConfigDict(user_model) if isinstance(user_model, dict) else user_model
     return config
 
@@ -85,6 +90,7 @@ def _predictions(annotations: dict[str, np.ndarray]) -> Any:
 def spec(resources: Resources, name: str) -> EnvironmentSpec:
     """The environment's facts; those that a user model yet to be fitted will decide come from its options."""
     config = resources.config.datasets[name]
+    popularities.check(f"datasets.{name}.popularity", config.popularity)
     if not user_models(config):
         return resources.dataset(name).spec
     return _module(config.name).expected_spec(config, resources.log)
@@ -94,8 +100,8 @@ def content(resources: Resources, name: str) -> Content:
     config, params = resources.config.datasets[name].to_dict(), resources.dataset(name).data
     log = _log(resources)
     ids = () if log is None else (log.user_ids, log.item_ids)
-    learned = fingerprint({leaf: value for leaf, value in config.items() if leaf != "user_model"}, params, *ids)
-    return Content(learned, learned if log is None else fingerprint(learned, catalogue(log)))
+    learned = fingerprint({leaf: value for leaf, value in config.items() if leaf not in _NOT_LEARNED}, params, *ids)
+    return Content(learned, learned if log is None else fingerprint(learned, catalogue(log, config["popularity"])))
 
 
 def check_policy(config: ConfigDict, name: str, policy: str) -> None:
@@ -111,18 +117,24 @@ def measured(resources: Resources, name: str, policy: str) -> Dataset:
     """(params, what the metrics of lists must know of the items, None where actions are no items)."""
     del policy
     params, facts = resources.dataset(name)
-    items = None if facts.action_size else resources.once("catalogue", lambda: catalogue(resources.log))
+    counted = resources.config.datasets[name].popularity
+    items = None
+    if not facts.action_size:
+        items = resources.once(("catalogue", counted), lambda: catalogue(resources.log, counted))
     return Dataset((params, items), facts)
 
 
-def catalogue(interactions: Interactions) -> Catalogue:
+def catalogue(interactions: Interactions, counted: str = "events") -> Catalogue:
     """What coverage, diversity and novelty must know of the items of a log.
 
-    Popularity counts train events. Items are alike by their features `category` or `attributes`; where the log has
-    neither, by their columns of train ratings, so that two items are alike if the same users rated them alike.
+    Items are alike by their features `category` or `attributes`; where the log has neither, by their columns of train
+    ratings, so that two items are alike if the same users rated them alike.
+
+    Args:
+      counted: what makes an item popular, its train events ('events') or the users in them ('users').
     """
     train = events_of(interactions, "train")
-    popularity = np.bincount(train.item, minlength=interactions.num_items).astype(np.float32)
+    popularity = item_popularity(train, counted).astype(np.float32)
     features = interactions.item_features
     vectors = features.get("category", features.get("attributes"))
     if vectors is None:

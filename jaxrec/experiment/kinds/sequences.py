@@ -6,16 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import TEST, VALIDATION, Interactions
+from jaxrec.base.records import TEST, VALIDATION, Interactions, NextItem
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.data import filters, sessions, splits
 from jaxrec.data.long_tail import tail_items
 from jaxrec.data.next_item import next_item
+from jaxrec.data.popularity import COUNTED
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
@@ -28,6 +30,7 @@ _CHOICES = {
     "split": ("user", "last_session", "leave_one_out", "given"),
     "held_out": tuple(_HELD_OUT),
     "long": ("cut", "recent"),
+    "popularity": COUNTED,
 }
 _RANGES = {
     **dict.fromkeys(("min_item", "min_session", "min_sessions", "num_users"), ranges.WHOLE),
@@ -58,6 +61,7 @@ def options(
     long: str = "cut",
     held_out: str = "test",
     head: float = 0.1,
+    popularity: str = "events",
     published: Mapping[str, Any] | None = None,
 ) -> ConfigDict:
     """The log as sequences for next-item models.
@@ -78,6 +82,7 @@ def options(
         alone (T 5.4.2).
       held_out: what models are measured on, 'test' or 'validation'.
       head: share of the items that counts as popular; CV_nov is over the rest.
+      popularity: what is counted of an item among the training events, 'events' or 'users'.
       published: counts that a paper has of the same, some of users, sessions, items and events, and their `source`;
         they are reported beside ours.
     """
@@ -97,6 +102,7 @@ def options(
             "long": long,
             "held_out": held_out,
             "head": head,
+            "popularity": popularity,
             "published": dict(published or {}),
         }
     )
@@ -138,6 +144,7 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
         joined=config.joined,
         continued=config.split in _OF_EVENTS,
         long=config.long,
+        popularity=config.popularity,
     )
     return Dataset(
         data,
@@ -237,6 +244,7 @@ def _same_sessions(one: ConfigDict, other: ConfigDict) -> bool:
 
 
 def facts(resources: Resources, name: str) -> list[str]:
+<<<<<<< HEAD
     """How the log was read, how much of it there is, and what was published of the same."""
     counts, config = resources.dataset(name).spec.counts, resources.config.datasets[name]
     said = [*resources.log.notes, f"Sequences `{name}`: {_counted(counts, config.published)}."]
@@ -244,6 +252,30 @@ def facts(resources: Resources, name: str) -> list[str]:
     if own and config.split != "given":
         said.append(f"Sequences `{name}`: the split that the log brings is not used, but '{config.split}'.")
     return said
+=======
+    """How much of the log there is, what was published of the same, and how many targets nobody can have learned."""
+    data, spec = resources.dataset(name)
+    config = resources.config.datasets[name]
+    counted = f"Sequences `{name}`: {_counted(spec.counts, config.published)}."
+    return [counted, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
+
+
+def cold_targets(data: NextItem, named: str) -> list[str]:
+    """A sentence on the targets whose item has no training event, which a ranking counts as any other; none where there
+    are no such targets.
+
+    Args:
+      named: the targets, in words.
+    """
+    targets = np.concatenate([rows.item[:, 1:][rows.mask[:, 1:]] for rows in jax.tree.map(np.asarray, data.test)])
+    cold = int((np.asarray(data.popularity)[targets] == 0).sum())
+    if not cold:
+        return []
+    return [
+        f"{cold:,} of the {len(targets):,} {named} ({100 * cold / len(targets):.2g} %) are items without a training "
+        "event: no model has learned of them, and they count like any other target, that is as misses."
+    ]
+>>>>>>> main
 
 
 def _counted(counts: Mapping[str, int], published: Mapping[str, Any]) -> str:
