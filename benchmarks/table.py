@@ -24,6 +24,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks import questions
+from jaxrec.base import checksums
 from jaxrec.reporting import axes, comparison, figures, leads, report
 from jaxrec.reporting.progress import duration
 from jaxrec.reporting.tables import Table, by_mode, markdown, number, results_table
@@ -188,7 +189,9 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
     """Keeps what the one evaluate stage of a finished workdir found, with the machine that this runs on."""
     from benchmarks.timing import machine
 
-    config = json.loads((workdir / "config.json").read_text())
+    again = "run its command again"
+    config = checksums.read(workdir / "config.json", again)
+    about = {s: checksums.finished(workdir / s, f"delete that folder and {again}") for s in config["order"]}
     (stage,) = (s for s in config["order"] if config["stages"][s]["kind"] == "evaluate")
     found = json.loads((workdir / stage / "results.json").read_text())
     scalars = {
@@ -196,7 +199,6 @@ def record(name: str, workdir: Path, command: str, seconds: float, results: Path
         for policy in config["stages"][stage]["policies"]
     }
     names = ("FB/R_cumu", "FB/R_avg", "FB/Length")
-    about = {s: json.loads((workdir / s / "done.json").read_text()) for s in config["order"]}
     logs = [s for s in config["order"] if config["stages"][s]["kind"] == "collect"]
     kept = {
         "command": command,

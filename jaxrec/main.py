@@ -6,9 +6,11 @@ import argparse
 import errno
 import os
 import signal
+import stat
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from absl import flags, logging
 from ml_collections import config_flags
@@ -46,6 +48,10 @@ _SYNTAX = {  # flag -> how it is written on the help page
 _HELP = ("--help", "-help", "-h", "-?")
 
 _TERMINATED = 128 + signal.SIGTERM
+_PLACES = (  # errors of files and folders that the user can mend
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.EISDIR, errno.ENOTDIR,
+    errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
@@ -55,7 +61,7 @@ def main(argv: list[str]) -> int:
     except JaxrecError as error:
         mistake, message = error, str(error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
+        if error.errno not in _PLACES:
             raise
         mistake = error
         message = f"{error.strerror}: {error.filename or _WORKDIR.value}; mend that and run the same command again"
@@ -75,9 +81,7 @@ def _run(argv: list[str]) -> int:
     from jaxrec.training.loop import Stopped
 
     logging.set_verbosity(logging.ERROR)
-    asked: list[int] = []
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, frame: asked.append(number) or signal.signal(number, signal.SIG_DFL))
+    asked = _requests_to_stop()
     workdir = Path(_WORKDIR.value or os.path.join("runs", _CONFIG.value.name or "unnamed"))
     try:
         print(experiment.run(_CONFIG.value, workdir, stop_requested=lambda: bool(asked)))
@@ -85,6 +89,43 @@ def _run(argv: list[str]) -> int:
         print(f"{stopped}; saved in {workdir}; the same command goes on from there", file=sys.stderr)
         return _TERMINATED
     return 0
+
+
+def _requests_to_stop() -> list[int]:
+    """A list that grows by each signal to stop; a second one of the same kind ends the process at once.
+
+    The hang-up of a closed terminal is one, unless the process was started to outlive its terminal (`nohup`).
+    """
+    asked: list[int] = []
+    had_terminal = _has_terminal()
+
+    def ask(number: int, frame: Any) -> None:
+        asked.append(number)
+        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGHUP and had_terminal and not _has_terminal():
+            _show_nothing()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, ask)
+    return asked
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _show_nothing() -> None:
+    """Leaves output and errors to nobody where they went to a terminal that is closed, or to a program there (`tee`):
+    writing to it would be an error of its own, before anything is saved."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.dup2(nobody, descriptor)
 
 
 def _help(argv: list[str]) -> str:

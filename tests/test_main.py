@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -108,6 +109,23 @@ def test_help_explains_every_flag_and_exit_code(capsys):
     assert "--config.NAME.NAME=VALUE" in said
     assert all(f"{code} " in said.split("Exit codes:")[1] for code in (0, 2, main._TERMINATED))
     assert max(map(len, said.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["in a terminal", "under nohup"])
+def test_a_hang_up_asks_to_stop_unless_the_process_was_started_to_outlive_it(ignored):
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        asked = main._requests_to_stop()
+        signal.raise_signal(signal.SIGHUP)
+        assert asked == ([] if ignored else [signal.SIGHUP])
+        assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if ignored else signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+        assert asked[-1] == signal.SIGTERM and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_no_arguments_ask_for_help(capsys):

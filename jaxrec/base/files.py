@@ -14,7 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrec.base import npz
 from jaxrec.base.errors import JaxrecError
+
+PART = ".part"  # ends the name of a file that is being written, or that a killed run left half-written
 
 
 @contextlib.contextmanager
@@ -22,8 +25,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields the path `FILE.part` to write to, which takes the place of `path` once the block ends without an error.
 
     Whoever reads `path` meanwhile, or after a run that was cut off, finds the old file or the new one, never a part.
+
+    Raises:
+      JaxrecError: a folder stands in the place of either file.
     """
-    partial = path.with_name(path.name + ".part")
+    partial = path.with_name(path.name + PART)
+    for place in (path, partial):
+        if place.is_dir():
+            raise JaxrecError(f"{place} is a folder where a file must be written; delete it and run the command again")
     try:
         yield partial
         os.replace(partial, path)
@@ -52,7 +61,12 @@ def write_json(path: Path, value: Any, *, default: Callable[[Any], Any] = plain)
     Args:
       default: turns what JSON has no word for into what it has (see `plain`).
     """
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, default=default) + "\n")
+    write_text(path, json_text(value, default=default))
+
+
+def json_text(value: Any, *, default: Callable[[Any], Any] = plain) -> str:
+    """Returns the text that `write_json` writes."""
+    return json.dumps(value, indent=1, sort_keys=True, default=default) + "\n"
 
 
 def digest(value: Any, *, default: Callable[[Any], Any] = plain) -> str:
@@ -105,10 +119,9 @@ def read_npz(path: Path, remedy: str) -> dict[str, np.ndarray]:
       remedy: what to do about a damaged file, the end of the error's line.
 
     Raises:
-      JaxrecError: the file is damaged or missing.
+      JaxrecError: the file is damaged or missing, or claims more numbers than are in it.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaves a bad file open
-            return dict(arrays)
-    except Exception as error:  # numpy raises anything from BadZipFile to ValueError here
+        return npz.read(path)
+    except Exception as error:  # numpy and zipfile raise anything from BadZipFile to ValueError here
         raise JaxrecError(f"{path} is not a readable .npz file ({error}); {remedy}") from error

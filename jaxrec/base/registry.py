@@ -34,10 +34,19 @@ def resolve(package: str, name: str, defines: str, what: str) -> ModuleType:
     Raises:
       JaxrecError: there is no such file; names the nearest and all there are.
     """
-    known = names(package, defines)
-    if name not in known:
+    if not _is_defined(package, name, defines):
+        known = names(package, defines)
         raise JaxrecError(f"there is no {what} {name!r}{hint(name, known)}; choose one of {', '.join(known)}")
     return importlib.import_module(f"{package}.{name}")
+
+
+def _is_defined(package: str, name: str, defines: str) -> bool:
+    """Whether `name` is one of `names(package, defines)`; reads one file instead of all."""
+    parts = name.split(".") if isinstance(name, str) else [""]
+    if not all(part.isidentifier() for part in parts) or parts[-1] == "__init__":
+        return False
+    file = Path(importlib.import_module(package).__file__).parent.joinpath(*parts).with_suffix(".py")
+    return file.is_file() and f"\n{defines}" in file.read_text(encoding="utf-8")
 
 
 def hint(word: str, known: Sequence[str]) -> str:

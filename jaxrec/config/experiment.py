@@ -6,6 +6,30 @@ from collections.abc import Callable
 
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
+from jaxrec.config import outputs
+
+RANGES = {
+    "name": ranges.TEXT,
+    "paper": ranges.TEXT,
+    "seed": ranges.SEED,
+    "num_seeds": ranges.COUNT,
+    "data.name": ranges.TEXT,
+    "data.root": ranges.TEXT,
+    "data.test_fraction": ranges.BELOW_ONE,
+    "mesh.model": ranges.COUNT,
+    "sharding": ranges.Range("a list of (path regex, axes)", lambda x: isinstance(x, list | tuple)),
+    "checkpoint_seconds": ranges.NOT_NEGATIVE,
+    "order": ranges.NAMES,
+    "inference.*": ranges.FINITE,
+    **ranges.under("sweeps.*", outputs.SWEEP_RANGES),
+    "reference.*": outputs.PUBLISHED,
+    "reference.*.*": ranges.or_none(ranges.FINITE),
+    **ranges.under("figures.*", outputs.FIGURE_RANGES),
+    **ranges.under("tables.*", outputs.TABLE_RANGES),
+    "notes": ranges.TEXTS,
+}
+
 
 def variant(name: str | None, *made_by: Callable[[ConfigDict], None]) -> Callable[[ConfigDict], None]:
     """The function of a config file that makes the variant of its name; the first one where no name is given.

@@ -6,6 +6,34 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
+
+PUBLISHED = ranges.list_of(ranges.or_none(ranges.FINITE), "a list of finite numbers, None where the paper has none")
+TABLE_RANGES = {
+    "title": ranges.TEXT,
+    "leader": ranges.TEXT,
+    "rows": ranges.NAMES,
+    "published.*": PUBLISHED,
+    "columns": ranges.NAMES,
+    "mode": ranges.TEXT,
+    "lead": ranges.NAMES,
+    "shown": ranges.TEXTS,
+}
+FIGURE_RANGES = {
+    "title": ranges.TEXT,
+    "rows": ranges.NAMES,
+    "labels": ranges.TEXTS,
+    "metrics": ranges.NAMES,
+    "xlabel": ranges.TEXT,
+    "baseline": ranges.TEXT,
+}
+SWEEP_RANGES = {
+    "option": ranges.TEXT,
+    "policies": ranges.NAMES,
+    "at": ranges.list_of(ranges.FINITE, "one or more finite numbers, at most 1e12 in size"),
+    "title": ranges.TEXT,
+}
+
 
 def table(
     title: str,

@@ -49,28 +49,19 @@ def next_item(
     else:
         held_out, earlier = from_sessions(interactions, split=test, session=session), None
     buckets = tuple(split_by_length(held_out, _doubled(length, held_out.item.shape[1])))
-<<<<<<< HEAD
     if earlier is not None:
         before = tuple(_of_users(earlier, bucket.user) for bucket in buckets)
     elif joined:
         before = earlier_items.last_items(interactions, buckets, splits=known, length=length)
-    seen = interactions.item[interactions.split == TRAIN]
-=======
     learned = interactions.where(interactions.split == TRAIN)
->>>>>>> main
     validated = np.isin(held_out.user, interactions.user[interactions.split == VALIDATION]).any()
     keeps_history = validated and test == TEST and not joined
     return NextItem(
         train=train,
         test=buckets,
         past=earlier_items.distinct_items(interactions, buckets, splits=known),
-<<<<<<< HEAD
-        popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
-        before=before,
-=======
         popularity=item_popularity(learned, popularity).astype(np.int32),
-        before=earlier_items.last_items(interactions, buckets, splits=known, length=length) if joined else (),
->>>>>>> main
+        before=before,
         history=from_sessions(interactions, split=known, **options) if keeps_history else None,
     )
 

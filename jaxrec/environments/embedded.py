@@ -22,10 +22,11 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
-from jaxrec.data.world import dynamics
+from jaxrec.data.world import dynamics, settings
 from jaxrec.data.world import generator as worlds
 from jaxrec.data.world.dynamics import Session, StepDraws
 from jaxrec.environments import item_spaces
@@ -33,6 +34,13 @@ from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.sampling import uniform_index
 
 POOLS = ("train", "test", "all")
+
+RANGES = {
+    **ranges.under("world", settings.RANGES),
+    "users": ranges.choice(*POOLS),
+    "max_turn": ranges.COUNT,
+    "exits": ranges.SWITCH,
+}
 
 
 def defaults() -> ConfigDict:
@@ -88,10 +96,7 @@ def make(
     del root
     if user_model is not None:
         raise JaxrecError("environment 'embedded' has true users: remove environment.user_model from the config")
-    if config.users not in POOLS:
-        raise JaxrecError(f"environment 'embedded': users is {config.users!r}, set it to one of {', '.join(POOLS)}")
-    if config.max_turn < 1:
-        raise JaxrecError(f"environment 'embedded': max_turn is {config.max_turn}, set it to 1 or more")
+    ranges.check("environment 'embedded': ", config, RANGES)
     world = worlds.generate(config.world)
     if interactions is not None:
         _check_same_world(world, interactions)

@@ -21,6 +21,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
@@ -29,6 +30,17 @@ from jaxrec.environments import completion, exit_rules, item_spaces
 from jaxrec.environments.item_spaces import observe
 from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
+
+RANGES = {
+    **{leaf: ranges.choice(*known) for leaf, known in completion.CHOICES.items()},
+    "reward_low": ranges.or_none(ranges.FINITE),
+    "reward_high": ranges.or_none(ranges.FINITE),
+    "exits": ranges.SWITCH,
+    "category_feature": ranges.TEXT,
+    "window": ranges.COUNT,
+    "threshold": ranges.or_none(ranges.NOT_NEGATIVE),
+    "max_turn": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:
@@ -136,12 +148,7 @@ def _check_options(config: ConfigDict, interactions: Interactions) -> None:
             f"{where}{', '.join(missing)} must be set, for they depend on the ratings of {interactions.name}; set each "
             f"in the config or by a flag such as --config.datasets.{config.split}.{missing[0]}=NUMBER"
         )
-    for leaf, allowed in completion.CHOICES.items():
-        if config[leaf] not in allowed:
-            raise JaxrecError(f"{where}{leaf} is {config[leaf]!r}, set it to one of {', '.join(allowed)}")
-    for leaf in ("window", "max_turn"):
-        if config[leaf] < 1:
-            raise JaxrecError(f"{where}{leaf} is {config[leaf]}, set it to 1 or more")
+    ranges.check(where, config, RANGES)
     if not config.reward_low < config.reward_high:
         raise JaxrecError(f"{where}reward_low {config.reward_low} is not below reward_high {config.reward_high}")
 

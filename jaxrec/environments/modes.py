@@ -30,6 +30,11 @@ class Mode(NamedTuple):
     max_steps: int | None
 
 
+def is_name(name: Any) -> bool:
+    """Returns whether `parse` reads it."""
+    return isinstance(name, str) and re.fullmatch(r"FB|NX_\d+", name) is not None
+
+
 def parse(name: str) -> Mode:
     """Reads a mode's name, 'FB', 'NX_0', 'NX_10', ...; raises JaxrecError for any other."""
     if name == "FB":

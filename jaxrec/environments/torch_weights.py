@@ -7,7 +7,9 @@ unpickler here knows the names a state dict of tensors needs and refuses every o
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import pickletools
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +35,7 @@ DAMAGED = (
     AttributeError,
     ArithmeticError,
     MemoryError,
+    RecursionError,
 )
 
 
@@ -79,9 +82,10 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, saved_id: Any) -> StorageKey:
         kind, dtype, key, _, size = saved_id[:5]
-        if kind != "storage" or not isinstance(dtype, np.dtype) or type(size) is not int or size < 0:
+        described = isinstance(dtype, np.dtype) and type(key) is str and type(size) is int and size >= 0
+        if kind != "storage" or not described:
             raise pickle.UnpicklingError("a storage is not described as torch does")
-        return StorageKey(str(key), dtype, size)
+        return StorageKey(key, dtype, size)
 
 
 class _Plain(pickle.Unpickler):
@@ -112,17 +116,27 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         raise JaxrecError(f"{path} is no state dict of tensors, or damaged: {error}; download it again") from error
 
 
+def _load(file: io.BytesIO, unpickler: type[pickle.Unpickler] = _Plain) -> Any:
+    """Loads the next pickle of the file, after its claims of size have been held against the size of the file."""
+    begin, most = file.tell(), file.getbuffer().nbytes
+    for opcode, argument, _ in pickletools.genops(file):  # refuses an object that ends behind the file
+        if "PUT" in opcode.name and argument is not None and argument > most:
+            raise pickle.UnpicklingError(f"it claims {argument:,} objects in {most:,} bytes")
+    file.seek(begin)
+    return unpickler(file).load()
+
+
 def _parse(file: io.BytesIO) -> dict[str, np.ndarray]:
-    if _Plain(file).load() != MAGIC_NUMBER:
+    if _load(file) != MAGIC_NUMBER:
         raise pickle.UnpicklingError("the magic number is missing")
-    _Plain(file).load()  # protocol
-    if not _Plain(file).load().get("little_endian", True):
+    _load(file)  # protocol
+    if not _load(file).get("little_endian", True):
         raise pickle.UnpicklingError("it was written on a big-endian machine")
-    views = _Unpickler(file).load()
+    views = _load(file, _Unpickler)
     if not isinstance(views, dict) or not all(isinstance(k, str) and isinstance(v, View) for k, v in views.items()):
         raise pickle.UnpicklingError("it holds something else than named tensors")
     described = {view.storage.key: view.storage for view in views.values()}
-    storages = {key: _storage(file, described[key]) for key in _Plain(file).load()}
+    storages = {key: _storage(file, described[key]) for key in _load(file)}
     return {name: _tensor(view, storages[view.storage.key]) for name, view in views.items()}
 
 
@@ -139,6 +153,8 @@ def _storage(file: io.BytesIO, storage: StorageKey) -> np.ndarray:
 def _tensor(view: View, storage: np.ndarray) -> np.ndarray:
     if 0 in view.shape:
         return np.zeros(view.shape, storage.dtype)
+    if math.prod(view.shape) > len(storage):  # strides of 0 would let one number stand for any count of them
+        raise pickle.UnpicklingError("a tensor has more numbers than its storage")
     last = view.offset + sum((n - 1) * s for n, s in zip(view.shape, view.strides, strict=True))
     if storage.dtype != view.storage.dtype or last >= len(storage):
         raise pickle.UnpicklingError("a tensor reaches beyond its storage")

@@ -23,7 +23,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
 
-from jaxrec.base import files
+from jaxrec.base import files, ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
@@ -39,6 +39,15 @@ SHAPES = {
 }
 LEAVE = ("page", "cirs")
 Network = tuple[tuple[Array, Array], ...]
+
+RANGES = {
+    "folder": ranges.TEXT,
+    "leave": ranges.choice(*LEAVE),
+    "leave_threshold": ranges.NOT_NEGATIVE,
+    "leave_window": ranges.at_least(2),
+    "window_mode": ranges.choice(*exit_rules.WINDOWS),
+    "max_turn": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:
@@ -112,11 +121,7 @@ def make(
     """
     del interactions, user_model
     where = "environment 'virtual_taobao': "
-    for leaf, allowed in (("leave", LEAVE), ("window_mode", exit_rules.WINDOWS)):
-        if config[leaf] not in allowed:
-            raise JaxrecError(f"{where}{leaf} is {config[leaf]!r}, set it to one of {', '.join(allowed)}")
-    if config.max_turn < 1 or config.leave_window < 2:
-        raise JaxrecError(f"{where}max_turn is {config.max_turn}, leave_window {config.leave_window}; at least 1 and 2")
+    ranges.check(where, config, RANGES)
     if root is None:
         raise JaxrecError(f"{where}no folder of data given; set data.root to the folder that holds {config.folder}/")
     networks = {name: load_network(Path(root) / config.folder, name) for name in SHAPES}

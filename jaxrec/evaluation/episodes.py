@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxrec.base import finite
+from jaxrec.base import finite, ranges
 from jaxrec.base.contracts import Algorithm, Array, Environment, Evaluator, Measured, Params, Policy
 from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.errors import JaxrecError
@@ -52,6 +52,16 @@ class Sums:
 
 
 DRAWS = True  # the users, and their feedback where it is random
+
+RANGES = {
+    "modes": ranges.list_of(
+        ranges.Range("a mode", mode_names.is_name),
+        "a list of one or more modes: FB, NX_0 or NX_k, k being the steps (NX_10)",
+    ),
+    "num_envs": ranges.COUNT,
+    "num_episodes": ranges.COUNT,
+    "selection": ranges.choice(*rollout.SELECTIONS),
+}
 
 
 def defaults() -> ConfigDict:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.base.specs import TextSpec
 
 DRAWS = False
+
+RANGES: dict[str, ranges.Range] = {}
 
 
 def defaults() -> ConfigDict:

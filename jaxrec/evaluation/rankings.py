@@ -28,6 +28,8 @@ from jaxrec.models.history import at_positions
 DRAWS = False
 _SCORES = 8 << 20  # float32 numbers held at once, 32 MB
 
+RANGES = {"ks": ranges.COUNTS}
+
 
 def defaults() -> ConfigDict:
     """Returns the options of an `evaluate` stage by rankings."""
@@ -39,11 +41,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Evaluator:
 
     What it measures is named "ranking/HR@10" and so on, a scalar for each metric of `ranking_metrics` and each of the
     config's `ks`.
-
-    Raises:
-      JaxrecError: a k that is no rank.
     """
-    ranges.check("evaluator.", config, {"ks": ranges.COUNTS})
 
     def check(algorithm: Algorithm, name: str) -> None:
         if algorithm.ranker is None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxrec.base.leaves import flat
 from jaxrec.config import declare
-from jaxrec.config.leaves import flat
 from jaxrec.experiment import graph, kinds, stages
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.stages import evaluate

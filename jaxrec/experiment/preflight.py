@@ -6,27 +6,23 @@ import re
 
 from ml_collections import ConfigDict
 
-from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment import graph, stages
+from jaxrec.experiment import graph, option_ranges, stages
 from jaxrec.experiment.resources import Resources
 
-_RUN = {
-    "seed": ranges.WHOLE,
-    "num_seeds": ranges.COUNT,
-    "checkpoint_seconds": ranges.NOT_NEGATIVE,
-    "order": ranges.NAMES,
-}
 _STAGE_NAME = re.compile(r"\w[\w+-]*")
 
 
 def check(resources: Resources) -> None:
-    """Stages and their order, data files, environments, every algorithm's options, every evaluation.
+    """Checks every option, then stages and their order, then data files, environments, algorithms and evaluations.
+
+    Options come first: a value that cannot be is told before any file is read.
 
     Raises:
       JaxrecError: the first mistake found.
     """
     config = resources.config
+    option_ranges.check(config)
     _check_run(config)
     _ = resources.mesh  # made here, as there may not be devices enough for it
     graph.check(config)
@@ -36,10 +32,7 @@ def check(resources: Resources) -> None:
 
 
 def _check_run(config: ConfigDict) -> None:
-    """What concerns the run as a whole: seeds, devices, the order and the names of stages, which become folders."""
-    ranges.check("", config, _RUN)
-    ranges.check("mesh.", config.mesh, {"model": ranges.COUNT})
-    ranges.check("data.", config.data, {"test_fraction": ranges.BELOW_ONE})
+    """What concerns the run as a whole: the names of stages, which become folders, and how parameters are sharded."""
     for name in config.order:
         if not _STAGE_NAME.fullmatch(name) or name == "tensorboard":
             raise JaxrecError(
@@ -68,6 +61,12 @@ def _check_tables(config: ConfigDict) -> None:
                 raise JaxrecError(
                     f"{leaf} names row {row!r}, which the last evaluation does not play; it has {sorted(played)}"
                 )
+    for name, figure in config.figures.items():
+        if len(figure.labels) != len(figure.rows):
+            raise JaxrecError(f"figures.{name}.labels are {len(figure.labels)}: give one for each of {figure.rows}")
+    for method, numbers in config.reference.items():
+        if isinstance(numbers, tuple | list) and len(numbers) != 3:
+            raise JaxrecError(f"reference.{method} has {len(numbers)} numbers: give R_cumu, R_avg and Length")
     for name, table in config.tables.items():
         if any(len(row) != len(table.columns) for row in table.published.values()):
             raise JaxrecError(f"tables.{name}: a published row has not the {len(table.columns)} numbers of its columns")

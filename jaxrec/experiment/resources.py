@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,13 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxrec import algorithms
-from jaxrec.base import files
+from jaxrec.base import checksums, files
 from jaxrec.base.contracts import Algorithm, Params
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.leaves import flat
 from jaxrec.base.records import TEST, Interactions
-from jaxrec.config.leaves import flat
 from jaxrec.data import datasets, splits
-from jaxrec.experiment import graph, kinds, stages
+from jaxrec.experiment import graph, kinds, stages, store
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.store import StageFolder
 from jaxrec.training import sharding
@@ -158,6 +157,23 @@ class Resources:
         grows = self._stage(name).GROWS
         return StageFolder(self.workdir / name, self.recipe(name), grows)
 
+    def artifact(self, name: str) -> Path:
+        """The folder of a finished stage of this run, all of whose files are as they were written."""
+        folder = self.workdir / name
+        return self.checked(folder, store.remedy(folder))
+
+    def checked(self, folder: Path, remedy: str) -> Path:
+        """The folder of a finished stage of any run, whose files have once been held against their checksums.
+
+        Args:
+          remedy: what to do about a damaged file, the end of the error's line.
+
+        Raises:
+          JaxrecError: a file is missing or damaged.
+        """
+        self.once(("checked", folder), lambda: checksums.finished(folder, remedy))
+        return folder
+
     def folder_is_done(self, name: str) -> bool:
         """Whether a stage, and with it all that it reads, is finished as asked for."""
         config = self.config
@@ -172,12 +188,13 @@ def opened(workdir: Path | str) -> Resources:
     A relative path in that config starts from the working directory, as it did for the run.
 
     Raises:
-      JaxrecError: there is no config.json.
+      JaxrecError: there is no config.json, or it is damaged.
     """
     kept = Path(workdir).expanduser() / "config.json"
     if not kept.exists():
         raise JaxrecError(f"{kept} is missing, so {workdir} is not the workdir of a run")
-    return Resources(ConfigDict(_with_tuples(json.loads(kept.read_text()))), kept.parent)
+    config = checksums.read(kept, "run the command of that run again, and it is written anew", "stages")
+    return Resources(ConfigDict(_with_tuples(config)), kept.parent)
 
 
 def _with_tuples(value: Any) -> Any:

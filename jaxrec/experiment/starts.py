@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
-from jaxrec.base import finite
+from jaxrec.base import checksums, finite
 from jaxrec.base.contracts import Algorithm, Array, Learner, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.resources import Resources
-from jaxrec.experiment.store import fingerprint
+from jaxrec.experiment.store import MARK, fingerprint
 from jaxrec.training import sharding
 from jaxrec.training.checkpoint import Checkpoints
 
@@ -53,17 +52,28 @@ def folder_of(resources: Resources, start_from: str) -> Path:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """The facts of a finished fit stage."""
-    done = folder / "done.json"
-    if not done.exists():
+    """The facts of a finished fit stage.
+
+    Raises:
+      JaxrecError: it is not finished, or they are damaged.
+    """
+    if not (folder / checksums.DONE).exists():
         raise JaxrecError(f"start_from {folder} is not the folder of a finished fit stage (it has no done.json)")
-    return json.loads(done.read_text())
+    record = checksums.read(folder / checksums.DONE, _remedy(folder))
+    if "num_seeds" not in record:
+        raise JaxrecError(f"start_from {folder} is not the folder of a fit stage")
+    return record
+
+
+def _remedy(folder: Path) -> str:
+    return f"delete the folder {folder}, and the command of its run makes it again"
 
 
 def recorded(start_from: str) -> str:
     """A fingerprint of what a stage of another run was made from."""
-    mark = Path(start_from).expanduser() / "stage.json"
-    return fingerprint(mark.read_text()) if mark.exists() else ""
+    folder = Path(start_from).expanduser()
+    mark = folder / MARK
+    return fingerprint(checksums.read(mark, _remedy(folder), "recipe")["recipe"]) if mark.exists() else ""
 
 
 def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
@@ -79,6 +89,7 @@ def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
         raise JaxrecError(f"start_roles names {unknown[0]!r}; the roles of {stage.algorithm.name} are {sorted(mine)}")
     if stage.start_from not in resources.config.stages:
         folder = folder_of(resources, stage.start_from)
+        resources.checked(folder, _remedy(folder))
         _check_catalogue(stage, _record(folder).get("catalogue", ""), catalogue(resources.spec(stage.data)))
         Checkpoints(folder / "params").check(_template(folder, _taken(mine, stage)), partial=bool(stage.start_roles))
         return
@@ -129,7 +140,7 @@ def starting(resources: Resources, name: str, learner: Learner) -> tuple[Learner
     by_seed = theirs == num_seeds
 
     def load(wanted: Mapping[str, jax.ShapeDtypeStruct]) -> Iterable[tuple[str, Array]]:
-        stored = flatten_dict(read_params(folder, template, partial=bool(stage.start_roles)), sep="/")
+        stored = flatten_dict(read_params(resources, folder, template, partial=bool(stage.start_roles)), sep="/")
         for path, leaf in stored.items():
             leaf = leaf if by_seed else jnp.broadcast_to(leaf[:1], (num_seeds, *leaf.shape[1:]))
             yield path, sharding.put(leaf, wanted[path].sharding)
@@ -141,17 +152,18 @@ def starting(resources: Resources, name: str, learner: Learner) -> tuple[Learner
     return learner._replace(load=load), said + (f"; {', '.join(anew)} starts anew" if anew else "")
 
 
-def read_params(folder: Path, template: Params, *, partial: bool = False) -> Params:
+def read_params(resources: Resources, folder: Path, template: Params, *, partial: bool = False) -> Params:
     """The parameters that a fit stage left in its folder, leaves [S, ...].
 
     Args:
       template: abstract leaves with their shardings. partial: whether the folder may hold more.
 
     Raises:
-      JaxrecError: none there, of another catalogue or network, or not finite.
+      JaxrecError: none there, damaged, or of another catalogue or network.
     """
-    restored = Checkpoints(folder / "params").restore(template, partial=partial)
+    checkpoints = Checkpoints(resources.checked(folder, _remedy(folder)) / "params")
+    restored = checkpoints.restore(template, partial=partial, checked=True)
     if restored is None:
-        raise JaxrecError(f"{folder} holds no whole parameters; run its stage again (delete the folder first)")
+        raise JaxrecError(f"{folder} holds no whole parameters; {_remedy(folder)}")
     finite.check_params(restored[1], str(folder), "lower the learning rate of its stage and train it again")
     return restored[1]

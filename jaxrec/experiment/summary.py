@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.experiment import facts, inference
+from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment import facts, inference, watching
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import write_json, write_text
 from jaxrec.reporting import comparison, figures, report, significance
 from jaxrec.reporting.tables import console
-from jaxrec.reporting.writer import curve, read_metrics
+from jaxrec.reporting.writer import FILE, curve, gather, read_metrics
 from jaxrec.training import processes
 
 # metric -> objective with its unit. Losses of two algorithms are two objectives: {algorithm} keeps them apart.
@@ -27,8 +28,10 @@ _HISTOGRAM = "/histogram/"
 
 
 def write(resources: Resources) -> str:
-    """Writes report.md with its plots; returns the tables, one per mode, for the console."""
+    """Writes metrics.jsonl and report.md with its plots; returns the tables, one per mode, for the console."""
     config = resources.config
+    if processes.is_first():
+        gather(resources.workdir, config.order)
     evaluations = [name for name in config.order if config.stages[name].kind == "evaluate"]
     texts = []
     for name in evaluations:
@@ -36,6 +39,8 @@ def write(resources: Resources) -> str:
         if processes.is_first():
             report.write(resources.workdir if len(evaluations) == 1 else resources.folder(name).path, made)
         texts += [f"{mode}\n{console(table)}" for mode, table in report.tables(made).items()]
+    if config.tables or config.figures:
+        check_metrics(config, made.results)
     if config.tables:
         compared = _compared(resources, made, evaluations[-1])
         write_json(resources.workdir / "tables.json", compared)
@@ -46,9 +51,27 @@ def write(resources: Resources) -> str:
     return "\n".join([*texts, f"report: {resources.workdir / 'report.md'}"])
 
 
+def check_metrics(config: ConfigDict, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Every metric that a table leads in or a figure draws was measured.
+
+    Raises:
+      JaxrecError: it was not; the stages are kept, and the same command with other names needs no training.
+    """
+    wanted = {f"tables.{name}.lead": [f"{t.mode}/{metric}" for metric in t.lead] for name, t in config.tables.items()}
+    wanted |= {f"figures.{name}.metrics": list(figure.metrics) for name, figure in config.figures.items()}
+    measured = sorted({metric for metrics in results.values() for metric in metrics})
+    for leaf, metrics in wanted.items():
+        for metric in metrics:
+            if metric not in measured:
+                raise JaxrecError(
+                    f"{leaf} asks for {metric!r}, which the last evaluation has not measured: set it (or the table's "
+                    f"mode) to some of {measured} and run the same command again, which trains nothing"
+                )
+
+
 def _report(resources: Resources, name: str) -> report.Report:
     config, stage = resources.config, resources.config.stages[name]
-    stored = json.loads((resources.folder(name).path / "results.json").read_text())
+    stored = json.loads((resources.artifact(name) / "results.json").read_text())
     results = {
         policy: {metric: np.asarray(values) for metric, values in metrics.items() if _HISTOGRAM not in metric}
         for policy, metrics in ((policy, stored[policy]) for policy in stage.policies)
@@ -62,7 +85,7 @@ def _report(resources: Resources, name: str) -> report.Report:
         learned_from={policy: facts.learned_from(config, policy) for policy in stage.policies},
         lead=_lead(config),
         paired_seeds=facts.same_draws_for_all(config, name),
-        sessions=significance.read(resources.folder(name).path / significance.FILE),
+        sessions=significance.read(resources.artifact(name) / significance.FILE),
         num_episodes=stage.evaluator.get("num_episodes", 0),
         curves=_curves(resources, stage.policies),
         sweeps={title: rest for title, *rest in _sweeps(resources, name).values()},
@@ -72,14 +95,15 @@ def _report(resources: Resources, name: str) -> report.Report:
         config=config.to_dict(),
         changed=facts.changed_options(config),
         speed={n: _speed(resources.folder(n).about()) for n in config.order},
-        notes=tuple(
-            filter(None, (config.paper, *facts.of_datasets(resources), *inference.notes(config, stage.policies)))
-        ),
+        notes=_notes(resources, stage),
     )
 
 
-def _notes(resources: Resources, stage: ConfigDict) -> list[str]:
-    return [*facts.of_datasets(resources), *inference.notes(resources.config, stage.policies)]
+def _notes(resources: Resources, stage: ConfigDict) -> tuple[str, ...]:
+    """Sentences about where the numbers come from: the paper, the data, what was asked for, what was chosen."""
+    config, policies = resources.config, stage.policies
+    said = (*facts.of_datasets(resources), *inference.notes(config, policies), *watching.notes(resources, policies))
+    return tuple(filter(None, (config.paper, *said)))
 
 
 def _compared(resources: Resources, made: report.Report, evaluation: str) -> dict[str, Any]:
@@ -132,8 +156,8 @@ def _reference(row: tuple[float, float, float] | Mapping[str, float]) -> dict[st
 
 
 def _curves(resources: Resources, policies: Sequence[str]) -> dict[str, dict[str, Any]]:
-    path = resources.workdir / "metrics.jsonl"
-    rows = read_metrics(path) if path.exists() else []
+    kept = [resources.artifact(name) / FILE for name in policies]
+    rows = [line for path in kept if path.exists() for line in read_metrics(path)]
     curves: dict[str, dict[str, Any]] = {}
     for metric, objective in _CURVES.items():
         for name in policies:
@@ -157,7 +181,7 @@ def _lengths(stored: dict[str, Any], mode: str) -> dict[str, np.ndarray]:
 
 def _sweeps(resources: Resources, name: str) -> dict[str, tuple[str, str, float | None, Any]]:
     """Sweep -> (title, option, the value that is asked for, policy -> [(value, metrics)])."""
-    path, config, found = resources.folder(name).path / "sweeps.json", resources.config, {}
+    path, config, found = resources.artifact(name) / "sweeps.json", resources.config, {}
     swept = json.loads(path.read_text()) if path.exists() else {}
     for sweep, wanted in config.sweeps.items():
         points = {policy: swept[policy][sweep] for policy in wanted.policies if sweep in swept.get(policy, {})}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,7 +17,13 @@ from jaxrec.experiment.resources import Resources
 from jaxrec.training import loop
 from jaxrec.training import watch as watches
 
-_RANGES = {"every": ranges.COUNT, "patience": ranges.WHOLE}
+RANGES = {
+    "on": ranges.TEXT,
+    "metric": ranges.TEXT,
+    "every": ranges.COUNT,
+    "patience": ranges.WHOLE,
+    "higher_is_better": ranges.SWITCH,
+}
 
 
 def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
@@ -27,7 +33,6 @@ def check(resources: Resources, name: str, algorithm: Algorithm) -> None:
       JaxrecError: it can not.
     """
     config, watch = resources.config, resources.config.stages[name].watch
-    ranges.check("watch.", watch, _RANGES)
     watches.check(watch, config.stages[name].steps_per_call)
     tested = [stage for stage in config.order if config.stages[stage].kind == "evaluate"]
     for stage in tested:
@@ -68,6 +73,20 @@ def _evaluator(resources: Resources, name: str) -> Evaluator:
         raise JaxrecError(f"watch.on {watch.on!r} is a dataset that nothing is measured on")
     module = registry.resolve("jaxrec.evaluation", allowed[0], "def make(", "evaluator")
     return module.make(module.defaults(), resources.spec(watch.on))
+
+
+def notes(resources: Resources, policies: Sequence[str]) -> list[str]:
+    """Which step's parameters each watched fit kept, in a sentence for the report."""
+    said = []
+    for name in policies:
+        kept = resources.folder(name).about().get("watched")
+        if kept:
+            steps = ", ".join(f"{step:,}" for step in kept["best_step"])
+            on = resources.config.stages[name].watch.on
+            said.append(
+                f"`{name}` kept the parameters of the best {kept['metric']} on `{on}`, of step {steps} by seed."
+            )
+    return said
 
 
 class Watched:

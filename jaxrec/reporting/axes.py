@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from jaxrec.base import files
 from jaxrec.reporting.tables import interval
 
 # Okabe and Ito's colours, told apart by nearly everyone; dark ones first, yellow last.
@@ -52,4 +53,5 @@ def intervals(columns: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG; the same figure gives the same bytes whenever it is drawn."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
+    with files.replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

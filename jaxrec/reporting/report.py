@@ -97,7 +97,7 @@ def write(folder: Path, report: Report) -> Path:
 
 def _remove_old_plots(path: Path, text: str) -> None:
     """Deletes the plots that only the report of an earlier run shows."""
-    before = _PLOT.findall(path.read_text(encoding="utf-8")) if path.exists() else []
+    before = _PLOT.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
     for name in set(before) - set(_PLOT.findall(text)):
         (path.parent / name).unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxrec.config.leaves import flat
+from jaxrec.base.leaves import flat
 from jaxrec.reporting import tables
 from jaxrec.reporting.leads import Lead
 from jaxrec.reporting.quantities import mode_words, quantity

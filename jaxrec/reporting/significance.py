@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from jaxrec.base import files
+from jaxrec.base import checksums, files
 from jaxrec.base.errors import JaxrecError
 from jaxrec.reporting import tables
 from jaxrec.reporting.quantities import quantity
@@ -118,6 +118,8 @@ def _denominators(metric: str, row: Mapping[str, np.ndarray]) -> np.ndarray:
 def _row(argument: str) -> dict[str, np.ndarray]:
     folder, _, row = argument.rpartition(":")
     path = Path(folder) / FILE
+    if path.parent.is_dir():
+        checksums.finished(path.parent, f"delete the folder {folder}, and the command of its run makes it again")
     rows = read(path)
     if not rows:
         raise JaxrecError(f"there is no {path}; name the folder of an evaluation that ranked, and a row: FOLDER:ROW")

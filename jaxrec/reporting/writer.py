@@ -1,10 +1,15 @@
-"""Metrics on disk: `metrics.jsonl`, one JSON object per line, and TensorBoard event files beside it."""
+"""Metrics on disk: one JSON object per line, and TensorBoard event files.
+
+A stage keeps its lines in `workdir/<stage>/metrics.jsonl`. For people, `workdir/metrics.jsonl` holds the lines of all
+stages; nothing reads it back, and it is gathered anew from those of the stages.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ import numpy as np
 from jaxrec.base import files
 from jaxrec.base.errors import JaxrecError
 
-_FILE = "metrics.jsonl"
+FILE = "metrics.jsonl"
 
 
 def _number(value: Any) -> float | None:
@@ -22,27 +27,38 @@ def _number(value: Any) -> float | None:
 
 
 class MetricsWriter:
-    """Appends a stage's metrics to `workdir/metrics.jsonl`; a resumed run leaves the same file as an unbroken run.
+    """Appends a stage's metrics to its metrics.jsonl and the workdir's; a resumed run leaves what an unbroken one does.
 
-        {"stage": "dt", "step": 200, "mean": {"loss/total": 0.41}, "seeds": {"loss/total": [0.4, 0.42]}}
+        {"stage": "dt", "step": 200, "mean": {"loss": 0.41}, "seeds": {"loss": [0.4, 0.42]}, "crc32": "5f0c2a91"}
 
     Args:
-      workdir: created where it is missing.
+      workdir: the stage's folder in it is created where it is missing.
       stage: its name, in every line.
       first_step: the step from which the stage starts or resumes. Lines of later steps, which a run that was cut off
         left behind, are deleted.
+      stages: those of the run, in their order.
+      report: told, in one line, of damaged lines that are left out.
       enabled: False writes nothing, as in every process of a distributed run but the first.
     """
 
-    def __init__(self, workdir: Path, stage: str, *, first_step: int = 0, enabled: bool = True):
-        self._stage, self._file, self._events = stage, None, None
+    def __init__(
+        self,
+        workdir: Path,
+        stage: str,
+        *,
+        first_step: int = 0,
+        stages: Sequence[str] = (),
+        report: Callable[[str], None] = print,
+        enabled: bool = True,
+    ):
+        self._stage, self._files, self._events = stage, [], None
         if not enabled:
             return
-        workdir.mkdir(parents=True, exist_ok=True)
-        path = workdir / _FILE
-        if path.exists():
-            _rewrite(path, lambda line: line["stage"] != stage or line["step"] <= first_step)
-        self._file = path.open("a", encoding="utf-8")
+        (workdir / stage).mkdir(parents=True, exist_ok=True)
+        path = workdir / stage / FILE
+        _cut(path, first_step, report)
+        gather(workdir, stages or (stage,))
+        self._files = [path.open("a", encoding="utf-8"), (workdir / FILE).open("a", encoding="utf-8")]
         from tensorboardX import SummaryWriter
 
         self._events = SummaryWriter(str(workdir / "tensorboard" / stage), purge_step=first_step + 1)
@@ -56,21 +72,23 @@ class MetricsWriter:
         """
         seeds = {name: _per_seed(values) for name, values in sorted(metrics.items())}
         means = {name: float(values.mean()) for name, values in seeds.items()}
-        if self._file is not None:
+        if self._files:
             line = {"stage": self._stage, "step": int(step), "mean": {k: _number(v) for k, v in means.items()}}
             line["seeds"] = {name: [_number(v) for v in values] for name, values in seeds.items()}
             for name, value in means.items():
                 self._events.add_scalar(name, value, int(step))
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()  # a checkpoint may follow at once; a killed process must not lose the line before it
+            for file in self._files:
+                file.write(_text(line))
+                file.flush()  # a checkpoint may follow at once; a killed process must not lose the line before it
         return means
 
     def close(self) -> None:
         """Closes both files; a second call does nothing."""
-        if self._file is not None:
-            self._file.close()
+        if self._files:
+            for file in self._files:
+                file.close()
             self._events.close()
-            self._file = self._events = None
+            self._files = []
 
     def __enter__(self) -> MetricsWriter:
         return self
@@ -84,47 +102,60 @@ def _per_seed(values: Any) -> np.ndarray:
     return values.reshape(len(values), -1).mean(axis=1) if values.ndim else values[None]
 
 
-def _rewrite(path: Path, is_kept: Callable[[dict[str, Any]], bool]) -> None:
-    """Rewrites the file with the lines that are kept, and without a last line that was cut off while it was written."""
-    files.write_text(path, _text(filter(is_kept, read_metrics(path))))
+def _text(line: Mapping[str, Any]) -> str:
+    """A line as it is written, with the CRC-32 of its text before that was added."""
+    return json.dumps({**line, "crc32": f"{zlib.crc32(json.dumps(line).encode()):08x}"}) + "\n"
 
 
-def _text(lines: Iterable[dict[str, Any]]) -> str:
-    return "".join(json.dumps(line) + "\n" for line in lines)
+def _line(text: str) -> dict[str, Any] | None:
+    """What a whole line says; None where the text is not one that `_text` gives."""
+    try:
+        line = json.loads(text)
+        del line["crc32"]
+        return line if _text(line) == text else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
-def copy_lines(workdir: Path, stage: str, into: Path) -> None:
-    """Copies a stage's lines of `workdir/metrics.jsonl` into the folder `into`, for `restore_lines`."""
-    path = workdir / _FILE
-    lines = [line for line in read_metrics(path) if line["stage"] == stage] if path.exists() else []
-    files.write_text(into / _FILE, _text(lines))
+def _texts(path: Path) -> list[str]:
+    """The lines of a file, without a last one that was cut off while it was written."""
+    *whole, rest = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return [text + "\n" for text in whole]
 
 
-def restore_lines(workdir: Path, stage: str, kept_in: Path) -> None:
-    """Puts the lines that `copy_lines` left in the folder `kept_in` in the place of the stage's lines today."""
-    path, kept = workdir / _FILE, kept_in / _FILE
-    if path.exists() and kept.exists():
-        files.write_text(
-            path, _text([*(line for line in read_metrics(path) if line["stage"] != stage), *read_metrics(kept)])
-        )
+def _cut(path: Path, first_step: int, report: Callable[[str], None]) -> None:
+    """Rewrites a stage's file with its lines up to `first_step`; a damaged line is left out, and that is said."""
+    lines = [_line(text) for text in _texts(path)] if path.exists() else []
+    kept = [line for line in lines if line is not None and line["step"] <= first_step]
+    damaged = lines.count(None)
+    last = kept[-1]["step"] if kept else 0
+    if damaged or last < first_step:
+        lost = f"{damaged} damaged lines" if damaged else f"no lines after step {last} and up to {first_step}"
+        report(f"  {path} has {lost}; the curves lack these steps")
+    files.write_text(path, "".join(map(_text, kept)))
+
+
+def gather(workdir: Path, stages: Iterable[str]) -> None:
+    """Writes `workdir/metrics.jsonl`, where it is not so yet, from the lines of the stages, in the order of stages."""
+    paths = [workdir / stage / FILE for stage in stages]
+    text = "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file())
+    path = workdir / FILE
+    if not path.is_file() or path.read_bytes() != text.encode():
+        files.write_text(path, text)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Reads the lines of a metrics.jsonl in order, without a last line that was cut off while it was written.
 
     Raises:
-      JaxrecError: any other line is not a JSON object with stage, step, mean and seeds.
+      JaxrecError: any other line is not as it was written.
     """
-    texts = path.read_text(encoding="utf-8").splitlines(keepends=True)
     lines = []
-    for number, text in enumerate(texts, start=1):
-        try:
-            line = json.loads(text)
-            lines.append({name: line[name] for name in ("stage", "step", "mean", "seeds")})
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(texts) and not text.endswith("\n"):
-                break
-            raise JaxrecError(f"{path} line {number} is not a line of metrics; delete the file or the line") from error
+    for number, text in enumerate(_texts(path), start=1):
+        line = _line(text)
+        if line is None:
+            raise JaxrecError(f"{path} line {number} is not a line of metrics, or is damaged; delete the line")
+        lines.append(line)
     return lines
 
 

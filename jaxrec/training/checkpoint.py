@@ -1,11 +1,11 @@
 """Checkpoints that are either whole or not there: Orbax writes the arrays, a manifest with checksums, written last,
-proves that they are complete and unchanged."""
+proves that they are complete and unchanged (`base.checksums`)."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,22 +15,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxrec.base import files
+from jaxrec.base import checksums
+from jaxrec.base.checksums import MANIFEST
 from jaxrec.base.errors import JaxrecError
-from jaxrec.training import processes
+from jaxrec.training import orbax_errors, orbax_paths, processes
 
-_MANIFEST = "manifest.json"
+_STEP = re.compile(r"step_(\d{9,})")
 _OVERHEAD = 1 << 20  # bytes of metadata beside the arrays
 _log = logging.getLogger(__name__)
 
 
 def _named_leaves(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-
-
-def _files(directory: Path) -> dict[str, str]:
-    found = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != _MANIFEST)
-    return {str(p.relative_to(directory)): files.checksum(p) for p in found}
 
 
 class Checkpoints:
@@ -47,8 +43,12 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """Returns the steps of the finished checkpoints, oldest first; a folder without manifest was cut off while it
         was written, and is left out."""
-        found = self.directory.glob(f"step_*/{_MANIFEST}")
-        return sorted(int(path.parent.name.removeprefix("step_")) for path in found)
+        return sorted(step for step, folder in self._folders().items() if (folder / MANIFEST).exists())
+
+    def _folders(self) -> dict[int, Path]:
+        """Step -> folder, of whole checkpoints and of those that were cut off while they were written."""
+        found = {path: _STEP.fullmatch(path.name) for path in self.directory.glob("step_*")}
+        return {int(match[1]): path for path, match in found.items() if match}
 
     def save(self, step: int, tree: Any) -> None:
         """Writes `tree`, a pytree of arrays, as the checkpoint of `step`, then deletes the oldest.
@@ -74,24 +74,27 @@ class Checkpoints:
                 f"checkpoint of step {step} could not be written under {self.directory}: {reason}; {kept}; "
                 "mend that (is the disk full?) and run the same command again"
             ) from error
-        for old in self.steps()[: -self.keep] if self._writes else ():
-            shutil.rmtree(self._folder(old), ignore_errors=True)
+        kept = self.steps()[-self.keep :]
+        for old, outdated in self._folders().items() if self._writes else ():
+            if old not in kept:
+                shutil.rmtree(outdated, ignore_errors=True)
 
-    def restore(self, template: Any, *, partial: bool = False) -> tuple[int, Any] | None:
+    def restore(self, template: Any, *, partial: bool = False, checked: bool = False) -> tuple[int, Any] | None:
         """Reads the newest whole checkpoint: (step, tree), or None where there is none.
 
         Args:
           template: what the tree looks like, leaves with shape, dtype and sharding.
           partial: whether the checkpoint may hold more than the template, which is then not read.
+          checked: whether the caller has held the newest checkpoint's files against their checksums.
 
         Raises:
           JaxrecError: a checkpoint exists but holds other arrays than the template (another catalogue or network).
         """
         for step in reversed(self.steps()):
-            problem = self._damage(step)
-            if problem is None:
+            fault = "" if checked else self._fault(step)
+            if not fault:
                 return step, self._read(step, template, partial)
-            self.report(f"checkpoint of step {step} in {self.directory} is damaged ({problem}); trying the one before")
+            self.report(f"checkpoint of step {step} in {self.directory} is damaged ({fault}); trying the one before")
         return None
 
     def check(self, template: Any, *, partial: bool = False) -> None:
@@ -111,26 +114,32 @@ class Checkpoints:
     def _write(self, folder: Path, leaves: dict[str, Any]) -> None:
         import orbax.checkpoint as ocp
 
-        with ocp.StandardCheckpointer() as checkpointer:
+        with (
+            orbax_paths.readable(folder) as path,
+            orbax_errors.raised_only(),
+            ocp.StandardCheckpointer() as checkpointer,
+        ):
             # Orbax refuses arrays without elements; their shape in the manifest says all there is to them.
-            checkpointer.save(folder.absolute() / "arrays", {name: leaf for name, leaf in leaves.items() if leaf.size})
+            checkpointer.save(path / "arrays", {name: leaf for name, leaf in leaves.items() if leaf.size})
             checkpointer.wait_until_finished()
         if self._writes:
             described = {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
-            manifest = {"leaves": described, "files": _files(folder)}
-            files.write_text(folder / _MANIFEST, json.dumps(manifest))
+            files = checksums.of_folder(folder, without=(MANIFEST,))
+            checksums.write(folder / MANIFEST, {"leaves": described, "files": files})
         processes.wait_for_all(f"saved {folder}")
 
-    def _damage(self, step: int) -> str | None:
+    def _fault(self, step: int) -> str:
+        """Returns what is wrong with the files of a checkpoint, '' where nothing is."""
         try:
-            recorded = json.loads((self._folder(step) / _MANIFEST).read_text())["files"]
-        except (ValueError, KeyError) as error:
-            return f"unreadable manifest: {error}"
-        found = _files(self._folder(step))
-        for name, digest in recorded.items():
-            if found.get(name) != digest:
-                return f"{name} is {'changed' if name in found else 'missing'}"
-        return None
+            return checksums.fault(self._folder(step), self._manifest(step)["files"])
+        except JaxrecError as error:
+            return str(error)
+
+    def _manifest(self, step: int) -> dict[str, Any]:
+        """Returns the manifest of a checkpoint; raises JaxrecError where it is damaged."""
+        path = self._folder(step) / MANIFEST
+        remedy = f"delete the folder {path.parent}, and the same command goes on without it"
+        return checksums.read(path, remedy, "files", "leaves")
 
     def _read(self, step: int, template: Any, partial: bool) -> Any:
         import orbax.checkpoint as ocp
@@ -140,15 +149,18 @@ class Checkpoints:
         stored = {name: leaf for name, leaf in expected.items() if leaf.size}
         arguments = {name: ocp.type_handlers.ArrayRestoreArgs(sharding=leaf.sharding) for name, leaf in stored.items()}
         wanted = ocp.args.PyTreeRestore(stored, restore_args=arguments, partial_restore=partial)
-        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-            leaves = checkpointer.restore((self._folder(step) / "arrays").absolute(), wanted)
+        with (
+            orbax_paths.readable(self._folder(step)) as path,
+            ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer,
+        ):
+            leaves = checkpointer.restore(path / "arrays", wanted)
         empty = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in expected.items() if not leaf.size}
         leaves |= {name: jax.device_put(leaf, expected[name].sharding) for name, leaf in empty.items()}
         ordered = [leaves[name] for name in expected]
         return jax.tree.unflatten(jax.tree.structure(template), ordered)
 
     def _compare(self, step: int, expected: dict[str, Any], partial: bool) -> None:
-        found = json.loads((self._folder(step) / _MANIFEST).read_text())["leaves"]
+        found = self._manifest(step)["leaves"]
         for name in sorted(expected.keys() | (() if partial else found.keys())):
             ours = [list(expected[name].shape), str(expected[name].dtype)] if name in expected else None
             if ours != found.get(name):

@@ -21,17 +21,19 @@ from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 
-_RANGES = {
+_OF_A_GROUP = {
+    "name": ranges.choice("adam", "rmsprop", "sgd"),
     "learning_rate": ranges.NOT_NEGATIVE,
     "b1": ranges.BELOW_ONE,
     "b2": ranges.BELOW_ONE,
-    "eps": ranges.NOT_NEGATIVE,
+    "eps": ranges.POSITIVE,  # at 0 a parameter without a gradient would step by 0 / 0
     "weight_decay": ranges.NOT_NEGATIVE,
     "clip_norm": ranges.NOT_NEGATIVE,
     "warmup_steps": ranges.WHOLE,
     "decay_steps": ranges.WHOLE,
     "every": ranges.COUNT,
 }
+RANGES = {**_OF_A_GROUP, **ranges.under("groups.*", {**_OF_A_GROUP, "pattern": ranges.TEXT})}
 _SCALERS: dict[str, Callable[[ConfigDict], optax.GradientTransformation]] = {
     "adam": lambda c: optax.scale_by_adam(b1=c.b1, b2=c.b2, eps=c.eps),
     "rmsprop": lambda c: optax.scale_by_rms(decay=c.b2, eps=c.eps),
@@ -101,9 +103,7 @@ def scale_by_loop_schedule(schedule: optax.Schedule) -> optax.GradientTransforma
 
 
 def _group(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
-    if config.name not in _SCALERS:
-        raise JaxrecError(f"optimizer.name {config.name!r} is unknown; choose one of {sorted(_SCALERS)}")
-    ranges.check("optimizer.", config, _RANGES)
+    ranges.check("optimizer.", config, RANGES)
     parts = [_SCALERS[config.name](config)]
     if config.weight_decay:
         parts.append(optax.add_decayed_weights(config.weight_decay, mask=_decayed))
@@ -168,7 +168,8 @@ def make(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
         parts, patterns = {}, {}
         for name, overrides in groups.items():
             merged = config.copy_and_resolve_references()
-            merged.update({leaf: value for leaf, value in overrides.items() if leaf != "pattern"})
+            with merged.ignore_type():  # a group may say 0 where the top of the config says 0.001
+                merged.update({leaf: value for leaf, value in overrides.items() if leaf != "pattern"})
             parts[name], patterns[name] = _group(merged), overrides["pattern"]
         update = optax.multi_transform(parts, lambda params: labels(patterns, params))
     else:

@@ -25,7 +25,7 @@ def make_mesh(model: int = 1) -> Mesh:
       JaxrecError: `model` does not divide the number of devices.
     """
     count = jax.device_count()
-    if count % model:
+    if model < 1 or count % model:
         raise JaxrecError(f"mesh.model {model} does not divide the {count} devices found")
     # Auto, because make_mesh's default (Explicit) makes an ordinary embedding gather raise.
     return jax.make_mesh((count // model, model), ("data", "model"), axis_types=(AxisType.Auto, AxisType.Auto))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
-from jaxrec.base import finite
+from jaxrec.base import checksums, finite
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import starts
+from jaxrec.experiment.resources import Resources
 from jaxrec.training.checkpoint import Checkpoints
 
 
@@ -28,8 +30,9 @@ def test_a_parameter_is_named_with_its_path():
 def test_parameters_of_a_stage_are_looked_at_when_they_are_read(tmp_path):
     params = {"model": {"kernel": jnp.array([[1.0, jnp.nan]])}}
     Checkpoints(tmp_path / "params", keep=1).save(3, params)
+    checksums.write(tmp_path / checksums.DONE, {"files": checksums.of_folder(tmp_path)})
     with pytest.raises(JaxrecError, match=f"{tmp_path}: parameter model/kernel holds numbers that are not finite"):
-        starts.read_params(tmp_path, params)
+        starts.read_params(Resources(ConfigDict(), tmp_path), tmp_path, params)
 
 
 def test_metrics_that_are_not_finite_name_their_model():

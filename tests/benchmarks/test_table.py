@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks import table
+from jaxrec.base import checksums
 
 _MACHINE = {"device": "Some CPU", "platform": "cpu", "num_devices": 1, "cpu_count": 2, "load_1m": 0.5}
 _MACHINE |= {"jax": "0.10.2", "python": "3.11.7"}
@@ -118,10 +119,12 @@ def _workdir(folder):
         (folder / stage).mkdir(parents=True)
         kinds = {"expert": {"episodes": 30, "mean_return": 8.0, "mean_length": 4.0},
                  "random": {"episodes": 10, "mean_return": 4.0, "mean_length": 4.0}}  # fmt: skip
-        (folder / stage / "done.json").write_text(json.dumps({"seconds": 2.5, "kinds": kinds}))
-    (folder / "config.json").write_text(json.dumps(config))
-    metrics = {"FB/R_cumu": [1.0, 3.0], "FB/histogram/history_length": [[0, 1], [0, 1]]}
-    (folder / "evaluation" / "results.json").write_text(json.dumps({"dt": metrics}))
+        if stage == "evaluation":
+            metrics = {"FB/R_cumu": [1.0, 3.0], "FB/histogram/history_length": [[0, 1], [0, 1]]}
+            (folder / stage / "results.json").write_text(json.dumps({"dt": metrics}))
+        about = {"seconds": 2.5, "kinds": kinds, "files": checksums.of_folder(folder / stage)}
+        checksums.write(folder / stage / "done.json", about)
+    checksums.write(folder / "config.json", config)
     return folder
 
 

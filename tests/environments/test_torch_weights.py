@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
 from collections import OrderedDict
 
 import numpy as np
@@ -104,6 +105,49 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path, storage, offset, shape
     path = written(tmp_path / "w.pt", {"w": tensor(storage, offset, shape, strides)}, [storage])
     with pytest.raises(JaxrecError, match="tensor"):
         torch_weights.read(path)
+
+
+def _peak(work):
+    """MiB that `work` takes at most, as Python and NumPy allocate them."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_small_file_takes_little_memory_whatever_it_claims(tmp_path):
+    one = Storage("1", np.zeros(1, np.float32))
+    path = written(tmp_path / "w.pt", {"w": tensor(one, 0, (10**9,), (0,))}, [one])
+    assert path.stat().st_size < 300
+
+    def refused(message):
+        with pytest.raises(JaxrecError, match=message):
+            torch_weights.read(path)
+
+    assert _peak(lambda: refused("more numbers than its storage")) < 1
+    content = path.read_bytes()
+    memo = b"\x80\x02Nr\xff\xff\xff\x3f."  # LONG_BINPUT: an entry far out in the unpickler's table
+    text = b"\x80\x04\x8d" + struct.pack("<Q", 2**40) + b"text."  # BINUNICODE8 and, below, BYTEARRAY8
+    for bomb in (memo, text, b"\x80\x05\x96" + text[3:], b"((" * 100_000 + b"."):
+        path.write_bytes(bomb + content)
+        assert _peak(lambda: refused("damaged")) < 30
+    nested = "x"
+    for _ in range(40):  # as text, 2^40 signs
+        nested = (nested, nested)
+    with pytest.raises(JaxrecError, match="not described as torch does"):
+        torch_weights.read(_described_by(path, nested))
+
+
+def _described_by(path, key):
+    """A file whose storage is called `key`."""
+    file = io.BytesIO()
+    storage = Storage(key, np.zeros(1, np.float32))
+    for value in (torch_weights.MAGIC_NUMBER, 1001, {}, {"w": tensor(storage, 0, (1,), (1,))}):
+        Writer(file, 2).dump(value)
+    path.write_bytes(file.getvalue())
+    return path
 
 
 def test_every_truncation_is_one_clear_line(tmp_path, storage):

@@ -10,7 +10,7 @@ from jaxrec.algorithms.next_item.modt4r_ranking import ask
 from jaxrec.base.contracts import Measured
 from jaxrec.base.errors import JaxrecError
 from jaxrec.config import declare, experiment, outputs
-from jaxrec.experiment import inference
+from jaxrec.experiment import inference, option_ranges
 from jaxrec.experiment.stages import evaluate
 
 
@@ -98,11 +98,11 @@ def test_an_option_that_no_policy_has_is_named():
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "much"])
 def test_what_is_asked_must_be_finite(value):
     with pytest.raises(JaxrecError, match=f"inference.diversity is '?{value}'?: set it to a finite number"):
-        inference.check(config(diversity=value), "evaluation")
+        option_ranges.check(config(diversity=value))
     made = config()
     made.sweeps.curve = outputs.sweep("diversity", ("modt4r",), (0.0, value))
     with pytest.raises(JaxrecError, match=r"sweeps.curve.at is \(0.0, .*: set it to one or more finite numbers"):
-        inference.check(made, "evaluation")
+        option_ranges.check(made)
 
 
 def test_a_sweep_of_nothing_is_refused():
@@ -110,4 +110,4 @@ def test_a_sweep_of_nothing_is_refused():
         made = config()
         made.sweeps.curve = outputs.sweep("diversity", policies, at)
         with pytest.raises(JaxrecError, match=rf"sweeps.curve.{message} \(\): set it to"):
-            inference.check(made, "evaluation")
+            option_ranges.check(made)

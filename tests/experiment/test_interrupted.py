@@ -3,33 +3,39 @@ happened."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jaxrec.reporting.writer import read_metrics
+from jaxrec.training.checkpoint import Checkpoints
 from tests.conftest import REPOSITORY
 
 CONFIG = "tests/experiment/tiny.py"
 
 
-def _start(workdir: Path, *flags: str, file_limit: int = resource.RLIM_INFINITY) -> subprocess.Popen:
+def _start(
+    workdir: Path, *flags: str, file_limit: int = resource.RLIM_INFINITY, before: str = "", **options
+) -> subprocess.Popen:
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({file_limit}, {file_limit}))\n"
-    program = limited + "import runpy; runpy.run_module('jaxrec.main', run_name='__main__')"
+    program = limited + before + "import runpy; runpy.run_module('jaxrec.main', run_name='__main__')"
     return subprocess.Popen(
         [sys.executable, "-c", program, f"--config={CONFIG}", f"--workdir={workdir}", *flags],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
 
@@ -106,6 +112,30 @@ def test_sigterm_saves_and_leaves_quietly(unbroken, tmp_path):
     assert _outcome(tmp_path) == unbroken[2]
 
 
+def test_a_closed_terminal_saves_as_sigterm_does(tmp_path):
+    """The terminal is really closed: the kernel sends SIGHUP, and writing to it is an error from then on."""
+    ours, theirs = os.openpty()
+    lead = "import os; os.close(os.open(os.ttyname(0), os.O_RDWR))\n"  # a terminal of the process's own
+    process = _start(tmp_path, before=lead, start_new_session=True, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    reader = threading.Thread(target=_read_all, args=(ours,))
+    reader.start()
+    _wait_for_lines(tmp_path, 3)
+    os.close(ours)
+    assert process.wait(timeout=120) == 128 + signal.SIGTERM
+    reader.join()
+    assert not (tmp_path / "report.md").exists()
+    steps, lines = Checkpoints(tmp_path / "a2c" / "checkpoints").steps(), read_metrics(tmp_path / "metrics.jsonl")
+    assert steps and steps[-1] == lines[-1]["step"], "what was learned is saved, for a run like the one after SIGTERM"
+
+
+def _read_all(terminal: int) -> None:
+    """Reads what is shown, or the process would wait for room; until the terminal is closed."""
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
+
+
 def test_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(unbroken, tmp_path):
     process = _start(tmp_path, file_limit=4096)
     _, errors = process.communicate(timeout=200)
@@ -126,6 +156,19 @@ def test_busy_workdir_is_refused(tmp_path):
         first.kill()
         first.communicate()
     assert second.returncode == 2 and "in use by another run" in errors and "Traceback" not in errors
+
+
+def test_a_damaged_file_of_a_finished_run_is_one_line(unbroken, tmp_path):
+    workdir = shutil.copytree(unbroken[0], tmp_path / "run")
+    trajectories = workdir / "log" / "trajectories.npz"
+    content = bytearray(trajectories.read_bytes())
+    content[len(content) // 2] ^= 1
+    trajectories.write_bytes(content)
+    process = _start(workdir)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 2 and output == ""
+    remedy = f"delete the folder {workdir / 'log'}, and the same command makes it again"
+    assert errors.splitlines() == ["[1/4] a2c: done before", f"error: {trajectories} is damaged; {remedy}"]
 
 
 def _start_both(workdir: Path, address: str) -> list[subprocess.Popen]:

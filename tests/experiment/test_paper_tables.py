@@ -34,6 +34,31 @@ def test_a_row_that_is_not_there_is_named(tmp_path, leader, rows, message):
         preflight.check(Resources(config_with(leader, *rows), tmp_path))
 
 
+def test_what_a_figure_or_a_reference_lacks_is_named(tmp_path):
+    config = tiny.get_config()
+    config.reference = {"a2c": (1.0, 2.0)}
+    with pytest.raises(JaxrecError, match="reference.a2c has 2 numbers: give R_cumu, R_avg and Length"):
+        preflight.check(Resources(config, tmp_path))
+    config = tiny.get_config()
+    config.figures.one = outputs.figure("Figure 1", {"a2c": "A2C", "random": "at random"}, ("FB/R_avg",))
+    config.figures.one.labels = ("A2C",)
+    with pytest.raises(JaxrecError, match=r"figures.one.labels are 1: give one for each of \('a2c', 'random'\)"):
+        preflight.check(Resources(config, tmp_path))
+
+
+def test_a_metric_that_was_not_measured_is_named_and_trains_nothing_anew():
+    results = {row: {"FB/R_cumu": [1.0], "FB/R_avg": [0.5]} for row in ("a2c", "random")}
+    summary.check_metrics(config_with("a2c", "a2c", "random"), results)
+    config = config_with("a2c", "a2c", "random")
+    config.tables.first.mode = "NX_9"
+    with pytest.raises(JaxrecError, match="tables.first.lead asks for 'NX_9/R_cumu', .* which trains nothing"):
+        summary.check_metrics(config, results)
+    config = tiny.get_config()
+    config.figures.one = outputs.figure("Figure 1", {"a2c": "A2C"}, ("FB/R_avg", "FB/R_cumulative"))
+    with pytest.raises(JaxrecError, match="figures.one.metrics asks for 'FB/R_cumulative'"):
+        summary.check_metrics(config, results)
+
+
 def test_tables_are_written_from_the_stored_results(tmp_path):
     resources = Resources(config_with("a2c", "a2c", "random"), tmp_path)
     for name in resources.config.order:

@@ -14,16 +14,22 @@ from tests.experiment import tiny
     [
         ({"num_seeds": 0}, "num_seeds is 0: set it to a whole number from 1 upward"),
         ({"seed": -1}, "seed is -1: set it to a whole number from 0 upward"),
+        ({"seed": 2**32}, "seed is 4294967296: set it to a whole number from 0 upward, below 2"),
+        ({"seed": 10**30}, "seed is 10+: set it to a whole number from 0 upward, below 2"),
+        ({"mesh.model": -1}, "mesh.model is -1: set it to a whole number from 1 upward"),
         ({"mesh.model": 0}, "mesh.model is 0: set it to a whole number from 1 upward"),
         ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is nan"),
         ({"order": ()}, r"order is \(\): set it to a list of one or more names, each once"),
         ({"order": ("a2c", "a2c")}, "order is .*each once"),
         ({"sharding": (("a(", ("data",)),)}, r"sharding rule \('a\(', .* is not \(path regex, axes\)"),
         ({"sharding": (("table", ("rows",)),)}, "set each axis to 'data', 'model' or None"),
-        ({"stages.evaluation.policies": ()}, r"stage 'evaluation': policies is \(\)"),
-        ({"stages.log.num_episodes": 0}, "stage 'log': num_episodes is 0"),
-        ({"datasets.train.world.dynamics.noise": float("nan")}, "world: dynamics.noise is nan"),
-        ({"datasets.train.world.num_items": 1}, "world: num_items is 1: set it to a whole number from 2 upward"),
+        ({"stages.evaluation.policies": ()}, r"stages.evaluation.policies is \(\)"),
+        ({"stages.log.num_episodes": 0}, "stages.log.num_episodes is 0"),
+        ({"datasets.train.world.dynamics.noise": float("nan")}, "datasets.train.world.dynamics.noise is nan"),
+        (
+            {"datasets.train.world.num_items": 1},
+            "train.world.num_items is 1: set it to a whole number from 2 upward",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_is_named(tmp_path, change, message):

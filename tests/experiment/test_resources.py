@@ -8,7 +8,7 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.config import declare
 from jaxrec.experiment.resources import Resources, opened
-from jaxrec.experiment.store import save_arrays, write_json
+from jaxrec.experiment.store import save_arrays, write_checked
 from tests.experiment import tiny
 
 
@@ -90,8 +90,10 @@ def test_learners_from_a_log_are_told_its_returns(tmp_path):
     zero = np.zeros((3, 2), np.int32)
     reward = np.repeat(np.float32([[1], [2], [3]]), 2, axis=1)
     trajectories = Trajectories(Observation(zero, zero, reward, zero, np.zeros((3, 2, 0))), zero, reward, zero == 0)
-    resources.folder("log").path.mkdir()
+    resources.once(("recipe", "log"), dict)
+    resources.folder("log").open()
     save_arrays(resources.folder("log").path / "trajectories.npz", trajectories)
+    resources.folder("log").finish({})
     spec = resources.dataset("log").spec
     assert spec.return_range == (1.0, 6.0) and spec.num_items > 0
     np.testing.assert_allclose(spec.episode_returns, jnp.linspace(2.0, 6.0, 11), rtol=1e-6)
@@ -107,8 +109,11 @@ def test_options_name_an_unknown_option_or_file():
 
 def test_a_workdir_is_opened_by_its_config(tmp_path):
     config = tiny.get_config()
-    write_json(tmp_path / "config.json", config.to_dict())
+    write_checked(tmp_path / "config.json", config.to_dict())
     run = opened(tmp_path)
     assert run.workdir == tmp_path and run.config.to_dict() == config.to_dict()
     with pytest.raises(JaxrecError, match="config.json is missing"):
         opened(tmp_path / "elsewhere")
+    (tmp_path / "config.json").write_text((tmp_path / "config.json").read_text().replace('"width": 4', '"width": 8'))
+    with pytest.raises(JaxrecError, match="config.json is damaged; run the command of that run again"):
+        opened(tmp_path)

@@ -62,7 +62,7 @@ def test_each_seed_starts_at_its_own_of_the_other_stage(finished, tmp_path):
 def test_a_model_whose_scores_are_no_numbers_is_not_measured(finished, tmp_path, monkeypatch):
     """NaN parameters would rank the items by their index, and a table would show it."""
     shutil.copytree(finished[1], tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
-    monkeypatch.setattr(starts, "read_params", lambda folder, template, **options: nan_like(template))
+    monkeypatch.setattr(starts, "read_params", lambda resources, folder, template, **options: nan_like(template))
     with pytest.raises(JaxrecError, match=r"'model' has no finite ranking/\S+ \(seed 0\).*no result is written"):
         experiment.run(finished[0], tmp_path / "run")
     assert not (tmp_path / "run" / "evaluation" / "results.json").exists()

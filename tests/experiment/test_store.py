@@ -8,7 +8,7 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.experiment import store
 from jaxrec.experiment.store import StageFolder
-from jaxrec.reporting.writer import MetricsWriter, read_metrics
+from jaxrec.reporting.writer import MetricsWriter, gather, read_metrics
 
 
 def _folder(tmp_path, grows="", **recipe):
@@ -51,11 +51,12 @@ def test_metrics_come_back_with_what_was_kept_aside(tmp_path):
     for width, value in ((8, 1.0), (16, 2.0)):
         _folder(tmp_path, width=width).open()
         for stage in ("dt", "other"):
-            with MetricsWriter(tmp_path, stage) as writer:
+            with MetricsWriter(tmp_path, stage, stages=("dt", "other")) as writer:
                 writer.write(1, {"loss": np.float32([value])})
         if width == 8:
             _folder(tmp_path, width=width).finish({})
     _folder(tmp_path, width=8).open()
+    gather(tmp_path, ("dt", "other"))
     found = {line["stage"]: line["mean"]["loss"] for line in read_metrics(tmp_path / "metrics.jsonl")}
     assert found == {"dt": 1.0, "other": 2.0}
 

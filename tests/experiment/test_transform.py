@@ -90,7 +90,7 @@ def test_a_changed_or_missing_shard_is_named(vectors):
     shard = folder / "item_vectors_000000000003_000000000006.npz"
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(JaxrecError, match=f"{shard} is missing or not as it was written; delete {folder}"):
+    with pytest.raises(JaxrecError, match=f"{shard} is damaged; delete the folder {folder}"):
         transform.read(vectors, "vectors")
     shard.unlink()
     with pytest.raises(JaxrecError, match=f"{shard} is missing"):
@@ -100,26 +100,29 @@ def test_a_changed_or_missing_shard_is_named(vectors):
 def test_a_stopped_transform_goes_on_at_the_next_shard(vectors):
     folder = vectors.folder("vectors").path
     first, *rest = sorted(folder.glob("*.npz"))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for path in (*rest, folder / "manifest.json", folder / "done.json"):
+    listed = json.loads((folder / "shards.json").read_text())
+    whole = [path.read_bytes() for path in rest]
+    rest[0].write_bytes(whole[0].replace(b"NUMPY", b"numpy"))  # a damaged one is made again as well
+    for path in (*rest[1:], folder / "shards.json", folder / "done.json"):
         path.unlink()
     written = first.stat().st_mtime_ns
     again = Resources(vectors.config, vectors.workdir, stop_requested=iter((False, False, True)).__next__)
     with pytest.raises(loop.Stopped, match="stopped at shard 3 of 3 of vectors"):
         transform.run(again, "vectors", Progress(io.StringIO()))
     transform.run(Resources(vectors.config, vectors.workdir), "vectors", Progress(io.StringIO()))
-    assert json.loads((folder / "manifest.json").read_text()) == manifest
+    assert json.loads((folder / "shards.json").read_text()) == listed
+    assert [path.read_bytes() for path in rest] == whole
     assert first.stat().st_mtime_ns == written
 
 
 def test_a_stopped_transform_may_go_on_with_shards_of_another_size(vectors):
     folder = vectors.folder("vectors").path
     expected = vectors.dataset("vectors").data["item_vectors"]
-    for name in ("manifest.json", "done.json"):
+    for name in ("shards.json", "done.json"):
         (folder / name).unlink()
     vectors.config.stages.vectors.rows_per_shard = 2
     again = Resources(vectors.config, vectors.workdir)
-    transform.run(again, "vectors", Progress(io.StringIO()))
+    again.folder("vectors").finish(transform.run(again, "vectors", Progress(io.StringIO())))
     np.testing.assert_array_equal(transform.read(again, "vectors")["item_vectors"], expected)
     assert len(list(folder.glob("*.npz"))) == 4
 

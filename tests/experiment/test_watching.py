@@ -38,6 +38,9 @@ def test_the_best_of_each_seed_is_kept(tmp_path):
     best = np.max(list(scores.values()), axis=0)
     np.testing.assert_allclose(about["best"], best, rtol=1e-6)
     assert [scores[step][seed] for seed, step in enumerate(about["best_step"])] == best.tolist()
+    steps = ", ".join(map(str, about["best_step"]))
+    said = f"`model` kept the parameters of the best ranking/NDCG@5 on `validation`, of step {steps} by seed."
+    assert said in (tmp_path / "run" / "report.md").read_text()
     # Ranked on the same validation sequences, the stored parameters reach what was measured at the best step.
     again = config.copy_and_resolve_references()
     again.stages.evaluation.on = "validation"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxrec.base import checksums
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.files import save_arrays
 from jaxrec.reporting import significance
@@ -62,10 +63,15 @@ def test_rows_are_compared_per_target_of_the_same_sessions():
         significance.paired(OURS, THEIRS[1:])
 
 
+def finish(folder):
+    checksums.write(folder / "done.json", {"files": checksums.of_folder(folder)})
+
+
 def test_two_runs_from_the_command_line(tmp_path, capsys):
     for run, values in (("a", OURS), ("b", THEIRS)):
         (tmp_path / run).mkdir()
         save_arrays(tmp_path / run / significance.FILE, {"modt4r": row(values)})
+        finish(tmp_path / run)
     found = significance.read(tmp_path / "a" / significance.FILE)
     np.testing.assert_array_equal(found["modt4r"]["HR@10"], OURS)
     assert significance.main([f"{tmp_path / 'a'}:modt4r", f"{tmp_path / 'b'}:modt4r"]) == 0
@@ -83,7 +89,8 @@ def test_two_runs_from_the_command_line(tmp_path, capsys):
 def test_a_damaged_file_is_one_line(tmp_path, capsys, left):
     path = tmp_path / significance.FILE
     save_arrays(path, {"modt4r": row(OURS)})
+    finish(tmp_path)
     path.write_bytes(path.read_bytes()[:left])
     assert significance.main([f"{tmp_path}:modt4r"] * 2) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"error: {path} is not a readable .npz file") and line.endswith("the run ranks again")
+    assert line == f"error: {path} is damaged; delete the folder {tmp_path}, and the command of its run makes it again"

@@ -25,6 +25,12 @@ def test_learns_and_reports_each_step_once():
     assert [m["loss/total"].shape for _, m in log] == [(2, 250), (2, 250), (2, 100)]
 
 
+def test_every_seed_has_keys_of_its_own():
+    seeds = (0, 1, 2**31, 2**32 - 1)
+    keys = [jax.random.key_data(loop.seed_keys(seed, 2)) for seed in seeds]
+    assert len({tuple(key.tolist()) for of_seed in keys for key in of_seed}) == 2 * len(seeds)
+
+
 def test_block_length_and_other_seeds_change_nothing():
     one = _fit(num_seeds=1, steps_per_call=7)
     three = _fit(num_seeds=3, steps_per_call=30)

@@ -96,10 +96,18 @@ def test_a_restarted_optimizer_forgets_and_goes_on_at_its_new_rate():
 )
 def test_numbers_that_cannot_be_are_named(leaf, value):
     for where in ({leaf: value}, {"groups": {"all": {"pattern": ".*", leaf: value}}}):
-        with pytest.raises(JaxrecError, match=f"optimizer.{leaf} is {value}: set it to"):
+        with pytest.raises(JaxrecError, match=rf"optimizer\.(groups\.all\.)?{leaf} is {value}: set it to"):
             optimizers.make(_config(**where))
 
 
 def test_unknown_optimizer_is_named():
-    with pytest.raises(JaxrecError, match="'adamax' is unknown"):
+    with pytest.raises(JaxrecError, match="name is 'adamax': set it to one of adam"):
         optimizers.make(_config(name="adamax"))
+
+
+def test_a_group_s_number_may_be_whole_where_the_top_has_a_fraction():
+    config = optimizers.defaults()
+    config.groups = {"all": {"pattern": ".*", "learning_rate": 1}}
+    tx, params = optimizers.make(config), {"a": jnp.ones(2)}
+    updates, _ = tx.update({"a": jnp.ones(2)}, tx.init(params), params, step=0)
+    np.testing.assert_allclose(updates["a"], -1.0, rtol=1e-4)

@@ -66,8 +66,9 @@ def test_rules_place_by_path_and_leave_the_rest_whole():
 
 
 def test_mesh_and_rules_that_do_not_divide_are_named():
-    with pytest.raises(JaxrecError, match=f"mesh.model {jax.device_count() + 1} does not divide"):
-        sharding.make_mesh(model=jax.device_count() + 1)
+    for model in (jax.device_count() + 1, 0, -1):
+        with pytest.raises(JaxrecError, match=f"mesh.model {model} does not divide"):
+            sharding.make_mesh(model=model)
 
 
 def test_rule_that_does_not_divide_names_the_parameter(run_python):

@@ -11,10 +11,13 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import on_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = on_policy.RANGES
 
 
 def defaults() -> ConfigDict:
@@ -41,6 +44,7 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    ranges.check("algorithm.", config, RANGES)
     agent = on_policy.make_agent(config, spec)
 
     def loss_fn(params: Params, batch: sources.OnPolicyBatch, key: Array):

@@ -13,10 +13,13 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.training import sources
+
+RANGES = {**off_policy.RANGES, "exploration_noise": ranges.NOT_NEGATIVE}
 
 
 def defaults() -> ConfigDict:
@@ -27,6 +30,7 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    ranges.check("algorithm.", config, RANGES)
     agent = continuous.make_agent(config, spec, num_critics=1)
 
     def actor(params: Params, state: Array) -> Array:

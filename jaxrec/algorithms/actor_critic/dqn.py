@@ -15,7 +15,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, user_state
-from jaxrec.base import episode_keys
+from jaxrec.base import episode_keys, ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
@@ -23,6 +23,13 @@ from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import temporal_difference as td
 from jaxrec.models import item_actions
 from jaxrec.training import sources
+
+RANGES = {
+    **off_policy.RANGES,
+    "epsilon_first": ranges.SHARE,
+    "epsilon_last": ranges.SHARE,
+    "epsilon_steps": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:
@@ -54,6 +61,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous.
     """
+    ranges.check("algorithm.", config, RANGES)
     if spec.action_size:
         raise JaxrecError(
             "dqn chooses among items, but this environment's actions are continuous; use ddpg, td3 or sac"

@@ -7,9 +7,22 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.algorithms.actor_critic import user_state
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, InitParams, Policy, TargetLossFn
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {
+    **user_state.RANGES,
+    "hidden": ranges.list_of(ranges.COUNT, "a list of whole numbers from 1 upward, which may be empty", least=0),
+    "discount": ranges.SHARE,
+    **dict.fromkeys(("num_envs", "num_steps", "num_updates", "batch_size", "capacity"), ranges.COUNT),
+    "warmup": ranges.WHOLE,
+    "target_update_rate": ranges.ABOVE_ZERO_TO_ONE,
+    "target_update_every": ranges.COUNT,
+    **ranges.under("optimizer", optimizers.RANGES),
+}
 
 
 def defaults() -> ConfigDict:

@@ -11,13 +11,26 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import actors_and_critics, user_state
-from jaxrec.base import episode_keys
+from jaxrec.base import episode_keys, ranges
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient
 from jaxrec.losses.advantages import generalized_advantages, has_target
-from jaxrec.training import sources
+from jaxrec.training import optimizers, sources
+
+RANGES = {
+    **user_state.RANGES,
+    "hidden": ranges.list_of(ranges.COUNT, "a list of whole numbers from 1 upward, which may be empty", least=0),
+    "discount": ranges.SHARE,
+    "gae_lambda": ranges.SHARE,
+    "value_weight": ranges.NOT_NEGATIVE,
+    "entropy_weight": ranges.NOT_NEGATIVE,
+    "num_envs": ranges.COUNT,
+    "num_steps": ranges.COUNT,
+    "log_std": ranges.between(-20, 5),
+    **ranges.under("optimizer", optimizers.RANGES),
+}
 
 
 class OnPolicyAgent(NamedTuple):

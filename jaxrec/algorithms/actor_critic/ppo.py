@@ -14,12 +14,20 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import on_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import policy_gradient, proximal
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {
+    **on_policy.RANGES,
+    "clip": ranges.POSITIVE,
+    "num_epochs": ranges.COUNT,
+    "num_minibatches": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:
@@ -74,7 +82,8 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: more minibatches than steps in a rollout.
     """
-    if not 1 <= config.num_minibatches <= config.num_envs * config.num_steps:
+    ranges.check("algorithm.", config, RANGES)
+    if config.num_minibatches > config.num_envs * config.num_steps:
         raise JaxrecError(
             f"ppo.num_minibatches is {config.num_minibatches}, but a rollout has {config.num_envs * config.num_steps} "
             "steps; set it between 1 and num_envs * num_steps"

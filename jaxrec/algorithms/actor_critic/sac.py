@@ -11,12 +11,23 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
-from jaxrec.base import episode_keys
+from jaxrec.base import episode_keys, ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import soft_actor_critic as soft
 from jaxrec.losses import temporal_difference as td
 from jaxrec.training import sources
+
+_LOG_STD = ranges.between(-20, 5)
+RANGES = {
+    **off_policy.RANGES,
+    "target_entropy": ranges.FINITE,
+    "temperature": ranges.POSITIVE,
+    "log_std_range": ranges.Range(
+        "two numbers from -20 to 5, the lower one first",
+        lambda x: isinstance(x, list | tuple) and len(x) == 2 and all(map(_LOG_STD.holds, x)) and x[0] < x[1],
+    ),
+}
 
 
 def defaults() -> ConfigDict:
@@ -31,6 +42,7 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the algorithm, over items or continuous actions; without `spec.environment` it acts but has no source."""
+    ranges.check("algorithm.", config, RANGES)
     agent = continuous.make_agent(config, spec, num_critics=2, outputs_per_action=2)
     target_entropy = config.target_entropy * agent.action_size
 

@@ -10,11 +10,14 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Array, Params
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.models import encoders
 from jaxrec.models import history as histories
+
+RANGES = {"encoder": encoders.NAME, "width": ranges.COUNT, "window": ranges.COUNT}
 
 
 class StateEncoder(NamedTuple):

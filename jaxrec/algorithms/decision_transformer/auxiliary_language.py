@@ -48,8 +48,6 @@ def check_backbone(config: ConfigDict, text: TextSpec | None) -> None:
     if not config.backbone:
         return
     prior.check_options(config)
-    if config.language_weight < 0:
-        raise JaxrecError(f"algorithm.language_weight is {config.language_weight}: set it to 0 or more")
     if not has_language_loss(config):
         return
     if text is None:

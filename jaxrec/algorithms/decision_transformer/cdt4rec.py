@@ -19,11 +19,14 @@ from jaxrec.algorithms.decision_transformer import dt, loss_terms, network_parts
 from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns_and_rewards
 from jaxrec.algorithms.decision_transformer.target_return_policy import make_policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Scalars
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.models.heads import MLP
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {**dt.RANGES, "reward_weight": ranges.NOT_NEGATIVE}
 
 
 def defaults() -> ConfigDict:
@@ -87,6 +90,7 @@ class CDT4RecNetwork(nn.Module):
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    ranges.check("algorithm.", config, RANGES)
     network_parts.check_sizes(config, spec)
     network = make_network(config, spec)
 

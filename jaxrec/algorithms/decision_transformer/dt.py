@@ -18,11 +18,14 @@ from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, a
 from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns
 from jaxrec.algorithms.decision_transformer.target_return_policy import make_policy
 from jaxrec.algorithms.decision_transformer.tokens import Tokens, interleave
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.models.dense import Dense
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {**network_parts.RANGES, "target_quantile": ranges.SHARE}
 
 
 def defaults() -> ConfigDict:
@@ -89,6 +92,7 @@ class DTNetwork(nn.Module):
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    ranges.check("algorithm.", config, RANGES)
     network_parts.check_sizes(config, spec)
     network = make_network(config, spec)
 

@@ -19,12 +19,14 @@ from jaxrec.algorithms.decision_transformer import dt, network_parts, training_w
 from jaxrec.algorithms.decision_transformer.loss_terms import action_accuracy, action_loss
 from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns
 from jaxrec.algorithms.decision_transformer.target_return_policy import make_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Scalars
-from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.losses import contrastive, sequence
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {**dt.RANGES, "prompt_vectors": ranges.at_least(2), "contrast_weight": ranges.NOT_NEGATIVE}
 
 
 def defaults() -> ConfigDict:
@@ -37,9 +39,8 @@ def defaults() -> ConfigDict:
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    ranges.check("algorithm.", config, RANGES)
     network_parts.check_sizes(config, spec)
-    if config.prompt_vectors < 2:
-        raise JaxrecError(f"algorithm.prompt_vectors is {config.prompt_vectors}: set it to 2 or more")
     network = make_network(config, spec)
 
     def loss_fn(params: Params, batch: Windows, key: Array):

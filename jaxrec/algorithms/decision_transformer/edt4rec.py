@@ -29,13 +29,21 @@ from jaxrec.algorithms.decision_transformer import (
     training_windows,
 )
 from jaxrec.algorithms.decision_transformer.target_return_policy import make_policy
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Scalars
-from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.losses import expectile, policy_gradient, relabelling, sequence
 from jaxrec.models.heads import MLP
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {
+    **cdt4rec.RANGES,
+    "entropy_floor": ranges.BELOW_ONE,
+    "initial_temperature": ranges.POSITIVE,
+    "value_expectile": ranges.INSIDE_ZERO_ONE,
+    "target_update_rate": ranges.ABOVE_ZERO_TO_ONE,
+}
 
 
 def defaults() -> ConfigDict:
@@ -110,6 +118,7 @@ class EDT4RecNetwork(cdt4rec.CDT4RecNetwork):
 
 def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
     """Makes the algorithm, which learns from `Trajectories`; raises JaxrecError on settings that cannot be."""
+    ranges.check("algorithm.", config, RANGES)
     check_options(config, spec)
     network = make_network(config, spec)
 
@@ -131,12 +140,6 @@ def make(config: ConfigDict, spec: TrajectoriesSpec) -> Algorithm:
 def check_options(config: ConfigDict, spec: TrajectoriesSpec) -> None:
     """Raises JaxrecError on settings that cannot be, before anything is compiled."""
     network_parts.check_sizes(config, spec)
-    if not 0.0 < config.value_expectile < 1.0:
-        raise JaxrecError(f"algorithm.value_expectile is {config.value_expectile}: set it between 0 and 1")
-    if not 0.0 <= config.entropy_floor < 1.0:
-        raise JaxrecError(f"algorithm.entropy_floor is {config.entropy_floor}: set it to a share from 0 to below 1")
-    if config.initial_temperature <= 0.0:
-        raise JaxrecError(f"algorithm.initial_temperature is {config.initial_temperature}: set it above 0")
 
 
 def make_network(config: ConfigDict, spec: TrajectoriesSpec) -> EDT4RecNetwork:

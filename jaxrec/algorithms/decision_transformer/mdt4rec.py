@@ -26,11 +26,28 @@ from jaxrec.algorithms.decision_transformer.mdt4rec_network import MDT4RecNetwor
 from jaxrec.algorithms.decision_transformer.mdt4rec_policy import SEARCHES, make_policy
 from jaxrec.algorithms.decision_transformer.return_normalisation import normalise_returns_and_rewards
 from jaxrec.algorithms.language import prior
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Scalars
-from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import TextSpec, TrajectoriesSpec
 from jaxrec.batches.windows import Windows
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {
+    **network_parts.RANGES,
+    "delta": ranges.COUNT,
+    "search": ranges.choice(*SEARCHES),
+    "use_max": ranges.SWITCH,
+    "expectile": ranges.INSIDE_ZERO_ONE,
+    "num_bins": ranges.COUNT,
+    "kappa": ranges.NOT_NEGATIVE,
+    "return_draw": ranges.choice("sample", "mean"),
+    **dict.fromkeys(
+        ("reward_weight", "max_return_weight", "return_bins_weight", "language_weight"), ranges.NOT_NEGATIVE
+    ),
+    **prior.RANGES,
+    "language_batch_size": ranges.COUNT,
+    "language_length": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:
@@ -81,6 +98,7 @@ def make(config: ConfigDict, spec: TrajectoriesSpec, *, text: TextSpec | None = 
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
     config = auxiliary_language.with_backbone_sizes(config)
     check_options(config, spec, text)
     network = make_network(config, spec)
@@ -104,14 +122,6 @@ def check_options(config: ConfigDict, spec: TrajectoriesSpec, text: TextSpec | N
     """Raises JaxrecError on settings that cannot be, before anything is compiled."""
     network_parts.check_sizes(config, spec)
     auxiliary_language.check_backbone(config, text)
-    if config.delta < 1:
-        raise JaxrecError(f"algorithm.delta is {config.delta}: set it to 1 or more turns")
-    if config.search not in SEARCHES:
-        raise JaxrecError(f"algorithm.search is {config.search!r}: choose one of {sorted(SEARCHES)}")
-    if not 0.0 < config.expectile < 1.0:
-        raise JaxrecError(f"algorithm.expectile is {config.expectile}: set it between 0 and 1, near 1")
-    if config.return_draw not in ("sample", "mean"):
-        raise JaxrecError(f"algorithm.return_draw is {config.return_draw!r}: choose sample or mean")
 
 
 def losses(

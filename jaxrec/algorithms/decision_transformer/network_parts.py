@@ -6,21 +6,30 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer.tokens import Tokens
 from jaxrec.algorithms.language import prior
-from jaxrec.base.errors import JaxrecError
+from jaxrec.base import ranges
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.models import encoders, transformer
 from jaxrec.models import history as histories
 from jaxrec.models.backbone import Backbone
 from jaxrec.models.transformer import Transformer
+from jaxrec.training import optimizers
 
 EMBEDDING_LAYERS = {"linear": 1, "mlp": 2}
 
+RANGES = {
+    **transformer.RANGES,
+    "context_length": ranges.COUNT,
+    "embedding": ranges.choice(*EMBEDDING_LAYERS),
+    "state_encoder": encoders.NAME,
+    "state_window": ranges.COUNT,
+    "batch_size": ranges.COUNT,
+    **ranges.under("optimizer", optimizers.RANGES),
+}
+
 
 def check_sizes(config: ConfigDict, spec: TrajectoriesSpec) -> None:
-    """Raises JaxrecError on an unknown embedding, on sizes that make no transformer, and on a context length or a state
-    window that is empty or longer than any episode."""
-    if config.embedding not in EMBEDDING_LAYERS:
-        raise JaxrecError(f"algorithm.embedding is {config.embedding!r}: choose one of {sorted(EMBEDDING_LAYERS)}")
+    """Raises JaxrecError on sizes that make no transformer, and on a context length or a state window that is longer
+    than any episode."""
     transformer.check_sizes("algorithm.", config)
     histories.check_window("algorithm.context_length", config.context_length, spec.max_turn)
     if spec.sees_history:

@@ -10,7 +10,6 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.decision_transformer import return_normalisation, token_window
-from jaxrec.base import ranges
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import TrajectoriesSpec
@@ -76,12 +75,7 @@ def make_policy(network: Any, config: ConfigDict, spec: TrajectoriesSpec) -> Pol
 
 def first_target_return(config: ConfigDict, spec: TrajectoriesSpec) -> float:
     """Returns the normalised target return at turn 0: the `target_quantile` of the returns of the logged episodes, or
-    of the range of returns where there is no log.
-
-    Raises:
-      JaxrecError: `target_quantile` does not lie in [0, 1].
-    """
-    ranges.check("algorithm.", config, {"target_quantile": ranges.SHARE})
+    of the range of returns where there is no log."""
     returns = spec.episode_returns or spec.return_range
     target = np.interp(config.target_quantile, np.linspace(0.0, 1.0, len(returns)), returns)
     return float(return_normalisation.to_unit_range(target, spec.return_range))

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.language import prior
 from jaxrec.algorithms.language.token_loss import negative_log_likelihood
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
@@ -27,6 +28,14 @@ from jaxrec.models import transformer
 from jaxrec.models.language import decoder_config, weights
 from jaxrec.models.language.decoder import Decoder
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {
+    **prior.RANGES,
+    **transformer.RANGES,
+    "context_length": ranges.COUNT,
+    "batch_size": ranges.COUNT,
+    **ranges.under("optimizer", optimizers.RANGES),
+}
 
 
 def defaults() -> ConfigDict:
@@ -57,6 +66,7 @@ def make(config: ConfigDict, spec: TextSpec) -> Algorithm:
 
     It can be exported where it is a GPT-2 without adapters.
     """
+    ranges.check("algorithm.", config, RANGES)
     decoder = make_decoder(config, spec)
 
     def init_params(key: Array) -> Params:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Array, LoadParams, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import decoder_config, weights
@@ -23,6 +24,16 @@ from jaxrec.models.lora import LoRA
 ROLE = "backbone"
 _FROZEN = {"lora": (rf"{ROLE}/(?!.*lora_)",), "frozen": (rf"{ROLE}/",), "full": ()}
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+RANGES = {
+    "backbone": ranges.TEXT,
+    "init": ranges.choice("pretrained", "random"),
+    "adapt": ranges.choice(*_FROZEN),
+    "lora.rank": ranges.WHOLE,
+    "lora.alpha": ranges.POSITIVE,
+    "lora.dropout": ranges.BELOW_ONE,
+    "backbone_dtype": ranges.choice(*_DTYPES),
+}
 
 
 def defaults() -> dict[str, Any]:
@@ -37,10 +48,7 @@ def defaults() -> dict[str, Any]:
 
 
 def check_options(config: ConfigDict) -> None:
-    """Raises JaxrecError on options that are no choice, and on a folder that cannot be loaded."""
-    for leaf, choices in (("init", ("pretrained", "random")), ("adapt", _FROZEN), ("backbone_dtype", _DTYPES)):
-        if config[leaf] not in choices:
-            raise JaxrecError(f"algorithm.{leaf} is {config[leaf]!r}: choose one of {sorted(choices)}")
+    """Raises JaxrecError on adapters without a rank, and on a folder that cannot be loaded."""
     if config.adapt == "lora" and config.lora.rank < 1:
         raise JaxrecError(f"algorithm.lora.rank is {config.lora.rank}: set it to 1 or more, or adapt to 'frozen'")
     shape = decoder_config.read(config.backbone)

@@ -18,6 +18,8 @@ from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import catalogue
 from jaxrec.training import learner, optimizers
 
+RANGES = {**supervised.RANGES, "num_negatives": ranges.WHOLE}
+
 
 def defaults() -> ConfigDict:
     config = supervised.defaults()
@@ -31,7 +33,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
-    ranges.check("algorithm.", config, {"num_negatives": ranges.WHOLE})
+    ranges.check("algorithm.", config, RANGES)
     model = supervised.softmax_model(config, spec)
 
     def loss_fn(params: Params, batch: Sequences, key: Array):

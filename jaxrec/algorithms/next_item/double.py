@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import supervised, target_positions, transitions
 from jaxrec.algorithms.next_item.transitions import ItemTransitions
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
 from jaxrec.base.specs import SequencesSpec
@@ -28,6 +29,13 @@ NETWORKS = ("first", "second")
 # As SQN's code draws them. With Q-values of 1 and more at the start, their squared errors drown the cross-entropy,
 # those of ten sampled items above all.
 _glorot = jax.nn.initializers.glorot_uniform(in_axis=2, out_axis=0, batch_axis=1)
+
+RANGES = {
+    **supervised.RANGES,
+    "discount": ranges.BELOW_ONE,
+    "reward": ranges.choice(*transitions.REWARDS),
+    "value_weight": ranges.NOT_NEGATIVE,
+}
 
 
 def defaults() -> ConfigDict:
@@ -74,7 +82,6 @@ def algorithm(
       weights: of the C heads; the best action is that of the highest weighted sum of their values.
       restart: step of the loop at which the optimizer starts anew, and the factor of its rate (`optimizers.restarted`).
     """
-    transitions.check_rewards(config)
     model = supervised.softmax_model(config, spec)
 
     def init_network(key: Array) -> Params:

@@ -16,10 +16,23 @@ from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.batches import user_sessions
-from jaxrec.models import transformer
+from jaxrec.models import encoders, transformer
 from jaxrec.training import learner, optimizers, sources
 
 INTRA = ("nov", "uxp")
+
+RANGES = {
+    "encoder": encoders.NAME,
+    **ranges.under("encoder_options", encoders.OPTIONS),
+    "inter": ranges.choice(*hdt_network.INTER),
+    "intra": ranges.SWITCH,
+    "objectives": ranges.choices(*INTRA, least=0),
+    **transformer.RANGES,
+    "num_sessions": ranges.COUNT,
+    **dict.fromkeys(("return_weight", "action_weight", "goal_weight"), ranges.NOT_NEGATIVE),
+    "batch_size": ranges.COUNT,
+    **ranges.under("optimizer", optimizers.RANGES),
+}
 
 
 def defaults() -> ConfigDict:
@@ -57,6 +70,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
+    ranges.check("algorithm.", config, RANGES)
     _check_settings(config, spec, vectors)
     network = hdt_network.make_network(config, spec, vectors)
     learning = learner.from_loss(
@@ -69,14 +83,8 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
 def _check_settings(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     supervised.check_sizes(config, spec)
     transformer.check_sizes("algorithm.", config)
-    ranges.check("algorithm.", config, {"num_sessions": ranges.COUNT})
-    if config.inter not in hdt_network.INTER:
-        known = ", ".join(hdt_network.INTER)
-        raise JaxrecError(f"algorithm.inter {config.inter!r} is unknown; choose one of {known}")
     if config.intra and config.inter != "dt":
         raise JaxrecError("algorithm.intra needs the goal return of algorithm.inter 'dt'; set one of the two")
-    if any(name not in INTRA for name in config.objectives):
-        raise JaxrecError(f"algorithm.objectives {tuple(config.objectives)}: take some of {', '.join(INTRA)}")
     if spec.tail is None or vectors is None:
         raise JaxrecError(
             "HDT needs popular items and item vectors: name a next-item model's beside the data, `vectors`"

@@ -13,11 +13,14 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import softmax_head, supervised, target_positions, transitions
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.records import Sequences
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
 from jaxrec.training import learner, optimizers
+
+RANGES = {**supervised.RANGES, "left_weight": ranges.NOT_NEGATIVE}
 
 
 def defaults() -> ConfigDict:
@@ -32,6 +35,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
     model = supervised.softmax_model(config, spec)
 
     def init_params(key: Array) -> Params:

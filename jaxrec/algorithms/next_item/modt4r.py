@@ -19,8 +19,23 @@ from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.batches import training_sequences
-from jaxrec.models import transformer
+from jaxrec.models import encoders, transformer
 from jaxrec.training import learner, optimizers, sources
+
+RANGES = {
+    "encoder": encoders.NAME,
+    **ranges.under("encoder_options", encoders.OPTIONS),
+    "states": ranges.choice(*STATES),
+    "return_first": ranges.SWITCH,
+    "objectives": ranges.choices(*objective_returns.OBJECTIVES),
+    "scaled_returns": ranges.SWITCH,
+    **transformer.RANGES,
+    "state_weight": ranges.NOT_NEGATIVE,
+    "return_weight": ranges.NOT_NEGATIVE,
+    "batch_size": ranges.COUNT,
+    **dict.fromkeys((f"inference.{name}" for name in ("alpha", "diversity", "epsilon", "ahead")), ranges.FINITE),
+    **ranges.under("optimizer", optimizers.RANGES),
+}
 
 
 def defaults() -> ConfigDict:
@@ -62,6 +77,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
     Raises:
       JaxrecError: settings that cannot be, or data without what an objective's return needs.
     """
+    ranges.check("algorithm.", config, RANGES)
     _check_settings(config, spec, vectors)
     network = modt4r_network.make_network(config, spec, vectors)
     frozen = ("inference/", "given/") if network.given else ("inference/",)
@@ -77,15 +93,6 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
 def _check_settings(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
     supervised.check_sizes(config, spec)
     transformer.check_sizes("algorithm.", config)
-    ranges.check("algorithm.inference.", config.inference, dict.fromkeys(config.inference, ranges.FINITE))
-    if config.states not in STATES:
-        raise JaxrecError(f"algorithm.states {config.states!r} is unknown; choose one of {', '.join(STATES)}")
-    unknown = [name for name in config.objectives if name not in objective_returns.OBJECTIVES]
-    if unknown or not config.objectives or len(set(config.objectives)) < len(config.objectives):
-        raise JaxrecError(
-            f"algorithm.objectives {tuple(config.objectives)}: take some of "
-            f"{', '.join(objective_returns.OBJECTIVES)}, each once"
-        )
     if "nov" in config.objectives and spec.tail is None:
         raise JaxrecError("the novelty return needs to know which items are popular; learn from sequences")
     if "div" in config.objectives and vectors is None:

@@ -23,6 +23,13 @@ from jaxrec.losses import catalogue, sequence
 
 HEADS = ("accuracy", "diversity", "novelty")
 
+RANGES = {
+    **double.RANGES,
+    "weights": ranges.list_of_length(
+        len(HEADS), ranges.NOT_NEGATIVE, f"{ranges.NOT_NEGATIVE.allowed}, for each of {', '.join(HEADS)}"
+    ),
+}
+
 
 def defaults() -> ConfigDict:
     config = double.defaults()
@@ -31,12 +38,7 @@ def defaults() -> ConfigDict:
 
 
 def check_objectives(config: ConfigDict, spec: SequencesSpec, vectors: np.ndarray | None) -> None:
-    """Raises JaxrecError where there is not one weight per head, or the data lack what a reward needs."""
-    if len(config.weights) != len(HEADS) or not all(map(ranges.NOT_NEGATIVE.holds, config.weights)):
-        raise JaxrecError(
-            f"algorithm.weights {tuple(config.weights)} must be {ranges.NOT_NEGATIVE.allowed} "
-            f"for each of {', '.join(HEADS)}"
-        )
+    """Raises JaxrecError where the data lack what a reward needs."""
     if vectors is None:
         raise JaxrecError(
             "the diversity reward needs item vectors: name a next-item model's beside the data, `vectors`"

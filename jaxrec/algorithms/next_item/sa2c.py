@@ -17,6 +17,13 @@ from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sampled_actions, sequence
 
+RANGES = {
+    **snqn.RANGES,
+    "warmup_steps": ranges.WHOLE,
+    "warm_factor": ranges.POSITIVE,
+    "highest_advantage": ranges.POSITIVE,
+}
+
 
 def defaults() -> ConfigDict:
     config = snqn.defaults()
@@ -32,9 +39,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
-    value_terms.check_negatives(config)
-    of_sa2c = {"warmup_steps": ranges.WHOLE, "warm_factor": ranges.POSITIVE, "highest_advantage": ranges.POSITIVE}
-    ranges.check("algorithm.", config, of_sa2c)
+    ranges.check("algorithm.", config, RANGES)
 
     def terms(batch: DoubleQBatch, key: Array, *, warm: Array):
         """`warm`: bool scalar, True after the warm-up."""

@@ -11,8 +11,11 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double, objective_rewards, softmax_head, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
+
+RANGES = objective_rewards.RANGES
 
 
 def defaults() -> ConfigDict:
@@ -28,6 +31,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
     Raises:
       JaxrecError: settings that cannot be, or data without item vectors or popularity.
     """
+    ranges.check("algorithm.", config, RANGES)
     objective_rewards.check_objectives(config, spec, vectors)
 
     def terms(batch: DoubleQBatch, key: Array):

@@ -11,9 +11,12 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double, softmax_head, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
+
+RANGES = {**double.RANGES, **value_terms.NEGATIVE_RANGES}
 
 
 def defaults() -> ConfigDict:
@@ -28,7 +31,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
-    value_terms.check_negatives(config)
+    ranges.check("algorithm.", config, RANGES)
 
     def terms(batch: DoubleQBatch, key: Array):
         steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)

@@ -9,9 +9,12 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import double, softmax_head, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sequence
+
+RANGES = double.RANGES
 
 
 def defaults() -> ConfigDict:
@@ -24,6 +27,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     Raises:
       JaxrecError: settings that cannot be.
     """
+    ranges.check("algorithm.", config, RANGES)
 
     def terms(batch: DoubleQBatch, key: Array):
         del key

@@ -25,6 +25,15 @@ from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 from jaxrec.models.history import History
 from jaxrec.training import optimizers, sources
 
+RANGES = {
+    "encoder": encoders.NAME,
+    **ranges.under("encoder_options", encoders.OPTIONS),
+    "width": ranges.COUNT,
+    "batch_size": ranges.COUNT,
+    "targets": ranges.choice("all", "one"),
+    **ranges.under("optimizer", optimizers.RANGES),
+}
+
 
 def defaults() -> ConfigDict:
     """Returns the thesis' sizes (T 4.5.1, T 5.4.2); the learning rate is one of those it searched."""
@@ -59,11 +68,9 @@ class SoftmaxModel(NamedTuple):
 
 
 def check_sizes(config: ConfigDict, spec: SequencesSpec) -> None:
-    """Raises JaxrecError where sequences are too short, or a size or a loss weight of the config cannot be."""
+    """Raises JaxrecError where sequences are too short."""
     if spec.length < 1:
         raise JaxrecError(f"sequences of {spec.length + 1} items hold nothing to predict: 2 are the least")
-    weights = {leaf: ranges.NOT_NEGATIVE for leaf in config if leaf.endswith("_weight")}
-    ranges.check("algorithm.", config, {"width": ranges.COUNT, "batch_size": ranges.COUNT, **weights})
 
 
 def sequence_encoder(config: ConfigDict, spec: SequencesSpec) -> SequenceEncoder:
@@ -80,8 +87,6 @@ def softmax_model(config: ConfigDict, spec: SequencesSpec) -> SoftmaxModel:
       JaxrecError: settings that cannot be.
     """
     check_sizes(config, spec)
-    if config.targets not in ("all", "one"):
-        raise JaxrecError(f"algorithm.targets {config.targets!r} is unknown; choose 'all' or 'one'")
     length = spec.length
     encoder = sequence_encoder(config, spec)
 

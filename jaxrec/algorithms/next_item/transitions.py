@@ -5,11 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import struct
-from ml_collections import ConfigDict
 
-from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
-from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
 
 REWARDS = {"feedback": None, "click": 0.2, "one": 1.0}  # of every item alike; None: what the log says
@@ -35,13 +32,6 @@ class ItemTransitions:
     ended: Array
     known: Array
     items_left: Array
-
-
-def check_rewards(config: ConfigDict) -> None:
-    """Raises JaxrecError where `reward` is unknown or `discount` is not in [0, 1)."""
-    if config.reward not in REWARDS:
-        raise JaxrecError(f"algorithm.reward {config.reward!r} is unknown; choose one of {', '.join(REWARDS)}")
-    ranges.check("algorithm.", config, {"discount": ranges.BELOW_ONE})
 
 
 def from_sequences(batch: Sequences, reward: str = "feedback") -> ItemTransitions:

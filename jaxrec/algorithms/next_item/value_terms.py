@@ -20,6 +20,8 @@ from jaxrec.base.specs import SequencesSpec
 from jaxrec.losses import sampled_actions, sequence
 from jaxrec.losses import temporal_difference as td
 
+NEGATIVE_RANGES = {"num_negatives": ranges.COUNT, "negative_reward": ranges.FINITE}
+
 
 def negative_defaults() -> ConfigDict:
     """Returns the options of the negative loss."""
@@ -29,11 +31,6 @@ def negative_defaults() -> ConfigDict:
             "negative_reward": 0.0,  # of an action that was not taken
         }
     )
-
-
-def check_negatives(config: ConfigDict) -> None:
-    """Raises JaxrecError where no action would be sampled or its reward is no number."""
-    ranges.check("algorithm.", config, {"num_negatives": ranges.COUNT, "negative_reward": ranges.FINITE})
 
 
 class ActionValues(NamedTuple):

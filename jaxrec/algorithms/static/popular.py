@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
@@ -17,6 +18,8 @@ from jaxrec.data import popularity
 from jaxrec.data.popularity import item_popularity
 
 LOGIT_STEP = 20.0  # between neighbouring ranks: a sample of the softmax leaves the order once in 5e8 draws
+
+RANGES = {"popularity": ranges.choice(*popularity.COUNTED)}
 
 
 def defaults() -> ConfigDict:
@@ -55,7 +58,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous, or `popularity` is unknown.
     """
-    popularity.check("algorithm.popularity", config.popularity)
+    ranges.check("algorithm.", config, RANGES)
     if spec.action_size:
         raise JaxrecError("popular needs items to act with, but actions are continuous here; use random")
 

@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.base import episode_keys
+from jaxrec.base import episode_keys, ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.records import Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
+
+RANGES: dict[str, ranges.Range] = {}
 
 
 def defaults() -> ConfigDict:
@@ -49,6 +51,7 @@ def scores(key: Array | EpisodeKey, num_users: int, num_items: int) -> Array:
 
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the policy; continuous actions are uniform in [-1, 1]."""
+    ranges.check("algorithm.", config, RANGES)
 
     def act(params: Params, carry: tuple, observation: Observation, key: EpisodeKey) -> tuple[tuple, Array]:
         del params

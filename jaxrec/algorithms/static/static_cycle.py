@@ -16,10 +16,17 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.static.popular import LOGIT_STEP, descending_logits
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
+
+RANGES = {
+    "window": ranges.COUNT,
+    "threshold": ranges.or_none(ranges.NOT_NEGATIVE),
+    "damping": ranges.POSITIVE,
+}
 
 
 def defaults() -> ConfigDict:
@@ -141,6 +148,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     Raises:
       JaxrecError: the environment's actions are continuous.
     """
+    ranges.check("algorithm.", config, RANGES)
     if spec.action_size:
         raise JaxrecError("static_cycle needs items to act with, but actions are continuous here; use random")
 

@@ -15,12 +15,22 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.user_models import matrix_factorization
 from jaxrec.algorithms.user_models.deep_fm_network import DeepFM
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Transform
 from jaxrec.base.specs import RatingsSpec
 from jaxrec.losses.gaussian import gaussian_nll
 from jaxrec.training import learner, optimizers, sources
 
 Ratings = matrix_factorization.Ratings
+
+RANGES = {
+    "num_members": ranges.COUNT,
+    "width": ranges.COUNT,
+    "hidden": ranges.list_of(ranges.COUNT, "a list of whole numbers from 1 upward, which may be empty", least=0),
+    "l2": ranges.NOT_NEGATIVE,
+    "batch_size": ranges.COUNT,
+    **ranges.under("optimizer", optimizers.RANGES),
+}
 
 
 def defaults() -> ConfigDict:
@@ -75,6 +85,7 @@ def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
 
     The features come from the spec and stay, untrained, among the parameters, so that a stored model is complete.
     """
+    ranges.check("algorithm.", config, RANGES)
     network = make_network(config, spec)
 
     def init_params(key: Array) -> Params:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array, Params, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions
@@ -33,6 +34,19 @@ def ratings(interactions: Interactions, split: int = TRAIN) -> Ratings:
     if not len(rows):
         raise JaxrecError(f"{interactions.name} has no rows in split {split}; a user model needs some to learn from")
     return {"user": rows.user, "item": rows.item, "feedback": rows.feedback}
+
+
+RANGES = {
+    "width": ranges.COUNT,
+    "l2": ranges.NOT_NEGATIVE,
+    "init_scale": ranges.NOT_NEGATIVE,
+    "batch_size": ranges.COUNT,
+    **ranges.under("optimizer", optimizers.RANGES),
+    "search.widths": ranges.COUNTS,
+    "search.l2": ranges.list_of(ranges.NOT_NEGATIVE, "finite numbers from 0 upward"),
+    "search.held_out": ranges.INSIDE_ZERO_ONE,
+    "search.passes": ranges.COUNT,
+}
 
 
 def defaults() -> ConfigDict:
@@ -111,6 +125,7 @@ def random_ratings(batch_size: int) -> Callable[[Ratings, Array], Ratings]:
 
 def make(config: ConfigDict, spec: RatingsSpec) -> Algorithm:
     """Makes the algorithm over `Ratings`; its scorer maps (params, user int32 [B]) to ratings [B, A]."""
+    ranges.check("algorithm.", config, RANGES)
 
     def init_params(key: Array) -> Params:
         return init(key, spec, width=config.width, init_scale=config.init_scale)

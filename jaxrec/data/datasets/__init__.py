@@ -13,6 +13,7 @@ from types import ModuleType
 
 from jaxrec.base import ranges, registry
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.ranges import Range
 from jaxrec.base.records import Interactions
 
 _DEFINES = "def load("
@@ -26,6 +27,18 @@ def names() -> list[str]:
 def module(name: str) -> ModuleType:
     """Imports the dataset's file; raises JaxrecError where there is none."""
     return registry.resolve(__name__, name, _DEFINES, "dataset")
+
+
+def ranges_of(name: str) -> dict[str, Range]:
+    """The ranges of a dataset's options: of flags and texts by their defaults, else as the dataset's `RANGES` has them.
+
+    Raises:
+      JaxrecError: unknown dataset.
+    """
+    dataset = module(name)
+    plain = {bool: ranges.SWITCH, str: ranges.or_none(ranges.TEXT)}
+    typed = {option: type(p.default) for option, p in inspect.signature(dataset.load).parameters.items()}
+    return {option: plain[kind] for option, kind in typed.items() if kind in plain} | getattr(dataset, "RANGES", {})
 
 
 def load(name: str, root: Path | str | None = None, **options) -> Interactions:
@@ -46,5 +59,5 @@ def load(name: str, root: Path | str | None = None, **options) -> Interactions:
         if option not in known:
             hint = registry.hint(option, known)
             raise JaxrecError(f"dataset {name} has no option {option!r}{hint}; it has {', '.join(known) or 'none'}")
-    ranges.check("data.options.", options, getattr(dataset, "RANGES", {}))
+    ranges.check("data.options.", options, ranges_of(name))
     return loader(None if root is None else Path(root).expanduser(), **options)

@@ -22,9 +22,16 @@ _HINTS_WITHOUT = {
     "timestamp": "; if there are no times, set timestamp=''",
 }
 RELEASE = None  # the data are the user's
+_PATH = ranges.or_none(ranges.Range("a path", lambda x: isinstance(x, str | Path)))
 RANGES = {
+    "path": _PATH,
+    "test_path": _PATH,
+    "validation_path": _PATH,
+    "items_path": _PATH,
+    "split": ranges.or_none(ranges.TEXT),
+    "separator": ranges.or_none(ranges.TEXT),
+    "columns": ranges.or_none(ranges.list_of(ranges.TEXT, "a list of the names of all columns")),
     "rating_range": ranges.or_none(ranges.list_of_length(2, ranges.FINITE, "two finite numbers, lowest and highest")),
-    "columns": ranges.or_none(ranges.NAMES),
 }
 
 

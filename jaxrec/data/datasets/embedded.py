@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions
-from jaxrec.data.world import descriptions, logging_policy
+from jaxrec.data.world import descriptions, logging_policy, settings
 from jaxrec.data.world import generator as worlds
 from jaxrec.data.world.generator import World
 from jaxrec.data.world.images import images as draw_images
 
 RELEASE = None  # the world is generated
+
+RANGES = {
+    "size": ranges.choice(*settings.SIZES),
+    **ranges.under("world", settings.RANGES),
+    **ranges.under("logging", logging_policy.RANGES),
+}
 
 
 def load(

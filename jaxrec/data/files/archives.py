@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import stat
@@ -20,6 +21,7 @@ from jaxrec.data.files.fields import one_line
 MOST_BYTES = 16 * 2**30  # the largest dataset here unpacks to less than a quarter of it
 MOST_MEMBERS = 100_000
 _BLOCK = 1 << 20
+_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -101,17 +103,53 @@ def _safe(archive: Path, member: Member) -> PurePosixPath:
 def _members(archive: Path) -> Iterator[Iterator[Member]]:
     """The members, in order, by the kind of archive that the first bytes tell."""
     with archive.open("rb") as file:
-        magic = file.read(4)
+        magic = file.read(6)
     if magic[:2] == b"PK":
         with zipfile.ZipFile(archive) as opened:
             yield (_of_zip(opened, info) for info in opened.infolist())
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as opened:
+    elif _is_tar(archive, magic):
+        with _open_tar(archive, magic) as opened:
             yield (_of_tar(opened, info) for info in opened)
     elif magic[:2] == b"\x1f\x8b":
         yield iter([Member(archive.name.removesuffix(".gz"), 0, "file", lambda: gzip.GzipFile(archive))])
     else:
         yield iter([Member(archive.name, archive.stat().st_size, "file", lambda: archive.open("rb"))])
+
+
+class _TooMuch(ValueError):
+    """A header asks for more memory than any header needs."""
+
+
+class _SmallReads:
+    """A file of which nobody reads much at once: tarfile reads the names of members into memory, as long as they say
+    they are, and a packed file of a megabyte can hold a name of a gigabyte."""
+
+    def __init__(self, file: IO[bytes]):
+        self.tell, self.seek, self._file = file.tell, file.seek, file
+
+    def read(self, size: int) -> bytes:
+        """Reads `size` bytes; raises _TooMuch where these are more than a block."""
+        if not 0 <= size <= _BLOCK:
+            raise _TooMuch(f"a name in it claims {size:,} bytes")
+        return self._file.read(size)
+
+
+@contextmanager
+def _open_tar(archive: Path, magic: bytes) -> Iterator[tarfile.TarFile]:
+    """Opens a tar, plain or compressed as its first bytes tell."""
+    opener = next((opener for start, opener in _COMPRESSED.items() if magic.startswith(start)), open)
+    with opener(archive, "rb") as file, tarfile.open(fileobj=_SmallReads(file), mode="r:") as opened:
+        yield opened
+
+
+def _is_tar(archive: Path, magic: bytes) -> bool:
+    try:
+        with _open_tar(archive, magic):
+            return True
+    except _TooMuch:
+        raise
+    except _DAMAGE:
+        return False
 
 
 def _of_zip(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:

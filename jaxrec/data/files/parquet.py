@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from jaxrec.base.errors import JaxrecError
+from jaxrec.data.files.claims import check_rows
 from jaxrec.data.files.fields import one_line, require_file
 from jaxrec.data.files.layout import UNREADABLE
 
@@ -15,6 +16,7 @@ from jaxrec.data.files.layout import UNREADABLE
 def read(path: Path, names: Sequence[str]) -> pl.DataFrame:
     """Reads the named columns, each once. Raises: JaxrecError where the file is damaged or has no rows."""
     try:
+        check_rows(path)
         frame = pl.read_parquet(path, columns=list(dict.fromkeys(names)))
     except UNREADABLE as error:
         raise _unreadable(path, error) from None

@@ -196,7 +196,8 @@ def _drift(config: ConfigDict) -> dict:
     mix = draws.normal(bits, *shape, config.num_categories) * config.drift_mix
     taste[:, 0], mix[:, 0] = 0.0, 0.0
     taste = np.pad(np.cumsum(taste, 1), [(0, 0), (0, 0), (0, 2)])
-    return {"drift": taste.astype(np.float32), "drift_mix": np.exp(np.cumsum(mix, 1)).astype(np.float32)}
+    log_mix = np.clip(np.cumsum(mix, 1), -60, 60)  # float32 holds the exponentials and their sums
+    return {"drift": taste.astype(np.float32), "drift_mix": np.exp(log_mix).astype(np.float32)}
 
 
 def _transition(config: ConfigDict) -> np.ndarray:

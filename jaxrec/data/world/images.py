@@ -53,7 +53,7 @@ def _noise(seed: int, items: np.ndarray) -> np.ndarray:
     """float32 [len(items), 768] of deviation 1/2: hashed from (seed, item, pixel), so no stream is walked."""
     pixels = SIDE * SIDE * CHANNELS
     word = items.astype(np.uint64)[:, None] * np.uint64(pixels) + np.arange(pixels, dtype=np.uint64)
-    word = (word + np.uint64(seed + 1) * np.uint64(0x632BE59BD9B4E019)) * np.uint64(0x9E3779B97F4A7C15)
+    word = (word + np.uint64((seed + 1) * 0x632BE59BD9B4E019 % 2**64)) * np.uint64(0x9E3779B97F4A7C15)
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     uniform = (word >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)

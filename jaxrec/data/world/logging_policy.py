@@ -14,13 +14,21 @@ from __future__ import annotations
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base.errors import JaxrecError
+from jaxrec.base import ranges
 from jaxrec.base.records import TEST, TRAIN, VALIDATION
 from jaxrec.data.world import draws, dynamics
 from jaxrec.data.world.generator import World
 
 ORIGIN, WEEK, PAUSE = 1_700_000_000, 7 * 24 * 3600, 30  # seconds
 LANES = 16_384  # sessions simulated side by side
+
+RANGES = {
+    "max_turn": ranges.COUNT,
+    "candidates": ranges.COUNT,
+    "popularity": ranges.between(-10, 10),
+    **dict.fromkeys(("opinion", "follow"), ranges.between(-1000, 1000)),
+    "noise": ranges.between(0, 1000),
+}
 
 
 def defaults() -> ConfigDict:
@@ -39,9 +47,7 @@ def defaults() -> ConfigDict:
 
 def check(config: ConfigDict) -> None:
     """Raises JaxrecError on settings with which no session can be made."""
-    for name in ("max_turn", "candidates"):
-        if config[name] < 1:
-            raise JaxrecError(f"dataset 'embedded': logging.{name} is {config[name]}, set it to 1 or more")
+    ranges.check("logging.", config, RANGES)
 
 
 def simulate(world: World, config: ConfigDict) -> dict[str, np.ndarray]:

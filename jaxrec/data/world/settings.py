@@ -26,15 +26,42 @@ SIZES = {
         "num_factors": 16,
     },
 }
-LEAST = {
-    "num_users": 1,
-    "num_test_users": 0,
-    "num_items": 2,
-    "num_categories": 2,
-    "num_brands": 1,
-    "num_factors": 1,
-    "num_communities": 1,
-    "num_sessions": 1,
+_POINTS = ranges.between(0, 1000)  # rating points
+RANGES = {
+    "seed": ranges.SEED,
+    "num_users": ranges.at_least(1),
+    "num_test_users": ranges.at_least(0),
+    "num_items": ranges.at_least(2),
+    "num_categories": ranges.at_least(2),
+    "num_brands": ranges.at_least(1),
+    "num_factors": ranges.at_least(1),
+    "num_communities": ranges.at_least(1),
+    "num_sessions": ranges.at_least(1),
+    "category_skew": ranges.between(0, 10),
+    "popularity_exponent": ranges.between(0, 10),
+    "popularity_quality": ranges.between(-100, 100),
+    "sharpness": ranges.between(0, 100),
+    "taste": _POINTS,
+    "quality": _POINTS,
+    "appetite": _POINTS,
+    "drift": ranges.between(0, 100),
+    "drift_mix": ranges.between(0, 10),
+    "dynamics.base": ranges.between(-1000, 1000),
+    "dynamics.intent": _POINTS,
+    "dynamics.noise": _POINTS,
+    "dynamics.low": ranges.between(-1000, 1000),
+    "dynamics.high": ranges.between(-1000, 1000),
+    "dynamics.repeat": _POINTS,
+    "dynamics.crowd": _POINTS,
+    "dynamics.crowd_limit": ranges.NOT_NEGATIVE,
+    "dynamics.window": ranges.COUNT,
+    "dynamics.switch": ranges.SHARE,
+    "dynamics.satiation": ranges.SHARE,
+    "dynamics.switch_max": ranges.SHARE,
+    "dynamics.patience": ranges.POSITIVE,
+    "dynamics.patience_spread": ranges.SHARE,
+    "dynamics.tolerance": ranges.between(-1000, 1000),
+    "dynamics.relief": _POINTS,
 }
 
 
@@ -95,11 +122,10 @@ def defaults(size: str = "default") -> ConfigDict:
 
 def check(config: ConfigDict) -> None:
     """Raises JaxrecError on settings that no world can have."""
-    sizes = {name: ranges.at_least(smallest) for name, smallest in LEAST.items()}
-    ranges.check(
-        "world: ", config, sizes | {name: ranges.FINITE for name in config if name not in {*sizes, "dynamics"}}
-    )
-    dynamics = {name: ranges.FINITE for name in config.dynamics}
-    ranges.check("world: dynamics.", config.dynamics, dynamics | {"window": ranges.COUNT})
+    ranges.check("world.", config, RANGES)
+    if not config.dynamics.low < config.dynamics.high:
+        raise JaxrecError(
+            f"world.dynamics.low is {config.dynamics.low}: set it below dynamics.high, {config.dynamics.high}"
+        )
     if config.num_items < config.num_categories:
         raise JaxrecError(f"world: {config.num_items} items cannot fill {config.num_categories} categories: add items")

@@ -18,8 +18,8 @@ where there are evaluators
     measures_alike(one, other) -> bool, whether models meet the same rows or users on two datasets of these options
     measured(resources, name, policy) -> Dataset, what an evaluator measures the model of stage `policy` on
 
-and, where a config can name it in `config.datasets`, `options(...) -> ConfigDict`; the other kinds are what a stage
-leaves (`stages/<kind of stage>.py: PRODUCES`).
+and, where a config can name it in `config.datasets`, `options(...) -> ConfigDict` and `ranges_of(options)`, the ranges
+of all leaves of such options; the other kinds are what a stage leaves (`stages/<kind of stage>.py: PRODUCES`).
 """
 
 from __future__ import annotations
@@ -60,3 +60,8 @@ class Content(NamedTuple):
 def load(kind: str) -> ModuleType:
     """Imports the module of a kind."""
     return registry.resolve(__name__, kind, "def load(", "kind of dataset")
+
+
+def load_declared(kind: str) -> ModuleType:
+    """Imports the module of a kind that a config can name in `config.datasets`."""
+    return registry.resolve(__name__, kind, "def options(", "kind of dataset")

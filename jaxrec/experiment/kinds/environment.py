@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base import registry
+from jaxrec.base import ranges, registry
+from jaxrec.base.errors import prefixed
 from jaxrec.base.records import Interactions
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
@@ -49,6 +51,18 @@ def options(name: str, *, user_model: Any = "", popularity: str = "events", **ov
         config.popularity = popularity
         config.user_model = ConfigDict(user_model) if isinstance(user_model, dict) else user_model
     return config
+
+
+def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
+    with prefixed("name: "):
+        module = _module(options.name)
+    return {
+        "name": ranges.TEXT,
+        "user_model": ranges.TEXT,
+        "user_model.*": ranges.TEXT,
+        "popularity": ranges.choice(*popularities.COUNTED),
+        **module.RANGES,
+    }
 
 
 def user_models(config: ConfigDict) -> dict[str, str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.ranges import Range
 from jaxrec.base.records import TEST, TRAIN, Interactions
 from jaxrec.base.specs import RatingsSpec
 from jaxrec.data import features
@@ -18,10 +22,17 @@ BESIDE = None
 ORIGIN = "trained on the events `{}`"
 _SPLITS = {"train": TRAIN, "test": TEST}
 
+RANGES = {"split": ranges.choice("train", "test", "all")}
+
 
 def options(split: str = "train") -> ConfigDict:
     """Takes the events of a split: 'train', 'test' or 'all'."""
     return ConfigDict({"split": split})
+
+
+def ranges_of(options: ConfigDict) -> Mapping[str, Range]:
+    del options
+    return RANGES
 
 
 def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:

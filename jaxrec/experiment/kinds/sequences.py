@@ -26,20 +26,23 @@ EVALUATORS = ("rankings",)
 BESIDE = None
 ORIGIN = "trained on `{}`"
 _HELD_OUT = {"test": TEST, "validation": VALIDATION}
-_CHOICES = {
-    "split": ("user", "last_session", "leave_one_out", "given"),
-    "held_out": tuple(_HELD_OUT),
-    "long": ("cut", "recent"),
-    "popularity": COUNTED,
-}
-_RANGES = {
+_SPLITS = ("user", "last_session", "leave_one_out", "given")
+# Splits of single events: what is held out goes on with its user's sequence.
+_OF_EVENTS = ("leave_one_out", "given")
+RANGES = {
     **dict.fromkeys(("min_item", "min_session", "min_sessions", "num_users"), ranges.WHOLE),
     **dict.fromkeys(("test", "validation", "head"), ranges.BELOW_ONE),
     "length": ranges.COUNT,
     "session_minutes": ranges.NOT_NEGATIVE,
+    "split": ranges.choice(*_SPLITS),
+    "held_out": ranges.choice(*_HELD_OUT),
+    "long": ranges.choice("cut", "recent"),
+    "popularity": ranges.choice(*COUNTED),
+    "joined": ranges.SWITCH,
+    "repeats": ranges.SWITCH,
+    "published.source": ranges.TEXT,
+    "published.*": ranges.WHOLE,
 }
-# Splits of single events: what is held out goes on with its user's sequence.
-_OF_EVENTS = ("leave_one_out", "given")
 # What says how those to learn from are made, and what was published: sequences that differ in nothing else are measured
 # alike.
 _LEARNING_ONLY = ("joined", "long", "published")
@@ -108,6 +111,11 @@ def options(
     )
 
 
+def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
+    del options
+    return RANGES
+
+
 def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:
     del config, name
     return ()
@@ -127,10 +135,7 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
     Raises:
       JaxrecError: an unknown choice, or filters and splits that leave nothing.
     """
-    ranges.check("sequences.", config, _RANGES)
-    for leaf, known in _CHOICES.items():
-        if config[leaf] not in known:
-            raise JaxrecError(f"sequences.{leaf} {config[leaf]!r} is unknown; choose one of {', '.join(known)}")
+    ranges.check("sequences.", config, RANGES)
     if config.split in _OF_EVENTS and config.session_minutes:
         raise JaxrecError(
             f"sequences.split {config.split!r} takes the events of a user as one session: set session_minutes to 0"
@@ -191,7 +196,7 @@ def _given(config: ConfigDict, events: Interactions) -> Interactions:
     if not (events.split == _HELD_OUT[config.held_out]).any():
         raise JaxrecError(
             f"{events.name} brings no {config.held_out} events: name them (own files do so by data.options.split or "
-            f"data.options.{config.held_out}_path), or set sequences.split to another of {', '.join(_CHOICES['split'])}"
+            f"data.options.{config.held_out}_path), or set sequences.split to another of {', '.join(_SPLITS)}"
         )
     return events
 
@@ -244,20 +249,15 @@ def _same_sessions(one: ConfigDict, other: ConfigDict) -> bool:
 
 
 def facts(resources: Resources, name: str) -> list[str]:
-<<<<<<< HEAD
-    """How the log was read, how much of it there is, and what was published of the same."""
-    counts, config = resources.dataset(name).spec.counts, resources.config.datasets[name]
-    said = [*resources.log.notes, f"Sequences `{name}`: {_counted(counts, config.published)}."]
+    """How the log was read, how much of it there is, what was published of the same, and how many targets nobody can
+    have learned."""
+    data, spec = resources.dataset(name)
+    config = resources.config.datasets[name]
+    said = [*resources.log.notes, f"Sequences `{name}`: {_counted(spec.counts, config.published)}."]
     own = resources.log.split.any() and not resources.config.data.test_fraction
     if own and config.split != "given":
         said.append(f"Sequences `{name}`: the split that the log brings is not used, but '{config.split}'.")
-    return said
-=======
-    """How much of the log there is, what was published of the same, and how many targets nobody can have learned."""
-    data, spec = resources.dataset(name)
-    config = resources.config.datasets[name]
-    counted = f"Sequences `{name}`: {_counted(spec.counts, config.published)}."
-    return [counted, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
+    return [*said, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
 
 
 def cold_targets(data: NextItem, named: str) -> list[str]:
@@ -275,7 +275,6 @@ def cold_targets(data: NextItem, named: str) -> list[str]:
         f"{cold:,} of the {len(targets):,} {named} ({100 * cold / len(targets):.2g} %) are items without a training "
         "event: no model has learned of them, and they count like any other target, that is as misses."
     ]
->>>>>>> main
 
 
 def _counted(counts: Mapping[str, int], published: Mapping[str, Any]) -> str:

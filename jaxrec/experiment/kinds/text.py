@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.base.specs import TextSpec
@@ -20,6 +21,13 @@ from jaxrec.models.language import tokenizer as tokenizers
 EVALUATORS = ("perplexity",)
 BESIDE = Beside(value=lambda spec: spec, drawn=True)  # for a language loss
 ORIGIN = "trained on the text `{}`"
+
+RANGES = {
+    "train": ranges.TEXTS,
+    "validation": ranges.TEXTS,
+    "tokenizer": ranges.TEXT,
+    "vocabulary": ranges.at_least(tokenizers.NUM_BYTE_IDS),
+}
 
 
 def options(
@@ -37,6 +45,11 @@ def options(
     return ConfigDict(
         {"train": tuple(train), "validation": tuple(validation), "tokenizer": tokenizer, "vocabulary": vocabulary}
     )
+
+
+def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
+    del options
+    return RANGES
 
 
 def inputs(config: ConfigDict, name: str) -> tuple[str, ...]:

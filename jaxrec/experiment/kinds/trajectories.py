@@ -29,7 +29,7 @@ def load(resources: Resources, name: str) -> Dataset:
     """`Trajectories`; the spec knows the logged returns."""
     leaf = np.zeros(0)
     record = Trajectories(Observation(leaf, leaf, leaf, leaf, leaf), leaf, leaf, leaf)
-    trajectories = load_arrays(resources.folder(name).path / FILE, record)
+    trajectories = load_arrays(resources.artifact(name) / FILE, record)
     played = resources.dataset(resources.config.stages[name].on).spec
     return Dataset(trajectories, _trajectories_spec(played, **return_facts(trajectories)))
 

@@ -5,6 +5,7 @@ A kind is a module with
     PRODUCES                        the kind of dataset that its artifact is, '' for none
     LEAVES_MODEL                    whether it leaves a model, which other stages can play, measure or transform
     GROWS                           the option of which more may be added to a finished artifact, '' for none
+    ranges_of(stage)                the ranges of all leaves of its config
     inputs(config, name)            names of the datasets and stages it reads
     models(config, name)            those of them that must be stages that leave a model
     check(resources, name)          raises JaxrecError at any mistake that can be seen before anything runs

@@ -4,6 +4,7 @@ learning."""
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,21 @@ from jaxrec.reporting.progress import Progress
 PRODUCES = "trajectories"
 LEAVES_MODEL = False
 GROWS = ""
+
+
+RANGES = {
+    "policy": ranges.TEXT,
+    "on": ranges.TEXT,
+    "num_episodes": ranges.COUNT,
+    "mixture.*": ranges.list_of_length(
+        2, ranges.SHARE, "two numbers from 0 to 1, the share of the episodes and the probability of a random step"
+    ),
+}
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    del stage
+    return RANGES
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -55,7 +71,6 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
-    ranges.check(f"stage {name!r}: ", stage, {"num_episodes": ranges.COUNT})
     played, policy = resources.spec(stage.on), resources.algorithm(stage.policy).policy
     if not isinstance(played, EnvironmentSpec):
         raise JaxrecError(f"stage {name!r}: episodes are played in environments, and {stage.on!r} is none")

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxrec.base import files, finite
+from jaxrec import algorithms
+from jaxrec.base import files, finite, ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
-from jaxrec.experiment.store import fingerprint, save_npz
+from jaxrec.experiment.store import fingerprint, remedy, save_npz
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = ""
 LEAVES_MODEL = True
 GROWS = ""
 _FILE = "params.npz"
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    return {"data": ranges.TEXT, **ranges.under("algorithm", algorithms.ranges_of(stage.algorithm.name))}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -74,10 +79,9 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
 
 def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the counted parameters, their seeds axis of one."""
-    stage, folder = resources.config.stages[name], resources.folder(name).path
+    stage, folder = resources.config.stages[name], resources.artifact(name)
     spec = resources.dataset(stage.data).spec
-    remedy = f"delete {folder}, and the stage is run again"
-    stored = files.read_npz(folder / _FILE, remedy)
-    finite.check_params(stored, str(folder / _FILE), remedy)
+    stored = files.read_npz(folder / _FILE, remedy(folder))
+    finite.check_params(stored, str(folder / _FILE), remedy(folder))
     params = unflatten_dict({path: leaf[None] for path, leaf in stored.items()}, sep="/")
     return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)

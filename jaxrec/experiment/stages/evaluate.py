@@ -13,16 +13,24 @@ from ml_collections import ConfigDict
 
 from jaxrec.base import finite, ranges, registry
 from jaxrec.base.contracts import Evaluator, Measured, Params
-from jaxrec.base.errors import JaxrecError
+from jaxrec.base.errors import JaxrecError, prefixed
 from jaxrec.experiment import graph, inference, kinds
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays, write_json
 from jaxrec.reporting import significance
 from jaxrec.reporting.progress import Progress
+from jaxrec.training import processes
+from jaxrec.training.loop import Stopped
 
 PRODUCES = ""
 LEAVES_MODEL = False
 GROWS = ""
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    with prefixed("evaluator.name: "):
+        of_evaluator = {"name": ranges.TEXT, **_module(stage.evaluator.name).RANGES}
+    return {"policies": ranges.NAMES, "on": ranges.TEXT, **ranges.under("evaluator", of_evaluator)}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -60,7 +68,11 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
 
 def evaluator_module(config: ConfigDict, name: str) -> ModuleType:
     """The file of the evaluator of stage `name`."""
-    return registry.resolve("jaxrec.evaluation", config.stages[name].evaluator.name, "def make(", "evaluator")
+    return _module(config.stages[name].evaluator.name)
+
+
+def _module(name: str) -> ModuleType:
+    return registry.resolve("jaxrec.evaluation", name, "def make(", "evaluator")
 
 
 def evaluator_of(resources: Resources, name: str, spec: Any) -> Evaluator:
@@ -75,7 +87,6 @@ def check(resources: Resources, name: str) -> None:
       JaxrecError: it is not; or an option is asked at inference that no policy has.
     """
     config, stage = resources.config, resources.config.stages[name]
-    ranges.check(f"stage {name!r}: ", stage, {"policies": ranges.NAMES})
     inference.check(config, name)
     allowed = kinds.load(graph.kind_of(config, stage.on)).EVALUATORS
     if stage.evaluator.name not in allowed:
@@ -96,11 +107,16 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     It leaves results.json: policy -> metric -> one value per seed; sweeps.json: policy -> sweep -> [value, metric ->
     one number per seed]; and of rankings sessions.npz, for `reporting.significance`: policy -> metric -> [N], the mean
     over seeds of what each session adds.
+
+    Raises:
+      Stopped: the run was asked to stop; what was measured so far is measured again.
     """
     policies, folder = resources.config.stages[name].policies, resources.folder(name).path
     results, seconds, swept, sessions = {}, {}, {}, {}
     with progress.bar(name, total=len(policies), unit="policy") as bar:
-        for policy in policies:
+        for number, policy in enumerate(policies, start=1):
+            if any(processes.any_wants(resources.stop_requested())):
+                raise Stopped(f"stopped before policy {number} of {len(policies)} of {name}, which begins anew")
             began = time.monotonic()
             measured, swept[policy] = _measured(resources, name, policy)
             results[policy] = {metric: np.asarray(values).tolist() for metric, values in measured.metrics.items()}

@@ -13,12 +13,14 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxrec import algorithms
 from jaxrec.base import files, ranges
+from jaxrec.base.checksums import DONE
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, kinds, starts, watching
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
-from jaxrec.experiment.store import fingerprint
+from jaxrec.experiment.store import CHECKPOINTS, fingerprint, remedy
 from jaxrec.reporting.progress import Progress
 from jaxrec.reporting.writer import MetricsWriter
 from jaxrec.training import loop, processes, sharding
@@ -28,7 +30,21 @@ PRODUCES = ""
 LEAVES_MODEL = True
 GROWS = "num_steps"
 EXPORT = "export"  # the folder inside the stage's for what other programs read
+RANGES = {
+    "data": ranges.TEXT,
+    "beside.*": ranges.TEXT,
+    "num_seeds": ranges.WHOLE,
+    "num_steps": ranges.WHOLE,
+    "steps_per_call": ranges.COUNT,
+    "start_from": ranges.TEXT,
+    "start_roles": ranges.TEXTS,
+    **ranges.under("watch", watching.RANGES),
+}
 _NAMES = ("kind", "data", "beside", "start_from", "steps_per_call", "watch", "num_seeds")  # no part of the recipe
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    return {**RANGES, **ranges.under("algorithm", algorithms.ranges_of(stage.algorithm.name))}
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -97,9 +113,10 @@ def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], A
     options, backbone = stage.algorithm, backbone_stage(config, name)
     if backbone:
         options = stage.algorithm.copy_and_resolve_references()
-        folder = starts.params_folder(resources, backbone) / EXPORT
+        folder = starts.params_folder(resources, backbone)
         # Before the language model is trained, what does not depend on it can be checked.
-        options.backbone = str(folder) if (folder / "config.json").exists() else ""
+        trained = (folder / DONE).exists()
+        options.backbone = str(resources.checked(folder, remedy(folder)) / EXPORT) if trained else ""
     return AlgorithmInputs(options, spec_of(stage.data), beside)
 
 
@@ -127,11 +144,6 @@ def check(resources: Resources, name: str) -> None:
       JaxrecError: the first mistake found.
     """
     stage = resources.config.stages[name]
-    ranges.check(
-        f"stage {name!r}: ",
-        stage,
-        {"num_steps": ranges.WHOLE, "steps_per_call": ranges.COUNT, "num_seeds": ranges.WHOLE},
-    )
     try:
         algorithm = resources.algorithm(name)
         if algorithm.learner is None:
@@ -180,7 +192,10 @@ def _train(
 
         def on_start(step: int) -> None:
             shown["bar"] = stack.enter_context(progress.bar(name, stage.num_steps, initial=step))
-            writer = MetricsWriter(resources.workdir, name, first_step=step, enabled=processes.is_first())
+            writer = MetricsWriter(
+                resources.workdir, name, first_step=step, stages=config.order, report=progress.say,
+                enabled=processes.is_first(),
+            )  # fmt: skip
             shown["writer"] = stack.enter_context(writer)
 
         def on_metrics(step: int, metrics: Mapping[str, np.ndarray]) -> None:
@@ -202,7 +217,7 @@ def _train(
             num_seeds=resources.num_seeds(name),
             mesh=resources.mesh,
             rules=config.sharding,
-            checkpoints=Checkpoints(resources.folder(name).path / "checkpoints", report=progress.say),
+            checkpoints=Checkpoints(resources.folder(name).path / CHECKPOINTS, report=progress.say),
             checkpoint_seconds=config.checkpoint_seconds,
             on_start=on_start,
             on_metrics=on_metrics,
@@ -220,4 +235,4 @@ def read(resources: Resources, name: str) -> Fitted:
     template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
     placed = sharding.shardings(template, resources.mesh, resources.config.sharding, leading=1)
     template = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), template, placed)
-    return Fitted(algorithm, starts.read_params(starts.params_folder(resources, name), template), spec)
+    return Fitted(algorithm, starts.read_params(resources, starts.params_folder(resources, name), template), spec)

@@ -1,14 +1,15 @@
 """The `transform` stage: what a fitted model says of every row of something, shard by shard.
 
-The artifact is a folder of shards and a manifest with the checksum of each; a stage that was stopped goes on at the
-first shard that is missing.
+The artifact is a folder of shards and shards.json, which says what the shards are of; a stage that was stopped goes on
+at the first shard that is missing or damaged.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ from jaxrec.base import files, ranges
 from jaxrec.base.contracts import Algorithm, Transform
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.resources import Resources
-from jaxrec.experiment.store import save_npz, write_json
+from jaxrec.experiment.store import remedy, save_npz, write_json
 from jaxrec.reporting.progress import Progress
 from jaxrec.training import processes
 from jaxrec.training.loop import Stopped
@@ -27,7 +28,20 @@ from jaxrec.training.loop import Stopped
 PRODUCES = "annotations"
 LEAVES_MODEL = False
 GROWS = ""
-_MANIFEST = "manifest.json"
+_SHARDS = "shards.json"  # transform -> names of its files, in the order of rows
+
+
+RANGES = {
+    "model": ranges.TEXT,
+    "names": ranges.NAMES,
+    "seed": ranges.WHOLE,
+    "rows_per_shard": ranges.COUNT,
+}
+
+
+def ranges_of(stage: ConfigDict) -> Mapping[str, ranges.Range]:
+    del stage
+    return RANGES
 
 
 def inputs(config: ConfigDict, name: str) -> list[str]:
@@ -68,9 +82,6 @@ def named(algorithm: Algorithm, model: str, name: str) -> Transform:
 
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
-    ranges.check(
-        f"stage {name!r}: ", stage, {"seed": ranges.WHOLE, "rows_per_shard": ranges.COUNT, "names": ranges.NAMES}
-    )
     if resources.config.stages[stage.model].kind != "fit":
         raise JaxrecError(f"stage {name!r}: {stage.model!r} is no fit stage")
     if stage.seed >= resources.num_seeds(stage.model):
@@ -81,7 +92,7 @@ def check(resources: Resources, name: str) -> None:
 
 
 def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
-    """Writes the shards of stage `name` that are missing, and the manifest."""
+    """Writes the shards of stage `name` that are missing or damaged, and the list of all."""
     stage, folder = resources.config.stages[name], resources.folder(name).path
     fitted, data = resources.fitted(stage.model), resources.learned_from(stage.model)
     params = jax.tree.map(lambda leaf: leaf[stage.seed], fitted.params)
@@ -92,7 +103,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
             if any(processes.any_wants(resources.stop_requested())):
                 raise Stopped(f"stopped at shard {number} of {len(shards)} of {name}")
             path = folder / f"{transformed}_{first:012d}_{first + len(rows):012d}.npz"
-            if not path.exists():
+            if not _is_whole(path):
                 annotate = resources.once(
                     ("annotate", name, transformed), lambda t=transformed: _jitted(fitted, stage, t)
                 )
@@ -103,10 +114,16 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     if processes.is_first():
         for path in set(folder.glob("*.npz")) - {folder / file for of in written.values() for file in of}:
             path.unlink()  # of a run that was stopped, with other rows_per_shard
-    write_json(
-        folder / _MANIFEST, {t: {file: files.checksum(folder / file) for file in of} for t, of in written.items()}
-    )
+    write_json(folder / _SHARDS, written)
     return {"seconds": time.monotonic() - began, "num_seeds": 1}
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a run that was stopped left this shard: an .npz file tells by checksums of its own if it is damaged."""
+    try:
+        return "rows" in files.read_npz(path, "")
+    except JaxrecError:
+        return False
 
 
 def _jitted(fitted: Any, stage: ConfigDict, transformed: str) -> Any:
@@ -125,15 +142,11 @@ def read(resources: Resources, name: str) -> dict[str, np.ndarray]:
     """Transform -> array [R, ...], from the shards of a finished stage.
 
     Raises:
-      JaxrecError: a shard is missing or changed.
+      JaxrecError: a shard is missing or damaged.
     """
-    folder = resources.folder(name).path
-    remedy = f"delete {folder}, and the stage is run again"
-    manifest = json.loads((folder / _MANIFEST).read_text())
-    arrays = {}
-    for transformed, shards in manifest.items():
-        for file, expected in shards.items():
-            if not (folder / file).exists() or files.checksum(folder / file) != expected:
-                raise JaxrecError(f"{folder / file} is missing or not as it was written; {remedy}")
-        arrays[transformed] = np.concatenate([files.read_npz(folder / file, remedy)["rows"] for file in sorted(shards)])
-    return arrays
+    folder = resources.artifact(name)
+    shards = json.loads((folder / _SHARDS).read_text())
+    return {
+        transformed: np.concatenate([files.read_npz(folder / file, remedy(folder))["rows"] for file in of])
+        for transformed, of in shards.items()
+    }

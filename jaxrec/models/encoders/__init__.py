@@ -16,11 +16,19 @@ from jaxrec.models import transformer
 from jaxrec.models.encoders.sequence_encoder import SequenceEncoder
 
 _DEFINES = "class Encoder("
+_COUNT_OR_COUNTS = ranges.Range(
+    "a whole number from 1 upward, or a list of them", lambda x: ranges.COUNT.holds(x) or ranges.COUNTS.holds(x)
+)
+# Of the options of an algorithm that are handed to its encoder; `make` knows which of them an encoder has.
+OPTIONS = {"dropout": ranges.BELOW_ONE, "*": _COUNT_OR_COUNTS}
 
 
 def names() -> list[str]:
     """Lists the files that define an `Encoder`; the others hold parts."""
     return registry.names(__name__, _DEFINES)
+
+
+NAME = ranges.choice(*names())
 
 
 def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, **options: Any) -> SequenceEncoder:

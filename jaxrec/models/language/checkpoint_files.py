@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import ml_dtypes
@@ -96,7 +97,7 @@ def _weight_map(index: Path) -> dict[str, str]:
         weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         names = weight_map.values() if isinstance(weight_map, dict) else [None]
         are_files = all(isinstance(name, str) and Path(name).name == name for name in names)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JaxrecError(f"{index} has no weight_map ({error}); download it again") from error
     if not are_files:
         raise JaxrecError(f"{index}: weight_map must name files of the same folder; download it again")
@@ -114,7 +115,7 @@ def _header(path: Path) -> dict[str, Tensor]:
             header = json.loads(file.read(length))
             header.pop("__metadata__", None)
             by_name = {name: _tensor(path, 8 + length, entry) for name, entry in header.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise JaxrecError(f"{path} has a damaged safetensors header ({error}); download it again") from error
     for name, tensor in by_name.items():
         _check_length(name, tensor, size)
@@ -139,7 +140,7 @@ def _check_length(name: str, tensor: Tensor, size: int) -> None:
         )
     if tensor.dtype not in DTYPES:
         return  # an error only where the decoder needs it (`weights.check_tensors`): old buffers are stored as bytes
-    expected = int(np.prod(tensor.shape)) * DTYPES[tensor.dtype].itemsize
+    expected = math.prod(tensor.shape) * DTYPES[tensor.dtype].itemsize
     if tensor.end - tensor.begin != expected:
         raise JaxrecError(
             f"{tensor.path}: tensor {name} of shape {list(tensor.shape)} and {tensor.dtype} has "

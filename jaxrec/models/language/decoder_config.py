@@ -101,13 +101,13 @@ def read(folder: Path | str) -> DecoderConfig:
             f"{path} cannot be read ({error.strerror}); name the folder of a Hugging Face model with config.json, "
             "*.safetensors and its tokenizer"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JaxrecError(f"{path} is not JSON ({error}); download it again") from error
     if not isinstance(fields, dict):
         raise JaxrecError(f"{path} holds no JSON object; download it again")
     kind = fields.get("model_type")
     readers = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2}
-    if kind not in readers:
+    if not isinstance(kind, str) or kind not in readers:
         raise JaxrecError(f"{path}: model_type is {kind!r}; this decoder knows {', '.join(sorted(readers))}")
     config = readers[kind](_Fields(path, fields))
     if config.head_size % 2 and config.rotary:

@@ -143,7 +143,7 @@ def _end_of_text_id(folder: Path, engine: Any) -> int:
     if settings.is_file():
         try:
             token = json.loads(settings.read_text(encoding="utf-8")).get("eos_token") or END_OF_TEXT
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise JaxrecError(f"{settings} is damaged ({error}); download it again") from error
     token = token.get("content", "") if isinstance(token, dict) else token
     token_id = engine.token_to_id(token)

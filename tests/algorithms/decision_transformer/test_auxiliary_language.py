@@ -171,7 +171,7 @@ def test_mistakes_are_one_clear_line(folder, tmp_path):
     mdt4rec.make(options(folder, language_weight=0.1, adapt="frozen"), ITEM_SPEC)
     with pytest.raises(JaxrecError, match="tokenizer has ids up to 98 but the language model knows 37 ids"):
         mdt4rec.make(options(folder, language_weight=0.1), ITEM_SPEC, text=TextSpec(99))
-    with pytest.raises(JaxrecError, match="adapt is 'none': choose one of"):
+    with pytest.raises(JaxrecError, match="adapt is 'none': set it to one of"):
         mdt4rec.make(options(folder, adapt="none"), ITEM_SPEC, text=TEXT)
     with pytest.raises(JaxrecError, match="lora.rank is 0"):
         config = options(folder)

@@ -85,7 +85,7 @@ def test_turn_zero_asks_for_the_target_again():
         (mdt4rec, {"delta": 0}, "delta is 0"),
         (mdt4rec, {"expectile": 1.0}, "expectile is 1.0"),
         (mdt4rec, {"search": "binary"}, "'binary'.*batched.*incremental"),
-        (mdt4rec, {"return_draw": "max"}, "'max'.*sample or mean"),
+        (mdt4rec, {"return_draw": "max"}, "'max'.*sample, mean"),
     ],
 )
 def test_settings_that_cannot_work_are_named(module, changes, message):

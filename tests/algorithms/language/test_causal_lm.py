@@ -171,7 +171,7 @@ def test_mistakes_are_one_clear_line(tmp_path):
         causal_lm.make(small(backbone=str(tmp_path)), TextSpec(99))
     with pytest.raises(JaxrecError, match="context_length is 64: the model has positions for 1 to 32"):
         causal_lm.make(small(backbone=str(tmp_path), context_length=64), SPEC)
-    with pytest.raises(JaxrecError, match="adapt is 'half': choose one of"):
+    with pytest.raises(JaxrecError, match="adapt is 'half': set it to one of"):
         causal_lm.make(small(backbone=str(tmp_path), adapt="half"), SPEC)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(JaxrecError, match="holds neither model.safetensors"):

@@ -108,9 +108,9 @@ def test_the_loss_is_the_mean_over_real_targets():
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(JaxrecError, match="targets 'last' is unknown"):
+    with pytest.raises(JaxrecError, match="targets is 'last': set it to one of all, one"):
         made(targets="last")
-    with pytest.raises(JaxrecError, match="there is no state encoder 'lstm'"):
+    with pytest.raises(JaxrecError, match="encoder is 'lstm': set it to one of average, caser"):
         made(encoder="lstm")
     with pytest.raises(JaxrecError, match="sequences of 1 items hold nothing to predict"):
         cross_entropy.make(cross_entropy.defaults(), SequencesSpec(24, ITEMS, 0))
@@ -123,8 +123,8 @@ def test_bad_settings_are_named():
         ({"batch_size": -1}, "algorithm.batch_size is -1"),
         ({"num_negatives": -1}, "algorithm.num_negatives is -1: set it to a whole number from 0 upward"),
         ({"encoder": "sasrec", "encoder_options": {"num_heads": 3}}, "'sasrec': width 16 does not split into 3 heads"),
-        ({"encoder": "sasrec", "encoder_options": {"num_layers": 0}}, "'sasrec': num_layers is 0"),
-        ({"encoder": "interactions"}, "no state encoder 'interactions'.*gru, nextitnet, sasrec$"),
+        ({"encoder": "sasrec", "encoder_options": {"num_layers": 0}}, "encoder_options.num_layers is 0"),
+        ({"encoder": "interactions"}, "encoder is 'interactions'.*gru, nextitnet, sasrec$"),
     ],
 )
 def test_numbers_that_cannot_be_are_named(settings, message):

@@ -258,10 +258,10 @@ def test_what_cannot_be_told_is_refused_in_one_line():
             module.make(module.defaults(), bare)
         with pytest.raises(JaxrecError, match="which items few know"):
             made(name, bare)
-        with pytest.raises(JaxrecError, match=r"weights \(1.0, 1.0\)"):
+        with pytest.raises(JaxrecError, match=r"weights is \(1.0, 1.0\)"):
             made(name, weights=(1.0, 1.0))
     for name, setting, message in (
-        ("sqn", {"reward": "clicks"}, "reward 'clicks' is unknown"),
+        ("sqn", {"reward": "clicks"}, "reward is 'clicks'"),
         ("snqn", {"num_negatives": 0}, "num_negatives is 0"),
         ("snqn", {"negative_reward": float("nan")}, "negative_reward is nan"),
         ("sa2c", {"warmup_steps": -1}, "warmup_steps is -1"),
@@ -270,8 +270,12 @@ def test_what_cannot_be_told_is_refused_in_one_line():
         ("sqn", {"value_weight": float("nan")}, "value_weight is nan"),
         ("sqn", {"discount": float("nan")}, "discount is nan"),
         ("sqn", {"batch_size": 0}, "batch_size is 0"),
-        ("smorl", {"weights": (1.0, float("nan"), 1.0)}, r"weights \(1.0, nan, 1.0\) must be a finite number from 0"),
-        ("sqn", {"targets": "last"}, "targets 'last' is unknown"),
+        (
+            "smorl",
+            {"weights": (1.0, float("nan"), 1.0)},
+            r"weights is \(1.0, nan, 1.0\): set it to a finite",
+        ),
+        ("sqn", {"targets": "last"}, "targets is 'last'"),
     ):
         with pytest.raises(JaxrecError, match=message):
             made(name, bare, **setting)

@@ -143,7 +143,7 @@ def test_bad_settings_are_named():
         made(SequencesSpec(16, ITEMS, LENGTH - 1))
     with pytest.raises(JaxrecError, match="needs popular items and item vectors"):
         made(vectors=None)
-    with pytest.raises(JaxrecError, match="inter 'lstm' is unknown"):
+    with pytest.raises(JaxrecError, match="inter is 'lstm'"):
         made(inter="lstm")
     with pytest.raises(JaxrecError, match="intra needs the goal return"):
         made(inter="gru")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-import pytest
-from ml_collections import ConfigDict
 
 from jaxrec.algorithms.next_item import transitions
-from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
 
 
@@ -36,9 +33,3 @@ def test_the_last_step_of_a_cut_row_is_neither_an_end_nor_known():
     assert steps.known.tolist() == [[True, True, False], [True, False, False]]
     assert steps.items_left.tolist() == [[9, 8, 7], [1, 0, 0]]
     assert transitions.flatten(steps).action.tolist() == [6, 7, 8, 4, 0, 0]
-
-
-def test_bad_settings_are_named():
-    for setting, message in (({"reward": "clicks"}, "reward 'clicks'"), ({"discount": 1.0}, "discount is 1.0")):
-        with pytest.raises(JaxrecError, match=message):
-            transitions.check_rewards(ConfigDict({"reward": "one", "discount": 0.5} | setting))

@@ -4,6 +4,7 @@ import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -125,6 +126,29 @@ def test_refuses_more_bytes_than_allowed(tmp_path, out, kind):
     assert kind == "gz" or not list(out.iterdir())  # the others give their size away before a byte is written
     (out / "a").unlink(missing_ok=True)
     archives.unpack(path, out, most_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_of_sixteen_megabytes_is_not_read(tmp_path, out, kind, packed):
+    size, header = 1 << 24, special("name", kind)
+    header.size = size
+    content = header.tobuf(tarfile.USTAR_FORMAT) + bytes(size if packed else 512)
+    (tmp_path / "a").write_bytes(gzip.compress(content) if packed else content)
+    del content
+    tracemalloc.start()
+    try:
+        with pytest.raises(JaxrecError, match="cannot be unpacked .a name in it claims 16,777,216 bytes"):
+            archives.unpack(tmp_path / "a", out)
+        assert tracemalloc.get_traced_memory()[1] < size / 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_plain_file_that_begins_like_a_packed_one_is_copied(tmp_path, out):
+    (tmp_path / "a.csv").write_bytes(b"BZhello,user\n")
+    archives.unpack(tmp_path / "a.csv", out)
+    assert (out / "a.csv").read_bytes() == b"BZhello,user\n"
 
 
 def test_refuses_too_many_files(tmp_path, out, monkeypatch):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import jax
 import numpy as np
 import pytest
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.world import draws
+from jaxrec.base.leaves import flat
+from jaxrec.data.world import draws, logging_policy, settings
 from jaxrec.data.world import generator as worlds
 from tests.data import world_truth
 
@@ -139,3 +141,37 @@ def test_impossible_sizes_get_one_line(name, value, message):
         worlds.generate(config)
     with pytest.raises(JaxrecError, match="world size 'huge' is unknown"):
         worlds.defaults("huge")
+
+
+@pytest.mark.parametrize(
+    ("leaf", "value", "message"),
+    [
+        ("drift", -1.0, "world.drift is -1.0: set it to a number from 0 to 100"),
+        ("dynamics.crowd", -1e30, "world.dynamics.crowd is -1e[+]30"),
+        ("dynamics.low", 5.0, "world.dynamics.low is 5.0: set it below dynamics.high, 5.0"),
+    ],
+)
+def test_settings_that_mean_nothing_are_named(leaf, value, message):
+    config = worlds.defaults("tiny")
+    config.update_from_flattened_dict({leaf: value})
+    with pytest.raises(JaxrecError, match=message):
+        worlds.generate(config)
+
+
+CANDIDATES = (-1e12, -1000.0, -100.0, -10.0, 0.0, 1e-9, 1.0, 10.0, 100.0, 1000.0, 1e12)
+
+
+def test_worlds_at_the_ends_of_every_range_are_finite():
+    """With their logs; the sizes stay as they are."""
+    for leaf, before in flat(worlds.defaults("tiny")).items():
+        if isinstance(before, float):
+            allowed = [value for value in CANDIDATES if settings.RANGES[leaf].holds(value)]
+            for value in (allowed[0], allowed[-1]):
+                config = worlds.defaults("tiny")
+                config.update_from_flattened_dict({leaf: value})
+                if not config.dynamics.low < config.dynamics.high:
+                    continue
+                world = worlds.generate(config)
+                columns = logging_policy.simulate(world, logging_policy.defaults())
+                for array in (*jax.tree.leaves(world.tables), world.popularity, columns["feedback"]):
+                    assert np.isfinite(array).all(), (leaf, value)

@@ -39,9 +39,11 @@ def test_both_spellings_of_rope(tmp_path):
     ("fields", "message"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[]", "no JSON object"),
         ({"model_type": "mamba"}, "model_type is 'mamba'; this decoder knows gpt2, llama, mistral, qwen2"),
         ({}, "model_type is None"),
+        ({"model_type": ["llama"]}, r"model_type is \['llama'\]"),
         (LLAMA | {"hidden_size": None}, "hidden_size is None; a whole number above 0"),
         (LLAMA | {"hidden_size": "24"}, "hidden_size is '24'"),
         (LLAMA | {"num_key_value_heads": 4}, "num_attention_heads 6 is no multiple of num_key_value_heads 4"),

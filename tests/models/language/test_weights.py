@@ -69,6 +69,21 @@ def test_a_tensor_whose_bytes_do_not_fit_its_shape(folder):
     refused(folder, r"model.norm.weight of shape \[25\] and F32 has 96 bytes instead of 100")
 
 
+@pytest.mark.parametrize("shape", [[2**32, 2**32], [2**40, 2**24], [2**62]])
+def test_a_shape_whose_product_is_beyond_64_bits_is_refused(folder, shape):
+    """Cut to 64 bits, it would be the 0 bytes that the tensor has."""
+    whole = (folder / FILE).read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + size])
+    header["model.norm.weight"] |= {"shape": shape, "data_offsets": [0, 0]}
+    text = json.dumps(header).encode()
+    (folder / FILE).write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + size :])
+    refused(folder, "model.norm.weight of shape .* has 0 bytes instead of")
+    text = b"[" * 100_000
+    (folder / FILE).write_bytes(len(text).to_bytes(8, "little") + text)
+    refused(folder, "damaged safetensors header")
+
+
 def test_quantised_tensors_are_refused(folder):
     rewrite(folder, lambda t: t.update({"model.norm.weight": np.zeros(24, np.int8)}))
     refused(folder, "norm.weight is stored as I8; only F64, F32, F16, BF16")

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from jaxrec.config.leaves import flat
+from jaxrec.base.leaves import flat
 
 
 def test_groups_become_dots_and_empty_ones_stay():
