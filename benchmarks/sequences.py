@@ -9,8 +9,8 @@ users met before. Both logs are generated and ordered by time, so that the event
 events or more, 100,000 sampled sessions, 80/10/10 by session. `by_gaps`: a week of users with sessions as many and as
 long as those of Album (T table 5.2), and the steps of T 5.4.1: repeats dropped, sessions by pauses of 60 minutes, items
 of three events, sessions of three and users of five sessions or more, the last session as test. `from_csv` and
-`from_parquet`: the same from a file, reading included. `kept` is the share of the events that filters and sampling
-leave.
+`from_parquet`: the same from a file, reading included; `from_notes.csv`: from a file whose last column is mostly empty.
+`kept` is the share of the events that filters and sampling leave.
 """
 
 from __future__ import annotations
@@ -88,6 +88,9 @@ def written(interactions: Interactions, folder: Path) -> dict[str, Path]:
     table = pl.DataFrame({"user": interactions.user, "item": interactions.item, "timestamp": interactions.time})
     paths = {kind: folder / f"events.{kind}" for kind in ("csv", "parquet")}
     table.write_csv(paths["csv"])
+    paths["notes.csv"] = folder / "events.notes.csv"
+    noted = pl.when(pl.int_range(len(table)) % 50 == 0).then(pl.lit("seen, liked"))
+    table.with_columns(noted.alias("note")).write_csv(paths["notes.csv"])
     table.write_parquet(paths["parquet"])
     return paths
 

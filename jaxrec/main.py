@@ -189,15 +189,33 @@ def _config_file(asked: str) -> Path:
 
 
 def _parse(argv: list[str]) -> None:
-    """Reads the flags; a misspelt or mistyped one becomes one line."""
+    """Reads the flags; a misspelt or mistyped one, or a config file that fails, becomes one line."""
     try:
         rest = FLAGS(argv)
+        _ = _CONFIG.value and _CONFIG.value.name  # where a config cannot read a file, it is found out here
     except Exception as error:  # a config file is a program: it may fail in any way
-        raise JaxrecError(_one_line(str(error), argv)) from error
+        raise JaxrecError(_mistake_in_config(error, argv) or _one_line(str(error), argv)) from error
     if len(rest) > 1:
         raise JaxrecError(f"unexpected argument {rest[1]!r}; flags start with --")
+    if _CONFIG.value is None and (early := _early(argv)) and early.config:
+        raise JaxrecError(f"get_config of {_config_file(early.config)} returns no config; let it return one")
     if _CONFIG.value is None or not config_flags.get_config_filename(FLAGS["config"]):
         raise JaxrecError("no --config given; try --config=configs/mdt4rec.py:smoke, or --help for what there is")
+
+
+def _mistake_in_config(error: Exception, argv: list[str]) -> str:
+    """What a config file lacks, or cannot read; empty for another mistake."""
+    early = _early(argv)
+    if not (early and early.config):
+        return ""
+    path = _config_file(early.config)
+    if isinstance(error, AttributeError) and error.name == "get_config":
+        return f"{path} has no function get_config, so it is no config; see configs/ for what one looks like"
+    if isinstance(error, OSError):
+        return f"config {path} cannot be made: {error.__cause__ or error}"
+    if isinstance(error, KeyError):
+        return f"config {path} cannot be made: there is no {error}"
+    return ""
 
 
 def _one_line(message: str, argv: list[str]) -> str:

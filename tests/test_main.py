@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
+from absl import flags
 from absl.flags import FLAGS
+from ml_collections import config_flags
 
 from jaxrec import main
 from jaxrec.base import compilation_cache
+from jaxrec.base.errors import JaxrecError
 from jaxrec.config import config_files
 from tests.conftest import REPOSITORY
 
@@ -56,6 +60,29 @@ def test_a_config_s_own_mistake_is_told_in_its_words(run_python, tmp_path):
     (tmp_path / "broken.py").write_text("def get_config():\n    raise KeyError('width')\n")
     done = run_python(["-m", "jaxrec.main", f"--config={tmp_path / 'broken.py'}"], check=False)
     assert done.returncode == 2 and "width" in done.stderr and "has no option" not in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")  # what ml_collections reads a config file by
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("x = 1", "mine.py has no function get_config, so it is no config"),
+        ("def get_config():\n    open('none.csv')", "mine.py cannot be made: [Errno 2] No such file or directory"),
+        ("def get_config():\n    pass", "get_config of PATH returns no config; let it return one"),
+    ],
+)
+def test_a_file_that_makes_no_config_is_one_line(tmp_path, monkeypatch, code, message):
+    path = tmp_path / "mine.py"
+    path.write_text(f"{code}\n")
+    known = flags.FlagValues()
+    held = config_flags.DEFINE_config_file("config", None, lock_config=True, flag_values=known)
+    monkeypatch.setattr(main, "FLAGS", known)
+    monkeypatch.setattr(main, "_CONFIG", held)
+    argv = ["main", f"--config={path}"]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(JaxrecError) as caught:
+        main._parse(argv)
+    assert message.replace("PATH", str(path)) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_debug_shows_where_it_happened(run_python, tmp_path):

@@ -31,6 +31,7 @@ class Interactions:
       split: int8 [E], TRAIN, VALIDATION or TEST; all TRAIN where the dataset comes unsplit.
       user_ids, item_ids: the dataset's own identifiers, indexed by the dense index.
       user_features, item_features: name -> array whose first axis is users or items (text as object arrays of str).
+      notes: sentences about how the files were read, for the report.
     """
 
     user: np.ndarray
@@ -43,6 +44,7 @@ class Interactions:
     user_features: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     item_features: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     name: str = "interactions"
+    notes: tuple[str, ...] = ()
 
     @property
     def num_users(self) -> int:

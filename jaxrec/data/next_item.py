@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, NextItem
+from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, NextItem, Sequences
 from jaxrec.data import earlier_items
+from jaxrec.data.continuations import continuations
 from jaxrec.data.length_buckets import split_by_length
 from jaxrec.data.popularity import item_popularity
 from jaxrec.data.sequences import from_sessions
@@ -18,6 +19,7 @@ def next_item(
     test: int,
     session: np.ndarray | None = None,
     joined: bool = False,
+    continued: bool = False,
     long: str = "cut",
     popularity: str = "events",
 ) -> NextItem:
@@ -29,6 +31,8 @@ def next_item(
       session: int [E], the session of each event (`sessions.session_numbers`); None takes each user as one session.
       joined: whether a user's sessions are learned from as one (T 5.4.2, Normal). Those to be measured on stay apart,
         each with what came before it (T 5.4.1: inputs are historical sessions and the current one).
+      continued: whether what is held out are events that go on with a user's sequence, and not sessions of their own;
+        each is then predicted from the items before it (see `continuations`).
       long: what becomes of sessions longer than T (see `sequences.from_sessions`).
       popularity: what is counted of an item among the training events, 'events' or 'users'.
 
@@ -39,8 +43,16 @@ def next_item(
     options = {"length": length, "long": long, "session": None if joined else session}
     # Made first, for it refuses lengths below 2: those from 0 down `_doubled` would double for ever.
     train = from_sessions(interactions, split=TRAIN, **options)
-    held_out = from_sessions(interactions, split=test, session=session)
+    before: tuple[Sequences, ...] = ()
+    if continued:
+        held_out, earlier = continuations(interactions, split=test, known=known, length=length - 1)
+    else:
+        held_out, earlier = from_sessions(interactions, split=test, session=session), None
     buckets = tuple(split_by_length(held_out, _doubled(length, held_out.item.shape[1])))
+    if earlier is not None:
+        before = tuple(_of_users(earlier, bucket.user) for bucket in buckets)
+    elif joined:
+        before = earlier_items.last_items(interactions, buckets, splits=known, length=length)
     learned = interactions.where(interactions.split == TRAIN)
     validated = np.isin(held_out.user, interactions.user[interactions.split == VALIDATION]).any()
     keeps_history = validated and test == TEST and not joined
@@ -49,9 +61,15 @@ def next_item(
         test=buckets,
         past=earlier_items.distinct_items(interactions, buckets, splits=known),
         popularity=item_popularity(learned, popularity).astype(np.int32),
-        before=earlier_items.last_items(interactions, buckets, splits=known, length=length) if joined else (),
+        before=before,
         history=from_sessions(interactions, split=known, **options) if keeps_history else None,
     )
+
+
+def _of_users(sequences: Sequences, users: np.ndarray) -> Sequences:
+    """The rows of these users, of sequences that hold each user once, in ascending order."""
+    rows = np.searchsorted(sequences.user, users)
+    return Sequences(*(x[rows] for x in (sequences.item, sequences.feedback, sequences.mask, sequences.user)))
 
 
 def _doubled(length: int, longest: int) -> list[int]:

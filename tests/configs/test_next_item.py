@@ -9,6 +9,7 @@ import pytest
 from configs import next_item
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
+from jaxrec.experiment import facts
 from jaxrec.experiment.resources import Resources
 
 
@@ -68,3 +69,20 @@ def test_the_last_session_of_users_and_sessions_by_pauses(tmp_path):
     users = [user for bucket in data.test for user in bucket.user.tolist()]
     assert len(set(users)) == len(users), "one test session a user"
     assert any((past >= 0).any() for past in data.past) and spec.length + 1 == data.train.item.shape[1] == 11
+
+
+def test_own_files_say_how_they_were_read_and_which_split_is_used(tmp_path):
+    lines = [f"{user},{item},{item}" for user in range(6) for item in range(5)]
+    (tmp_path / "train.csv").write_text("\n".join(["userId,item,timestamp", *lines]) + "\n")
+    (tmp_path / "test.csv").write_text("userId,item,timestamp\n0,5,9\n1,5,9\n")
+    config = next_item.get_config("csv")
+    files = {"path": str(tmp_path / "train.csv"), "test_path": str(tmp_path / "test.csv"), "rating": ""}
+    config.data.options.update(files)
+    said = facts.of_datasets(Resources(config, tmp_path))
+    assert said[0] == "train.csv: users are in column 'userId'." and "6 sessions" in said[1]
+    assert said[2] == "Sequences `sequences`: the split that the log brings is not used, but 'user'."
+    config.datasets.sequences.split = "given"
+    resources = Resources(config, tmp_path)
+    assert not any("is not used" in fact for fact in facts.of_datasets(resources))
+    (rows,), (before,) = resources.dataset("sequences").data.test, resources.dataset("sequences").data.before
+    assert rows.user.tolist() == [0, 1] and rows.item.tolist() == [[4, 5]] * 2 and before.mask.sum(1).tolist() == [4, 4]

@@ -141,7 +141,7 @@ def csv(draw) -> Case:
     words = st.lists(WORDS, min_size=2, max_size=6, unique=True)
     users, items = (draw(words), draw(words)) if text else (draw(_ids(-(2**63), 2**63 - 1)), draw(_ids()))
     rating = st.floats(-(2.0**100), 2.0**100, width=32, allow_subnormal=False)
-    rows = draw(_log(users, items, rating, st.integers(-(2**40), 2**40) if timed else st.just(0)))
+    rows = draw(_log(users, items, rating, st.integers(-(2**31), 2**31 + 1) if timed else st.just(0)))
     columns = dict(zip(("user", "item", "rating", "timestamp"), map(list, zip(*rows, strict=True)), strict=True))
     order = draw(st.permutations([*columns][: 4 if timed else 3]))
     frame = pl.DataFrame({name: columns[name] for name in order})

@@ -82,6 +82,16 @@ def _check_tutorial(made: dict) -> None:
     assert made["best"].shape == (5, 3) and len(set(made["best"][0])) == 3
 
 
+def _check_own_files(made: dict) -> None:
+    log = made["log"]
+    assert log.user_ids.tolist() == ["007", "7"] and log.feedback.tolist() == [4.5, 3.0, 5.0]
+    assert log.split.tolist() == [0, 0, 2] and log.time.tolist() == [1_499_990_400, 1_500_021_000, 1_500_076_800]
+    assert log.item_features["title"].tolist() == ["Heat", "Toy Story"] and log.item_features["category"].shape == (
+        2,
+        3,
+    )
+
+
 def _check_dataset(made: dict) -> None:
     log = made["load"](None)
     assert (log.num_users, log.num_items, len(log)) == (20, 10, 200) and log.feedback.max() == 9.0
@@ -155,6 +165,7 @@ CHECKS = {
     "run: experiment": _check_experiment,
     "own-data": _check_own_data,
     "run: tutorial": _check_tutorial,
+    "run: own-files": _check_own_files,
     "run: dataset": _check_dataset,
     "run: algorithm": _check_algorithm,
     "run: own-config": _check_own_config,

@@ -11,10 +11,13 @@ import pytest
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Sequences
+from jaxrec.data import filters
 from jaxrec.data.long_tail import tail_items as tail_of
 from jaxrec.evaluation import ranking_metrics, rankings
+from jaxrec.experiment.kinds import sequences as sequence_options
 from jaxrec.models.history import at_positions
 from jaxrec.reporting import significance
+from tests.data.session_logs import random_log
 
 
 def oracle(scores, item, mask, past, tail, ks):
@@ -178,6 +181,23 @@ def seen(params, item, feedback, mask):
 
 def seen_at(params, item, feedback, mask, positions):
     return at_positions(seen(params, item, feedback, mask), positions)
+
+
+def test_leave_one_out_ranks_each_user_s_last_event_after_the_items_before_it():
+    """Against a loop over users: one target each, scored by the last four items before it."""
+    log, length = filters.reindex(random_log(1, size=90)), 4
+    options = sequence_options.options(split="leave_one_out", length=length, min_session=1)
+    data = sequence_options.of_log(options, lambda: log).data
+    params = np.random.default_rng(0).normal(size=(log.num_items, log.num_items))
+    count = rankings.counter(seen, seen_at, lambda params, states: states, num_items=log.num_items, ks=(1, 5))
+    (rows,), (before,) = data.test, data.before
+    found = count(jnp.asarray(params), rows, before=before)
+    for n, user in enumerate(rows.user.tolist()):
+        events = sorted(np.flatnonzero(log.user == user), key=lambda event: log.time[event])
+        *read, target = log.item[events][-length - 1 :].tolist()
+        best = np.argsort(-params[read].sum(0), kind="stable").tolist()
+        assert found.targets[n] == 1 and found.hit[n].tolist() == [target in best[:k] for k in (1, 5)]
+    assert len(rows.user) == log.num_users and found.hit.sum() > 0
 
 
 @pytest.mark.parametrize("last", [True, False])

@@ -64,7 +64,8 @@ def unpack(archive: Path, destination: Path, *, most_bytes: int = MOST_BYTES) ->
                     raise JaxrecError(f"{archive} has more than {MOST_MEMBERS} files; it is not unpacked")
                 left -= _unpack_member(archive, member, destination, left)
     except _DAMAGE as error:
-        raise JaxrecError(f"{archive} cannot be unpacked ({one_line(error) or type(error).__name__})") from None
+        reason = one_line(error) or type(error).__name__
+        raise JaxrecError(f"{archive} cannot be unpacked ({reason}), being damaged or cut; fetch it again") from None
 
 
 def _unpack_member(archive: Path, member: Member, destination: Path, left: int) -> int:

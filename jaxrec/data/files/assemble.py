@@ -22,8 +22,9 @@ class Log(NamedTuple):
       path: the file, for messages.
       user, item: the dataset's own ids, int64, or object of str.
       feedback: numbers; the unit is the dataset's. time: seconds, None if unknown.
-      split: TRAIN, VALIDATION or TEST, to which all of these events belong.
+      split: TRAIN, VALIDATION or TEST, to which all of these events belong, or int8 [E], of each event.
       first_line: the line of event 0, so that a message about an event can name its line.
+      lines: int64 [E], of each event its line, where they are not one below the other; else None.
     """
 
     path: Path
@@ -31,8 +32,13 @@ class Log(NamedTuple):
     item: np.ndarray
     feedback: np.ndarray
     time: np.ndarray | None = None
-    split: int = TRAIN
+    split: int | np.ndarray = TRAIN
     first_line: int = 1
+    lines: np.ndarray | None = None
+
+    def line(self, event: int) -> int:
+        """The line of an event, which is counted from 0."""
+        return int(event + self.first_line if self.lines is None else self.lines[event])
 
 
 def interactions(
@@ -42,6 +48,7 @@ def interactions(
     user_ids: np.ndarray | None = None,
     item_ids: np.ndarray | None = None,
     unique: bool = False,
+    advice: str = "",
     user_features: Mapping[str, np.ndarray] | None = None,
     item_features: Mapping[str, np.ndarray] | None = None,
 ) -> Interactions:
@@ -51,7 +58,8 @@ def interactions(
       name: the dataset's name.
       logs: at least one, each with at least one event.
       user_ids, item_ids: sorted catalogues, which may hold ids without events; by default the ids that occur.
-      unique: whether one log may hold a (user, item) pair only once.
+      unique: whether one log may hold a (user, item) pair only once in a split.
+      advice: what else a message about a repeated pair says.
       user_features, item_features: name -> array whose first axis is the users or items of the catalogue.
 
     Raises:
@@ -65,7 +73,7 @@ def interactions(
     check_enough(logs[0].path, len(user_ids), len(item_ids))
     if unique:
         for log, user, item in zip(logs, users, items, strict=True):
-            _refuse_pairs(log, user, item, len(item_ids))
+            _refuse_pairs(log, user, item, len(user_ids), len(item_ids), advice)
     times = np.concatenate([np.zeros(len(log.user)) if log.time is None else log.time for log in logs])
     user, seconds = np.concatenate(users), np.floor(times)
     order = _order(np.repeat(np.arange(len(logs)), [len(log.user) for log in logs]), user, times, seconds)
@@ -114,17 +122,20 @@ def _indices(
             row = int(np.argmin(known))
             shown = one_line(value[row])[:40]
             raise JaxrecError(
-                f"{log.path} line {row + log.first_line}: {what} {shown} is not in the list of {what}s; "
+                f"{log.path} line {log.line(row)}: {what} {shown} is not in the list of {what}s; "
                 "fetch the files again, all from one release"
             )
         indices.append(position)
     return ids, indices
 
 
-def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_items: int) -> None:
-    """Raises JaxrecError where a (user, item) pair comes twice."""
-    pair = pl.Series(user.astype(np.int64) * num_items + item)
+def _refuse_pairs(log: Log, user: np.ndarray, item: np.ndarray, num_users: int, num_items: int, advice: str) -> None:
+    """Raises JaxrecError where a (user, item) pair comes twice in a split."""
+    split = np.asarray(log.split, np.int64)
+    pair = pl.Series((split * num_users + user) * num_items + item)
     if pair.n_unique() < len(pair):
         row = int((~pair.is_first_distinct()).arg_max())
         shown = f"user {one_line(log.user[row])[:40]} has item {one_line(log.item[row])[:40]}"
-        raise JaxrecError(f"{log.path} line {row + log.first_line}: {shown} a second time; keep one of the two")
+        raise JaxrecError(
+            f"{log.path} line {log.line(row)}: {shown} a second time; keep one of the two{advice and f', or {advice}'}"
+        )

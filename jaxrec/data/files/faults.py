@@ -51,23 +51,6 @@ def first_fault(path: Path, layout: Layout) -> str | None:
     return None
 
 
-def is_even(path: Path, layout: Layout) -> bool:
-    """Whether the file holds as many separators as all its lines need together.
-
-    The fast reader refuses a line with too many fields but fills up one with too few. If no line has too many and the
-    sum is right, no line has too few. False where fields may be quoted, for separators then may stand inside them.
-    """
-    if layout.quoted:
-        return False
-    separators = lines = 0
-    last = b"\n"
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            separators, lines = separators + block.count(layout.separator.encode()), lines + block.count(b"\n")
-            last = block[-1:]
-    return separators == (len(layout.names) - 1) * (lines + (last != b"\n"))
-
-
 def _sound_prefix(path: Path, layout: Layout) -> tuple[int, int]:
     """How many (bytes, lines) at the start are sound, by whole blocks: line by line, a large file takes minutes."""
     with path.open("rb") as file:

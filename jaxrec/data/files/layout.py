@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,11 +44,18 @@ def check_header(path: Path, columns: Sequence[Column], names: Sequence[str]) ->
             raise JaxrecError(f"{path} has {count} column {column.name!r}; it has: {listed}{column.hint}")
 
 
-def parse(source: Path | io.BytesIO, layout: Layout) -> pl.DataFrame:
+def parse(source: Path | io.BytesIO, layout: Layout, *, blanks: bool = False) -> pl.DataFrame:
     """Reads a whole table at once, each column as its own type; blank lines at the end are dropped.
+
+    Args:
+      blanks: whether numbers may have blanks around them; that takes longer.
 
     Raises one of UNREADABLE where a line or a field does not suit the layout.
     """
+    if blanks:
+        texts = parse(source, layout._replace(columns=[dataclasses.replace(c, kind=str) for c in layout.columns]))
+        numbers = [pl.col(c.name).str.strip_chars().cast(DTYPES[c.kind]) for c in layout.columns if c.kind is not str]
+        return texts.with_columns(numbers)
     dtypes = {c.name: DTYPES[c.kind] for c in layout.columns}
     settings = {"separator": layout.separator[0], "quote_char": '"' if layout.quoted else None}
     if layout.header:

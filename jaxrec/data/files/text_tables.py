@@ -6,7 +6,6 @@ read again, to name the first line at fault (`faults`).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +13,11 @@ import numpy as np
 import polars as pl
 
 from jaxrec.base.errors import JaxrecError
-from jaxrec.data.files.faults import fault, first_fault, is_even
+from jaxrec.data.files.faults import fault, first_fault
 from jaxrec.data.files.fields import Column, require_file
 from jaxrec.data.files.layout import DTYPES, UNREADABLE, Layout, check_header, checked, parse
 from jaxrec.data.files.lines import split_lines
+from jaxrec.data.files.quoting import has_quotes, quoting
 
 
 def read_columns(
@@ -43,20 +43,35 @@ def read_columns(
         names = column_names(path, separator)
         check_header(path, columns, names)
     layout = Layout(columns, names if header else [c.name for c in columns], separator, header, quoted)
-    try:
-        frame = parse(path, layout)
-    except UNREADABLE as error:
-        raise fault(path, layout, error) from None
+    frame = _parsed(path, layout)
     if frame.is_empty():
         raise JaxrecError(f"{path} has no rows; fetch the file again")
     # A line cut short has a null in its last column; only where that may be empty by right are the lines counted.
-    cut = header and frame[layout.names[-1]].null_count() and not is_even(path, layout)
+    cut = header and frame[layout.names[-1]].null_count() and not _is_even(path, layout)
     if cut and first_fault(path, layout):
         raise fault(path, layout)
     arrays = {c.name: checked(frame[c.name], c) for c in columns}
     if any(a is None for a in arrays.values()):
         raise fault(path, layout)
     return arrays
+
+
+def _parsed(path: Path, layout: Layout) -> pl.DataFrame:
+    """One typed pass; a second one, by way of texts, where numbers may have blanks around them."""
+    try:
+        return parse(path, layout)
+    except UNREADABLE as error:
+        cause = error
+    try:
+        return parse(path, layout, blanks=True)
+    except UNREADABLE:
+        raise fault(path, layout, cause) from None
+
+
+def _is_even(path: Path, layout: Layout) -> bool:
+    """Whether every line has all fields: the fast reader fills up a line with too few."""
+    found = quoting(path, layout.separator, len(layout.names), header=layout.header)
+    return found.even and (layout.quoted == found.quoted or not has_quotes(path))
 
 
 def read_where(
@@ -93,12 +108,6 @@ def read_where(
     if frame.is_empty():
         raise JaxrecError(f"{path} has no rows with {column} from {low} to {high}; choose another range")
     return arrays
-
-
-def first_row(path: Path, separator: str = ",") -> dict[str, str]:
-    """Column -> the text of its first row; empty where there is no row. Raises: JaxrecError as `column_names`."""
-    lines = [fields for _, fields in itertools.islice(split_lines(require_file(path), separator, quoted=True), 2)]
-    return dict(zip(*lines, strict=False)) if len(lines) == 2 else {}
 
 
 def column_names(path: Path, separator: str = ",") -> list[str]:

@@ -164,5 +164,7 @@ def item_facts(resources: Resources, name: str) -> dict[str, np.ndarray]:
 
 
 def facts(resources: Resources, name: str) -> list[str]:
-    del resources, name
-    return []
+    """How the files of the log were read."""
+    del name
+    log = _log(resources)
+    return [] if log is None else list(log.notes)

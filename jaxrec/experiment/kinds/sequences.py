@@ -25,13 +25,17 @@ from jaxrec.experiment.store import fingerprint
 EVALUATORS = ("rankings",)
 BESIDE = None
 ORIGIN = "trained on `{}`"
+_HELD_OUT = {"test": TEST, "validation": VALIDATION}
+_SPLITS = ("user", "last_session", "leave_one_out", "given")
+# Splits of single events: what is held out goes on with its user's sequence.
+_OF_EVENTS = ("leave_one_out", "given")
 RANGES = {
     **dict.fromkeys(("min_item", "min_session", "min_sessions", "num_users"), ranges.WHOLE),
     **dict.fromkeys(("test", "validation", "head"), ranges.BELOW_ONE),
     "length": ranges.COUNT,
     "session_minutes": ranges.NOT_NEGATIVE,
-    "split": ranges.choice("user", "last_session"),
-    "held_out": ranges.choice("test", "validation"),
+    "split": ranges.choice(*_SPLITS),
+    "held_out": ranges.choice(*_HELD_OUT),
     "long": ranges.choice("cut", "recent"),
     "popularity": ranges.choice(*COUNTED),
     "joined": ranges.SWITCH,
@@ -67,9 +71,11 @@ def options(
 
     Args:
       length: items a model sees; longer sessions are cut to learn from, and ranked item by item from the last ones.
-      split: 'user', whole users (or sessions, where each is a user) drawn at random (T 4.5.1), or 'last_session' of
-        each user as test (T 5.4.1).
-      test, validation: shares of the users; by last session, whether validation is above 0 is what counts.
+      split: 'user', whole users (or sessions, where each is a user) drawn at random (T 4.5.1); 'last_session' of each
+        user as test (T 5.4.1); 'leave_one_out', each user's last event as test and the one before as validation, each
+        ranked from all that came before it (Kang and McAuley, Self-Attentive Sequential Recommendation, ICDM 2018); or
+        'given', the test and validation events that the log brings, ranked likewise.
+      test, validation: shares of the users; by last session or event, whether validation is above 0 is what counts.
       min_item, min_session, min_sessions: events of an item, then events of a session, then sessions of a user.
       num_users: drawn at random after the filters; 0 takes all.
       session_minutes: a longer pause ends a session; 0 makes each user one.
@@ -130,13 +136,18 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
       JaxrecError: an unknown choice, or filters and splits that leave nothing.
     """
     ranges.check("sequences.", config, RANGES)
+    if config.split in _OF_EVENTS and config.session_minutes:
+        raise JaxrecError(
+            f"sequences.split {config.split!r} takes the events of a user as one session: set session_minutes to 0"
+        )
     events, session = _split(config, *_filtered(config, log(), seed), seed)
     data = next_item(
         events,
         length=config.length + 1,
-        test=TEST if config.held_out == "test" else VALIDATION,
+        test=_HELD_OUT[config.held_out],
         session=session,
         joined=config.joined,
+        continued=config.split in _OF_EVENTS,
         long=config.long,
         popularity=config.popularity,
     )
@@ -157,7 +168,8 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
 
 def _filtered(config: ConfigDict, events: Interactions, seed: int) -> tuple[Interactions, np.ndarray]:
     """The events that are left, and the session of each."""
-    events = dataclasses.replace(events, split=np.zeros_like(events.split))  # all TRAIN: split whole, not by event
+    if config.split != "given":
+        events = dataclasses.replace(events, split=np.zeros_like(events.split))  # all TRAIN: split whole, not by event
     if not config.repeats:
         events = sessions.without_repeats(events)
     gap = round(60 * config.session_minutes) or None
@@ -172,7 +184,21 @@ def _filtered(config: ConfigDict, events: Interactions, seed: int) -> tuple[Inte
 def _split(config: ConfigDict, events: Interactions, session: np.ndarray, seed: int) -> tuple[Interactions, np.ndarray]:
     if config.split == "user":
         return splits.by_user(events, test=config.test, validation=config.validation, seed=seed), session
+    if config.split == "given":
+        return _given(config, events), session
+    if config.split == "leave_one_out":
+        return splits.leave_last(events, test=1, validation=int(config.validation > 0)), session
     return splits.last_session(events, session, validation=config.validation > 0), session
+
+
+def _given(config: ConfigDict, events: Interactions) -> Interactions:
+    """The log as it is. Raises: JaxrecError where it holds nothing out."""
+    if not (events.split == _HELD_OUT[config.held_out]).any():
+        raise JaxrecError(
+            f"{events.name} brings no {config.held_out} events: name them (own files do so by data.options.split or "
+            f"data.options.{config.held_out}_path), or set sequences.split to another of {', '.join(_SPLITS)}"
+        )
+    return events
 
 
 def spec(resources: Resources, name: str) -> SequencesSpec:
@@ -223,11 +249,15 @@ def _same_sessions(one: ConfigDict, other: ConfigDict) -> bool:
 
 
 def facts(resources: Resources, name: str) -> list[str]:
-    """How much of the log there is, what was published of the same, and how many targets nobody can have learned."""
+    """How the log was read, how much of it there is, what was published of the same, and how many targets nobody can
+    have learned."""
     data, spec = resources.dataset(name)
     config = resources.config.datasets[name]
-    counted = f"Sequences `{name}`: {_counted(spec.counts, config.published)}."
-    return [counted, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
+    said = [*resources.log.notes, f"Sequences `{name}`: {_counted(spec.counts, config.published)}."]
+    own = resources.log.split.any() and not resources.config.data.test_fraction
+    if own and config.split != "given":
+        said.append(f"Sequences `{name}`: the split that the log brings is not used, but '{config.split}'.")
+    return [*said, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
 
 
 def cold_targets(data: NextItem, named: str) -> list[str]:

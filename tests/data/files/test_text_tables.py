@@ -40,6 +40,23 @@ def test_any_bad_line_is_named_whatever_block_it_is_in(tmp_path, monkeypatch, he
     assert f"log.csv line {bad + 1 + header}: " in str(caught.value)
 
 
+def test_empty_fields_at_the_ends_of_lines_cost_no_second_look(tmp_path, monkeypatch):
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["user,item,rating,note", *(f"{row}," for row in rows(1000)), "", ""]))
+    monkeypatch.setattr(text_tables, "first_fault", lambda *_: pytest.fail("the slow path was taken"))
+    assert len(text_tables.read_columns(path, COLUMNS)["user"]) == 1000
+
+
+def test_blanks_around_numbers_mean_nothing(tmp_path):
+    path = tmp_path / "u.data"
+    path.write_text(" 1 \t 10 \t4\n2\t20\t 3 \n")
+    data = text_tables.read_columns(path, COLUMNS, separator="\t", header=False, quoted=False)
+    assert [data[c.name].tolist() for c in COLUMNS] == [[1, 2], [10, 20], [4, 3]]
+    path.write_text(" 1 \t 10 \t4\n2\t20\t 9 \n")
+    with pytest.raises(JaxrecError, match="line 2: rating '9' is out of range"):
+        text_tables.read_columns(path, COLUMNS, separator="\t", header=False, quoted=False)
+
+
 def test_quoted_fields_may_span_blocks_and_lines(tmp_path, monkeypatch):
     monkeypatch.setattr(faults, "_BLOCK", 16)
     path = tmp_path / "log.csv"
