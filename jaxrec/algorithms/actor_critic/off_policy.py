@@ -33,6 +33,7 @@ def defaults() -> ConfigDict:
             "warmup": 1_000,  # steps before the first update
             "target_update_rate": 0.005,  # share of the new parameters mixed into the target networks
             "target_update_every": 1,  # updates
+            "time_limit": "truncation",  # what the time limit is: truncation, or terminal (EasyRL4Rec)
             "optimizer": optimizers.defaults(),
         }
     )
@@ -54,7 +55,11 @@ def algorithm(
       spec: where it names no environment, the algorithm has no source.
       target_keys: the roles of the parameters that have a target copy.
       policy: acts without exploration. behaviour: acts with it and fills the replay buffer.
+
+    Raises:
+      JaxrecError: an unknown `time_limit`.
     """
+    sources.check_time_limit(config.time_limit)
     one_update = learner.from_loss(
         init_params,
         loss_fn,
@@ -73,6 +78,7 @@ def algorithm(
             capacity=config.capacity,
             batch_size=config.batch_size * config.num_updates,
             warmup=config.warmup,
+            time_limit=config.time_limit,
         )
     return Algorithm(learner.repeated(one_update, learner.split(config.num_updates)), source, policy)
 

@@ -12,8 +12,10 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import actors_and_critics, user_state
 from jaxrec.base.contracts import Array, Params, Policy, Source
+from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.environments import rollout
 from jaxrec.losses import policy_gradient
 from jaxrec.losses.advantages import generalized_advantages, has_target
 from jaxrec.training import sources
@@ -41,7 +43,14 @@ class OnPolicyAgent(NamedTuple):
 
 
 def make_agent(config: ConfigDict, spec: EnvironmentSpec) -> OnPolicyAgent:
-    """Makes the agent from the options `hidden`, `log_std` and those of `user_state.make_encoder`."""
+    """Makes the agent from the options `hidden`, `log_std`, `selection` and those of `user_state.make_encoder`.
+
+    Raises:
+      JaxrecError: an unknown `selection` or `time_limit`.
+    """
+    if config.selection not in ("", *rollout.SELECTIONS):
+        raise JaxrecError(f"selection is {config.selection!r}; set it to '' or one of {', '.join(rollout.SELECTIONS)}")
+    sources.check_time_limit(config.time_limit)
     continuous = spec.action_size > 0
     encoder = user_state.make_encoder(config, spec)
     heads = actors_and_critics.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
@@ -76,7 +85,7 @@ def make_agent(config: ConfigDict, spec: EnvironmentSpec) -> OnPolicyAgent:
         init_params,
         apply,
         _gaussian_terms if continuous else _categorical_terms,
-        Policy(init_carry, act),
+        Policy(init_carry, act, selection=config.selection),
         Policy(init_carry, explore if continuous else act),
         user_state.reward_scale(spec),
     )
@@ -86,7 +95,8 @@ def source(config: ConfigDict, spec: EnvironmentSpec, agent: OnPolicyAgent) -> S
     """Makes the source of fresh steps [T, B], `num_steps` turns of `num_envs` users; None without an environment."""
     if spec.environment is None:
         return None
-    return sources.on_policy(spec.environment, agent.behaviour, num_envs=config.num_envs, num_steps=config.num_steps)
+    options = {option: config[option] for option in ("num_envs", "num_steps", "time_limit")}
+    return sources.on_policy(spec.environment, agent.behaviour, **options)
 
 
 def advantages(
