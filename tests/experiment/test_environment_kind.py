@@ -30,7 +30,7 @@ def resources(tmp_path_factory):
     config.stages.model = declare.fit(
         "user_models.matrix_factorization", "ratings", num_steps=2, steps_per_call=2, num_seeds=1, width=WIDTH
     )
-    config.stages.factors = declare.transform("model", "user_factors", "item_factors")
+    config.stages.completed = declare.transform("model", "user_factors", "item_factors")
     for name, options in {
         "dense": {},
         "factors": {"form": "factors"},
@@ -38,10 +38,10 @@ def resources(tmp_path_factory):
         "factors_named": {"form": "factors", "similarity": "distance", "liked_from": 2.0},
     }.items():
         config.datasets[name] = declare.dataset(
-            "environment", "feedback_matrix", user_model="factors", max_turn=4, threshold=0.5, **options
+            "environment", "feedback_matrix", user_model="completed", max_turn=4, threshold=0.5, **options
         )
     config.stages.cycle = declare.estimate("static.static_cycle", "dense")
-    config.order = ("model", "factors", "cycle")
+    config.order = ("model", "completed", "cycle")
     resources = Resources(config, folder / "run")
     preflight.check(resources)
     for name in config.order:
@@ -58,10 +58,8 @@ def test_the_report_says_the_range_of_rewards(resources):
 def test_without_users_x_items_items_are_alike_by_factors(resources):
     dense, factors = (resources.measured_on(name, "").data[1].vectors for name in ("dense", "factors"))
     assert dense.shape == (ITEMS, USERS) and factors.shape == (ITEMS, WIDTH + 2)
-    product = (
-        np.asarray(resources.dataset("factors").data.rewards.user)
-        @ np.asarray(resources.dataset("factors").data.rewards.item).T
-    )  # [N, A]
+    rewards = resources.dataset("factors").data.rewards
+    product = np.asarray(rewards.user) @ np.asarray(rewards.item).T
     np.testing.assert_allclose(factors @ factors.T, product.T @ product, rtol=1e-3, atol=1e-3)
 
 
