@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.peers import gymnasium_coat
 from benchmarks.timing import measure, report
+from jaxrec.base import episode_keys
 from jaxrec.base.records import Interactions
 from jaxrec.environments import feedback_matrix, rollout, virtual_taobao
 from jaxrec.environments.sampling import uniform_index
@@ -133,7 +134,8 @@ def taobao(num_envs: int = 1024, num_steps: int = 100) -> None:
         env = virtual_taobao.VirtualTaobao(params)
 
     def act(params: Any, carry: Any, observation: Any, key: Any) -> tuple[Any, Any]:
-        return carry, jax.random.uniform(key, (num_envs, virtual_taobao.ACTION), minval=-1.0, maxval=1.0)
+        shape = (num_envs, virtual_taobao.ACTION)
+        return carry, episode_keys.draw(jax.random.uniform, key, shape, minval=-1.0, maxval=1.0)
 
     policy = rollout.Policy(init=lambda params, num_users: (), act=act)
     play = jax.jit(

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import jax
 import numpy as np
 
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.records import Interactions, Observation, Sequences, Text
 
 Array = jax.Array
@@ -197,11 +198,13 @@ class InitCarry(Protocol):
 class Act(Protocol):
     """Returns (carry, action logits [B, A]), or (carry, action [B, D_a]) where actions are continuous.
 
-    `observation` is an Observation [B]. The carry must restart a row whose observation has `turn == 0`.
+    `observation` is an Observation [B]. The carry must restart a row whose observation has `turn == 0`. A policy that
+    draws does so by `base.episode_keys.draw`, so that what it draws for a user does not depend on the batch's other
+    users; a plain random key is the key of a batch that holds all users.
     """
 
     def __call__(
-        self, params: Params, carry: PolicyCarry, observation: Observation, key: Array, /
+        self, params: Params, carry: PolicyCarry, observation: Observation, key: EpisodeKey | Array, /
     ) -> tuple[PolicyCarry, Array]: ...
 
 
@@ -218,12 +221,14 @@ class Policy(NamedTuple):
       init: (params, num_users) -> carry.
       act: (params, carry, observation, key) -> (carry, action logits or action).
       diagnostics: (carry) -> what a report counts at each step; None where there is nothing to count.
+      max_turn: turns of the longest episode that the parameters tell apart; None where there is no such limit.
       selection: how an evaluation takes items by the logits, 'greedy' or 'sample'; '' leaves it to the evaluation.
     """
 
     init: InitCarry
     act: Act
     diagnostics: Diagnostics | None = None
+    max_turn: int | None = None
     selection: str = ""
 
 

@@ -125,7 +125,7 @@ class NextItem:
       test: whole sessions that were held out, in buckets of similar length.
       past: one array per bucket, int32 [N, P]: the distinct items that the user of each held-out session met in
         earlier sessions, padded with -1.
-      popularity: int32 [A], the events of each item among the training events.
+      popularity: int32 [A], of each item the training events, or the users in them; 0: nobody can have learned of it.
       before: one record per bucket, sequences of length T: the last items that the user of each held-out session met
         before it. Empty where every session is learned from by itself.
       history: the sequences of training and validation sessions, where the held-out sessions come after both; None

@@ -115,7 +115,7 @@ class TextSpec:
     """Of text as token ids.
 
     Attributes:
-      vocabulary: how many ids there are.
+      vocabulary: the largest id + 1, which is more than the number of ids where ids have gaps.
       tokenizer: what made the ids (`models.language.tokenizer.Tokenizer`), or None.
     """
 

@@ -6,9 +6,27 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxrec.base.contracts import Array
+from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
+
+
+def check_ids(text: Text, vocabulary: int) -> None:
+    """Checks that every token id has a row in a table of `vocabulary` rows; a gather beyond a table gives NaN.
+
+    Raises:
+      JaxrecError: an id below 0, or of `vocabulary` or more.
+    """
+    for part, stream in (("training", text.train), ("validation", text.validation)):
+        ids = np.asarray(stream)
+        outside = ids[(ids < 0) | (ids >= vocabulary)]
+        if outside.size:
+            raise JaxrecError(
+                f"the {part} text has the token id {int(outside[0])} ({outside.size:,} of {ids.size:,} ids lie outside "
+                f"0 to {vocabulary - 1}); set the vocabulary to the largest id + 1, or take the ids' own tokenizer"
+            )
 
 
 def random_blocks(*, batch_size: int, length: int) -> Callable[[Text, Array], Array]:

@@ -9,7 +9,7 @@ def tail_items(popularity: np.ndarray, head: float = 0.1) -> np.ndarray:
     """Marks the items outside the most frequent share of the catalogue (T 4: the top tenth is popular).
 
     Args:
-      popularity: [A], events of each item.
+      popularity: [A], events or users of each item (`data.popularity`).
       head: the share of the catalogue that counts as popular.
 
     Returns:

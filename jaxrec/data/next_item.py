@@ -7,6 +7,7 @@ import numpy as np
 from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions, NextItem
 from jaxrec.data import earlier_items
 from jaxrec.data.length_buckets import split_by_length
+from jaxrec.data.popularity import item_popularity
 from jaxrec.data.sequences import from_sessions
 
 
@@ -18,6 +19,7 @@ def next_item(
     session: np.ndarray | None = None,
     joined: bool = False,
     long: str = "cut",
+    popularity: str = "events",
 ) -> NextItem:
     """Makes what next-item models learn from out of the TRAIN events, and what they are measured on out of `test`'s.
 
@@ -28,6 +30,7 @@ def next_item(
       joined: whether a user's sessions are learned from as one (T 5.4.2, Normal). Those to be measured on stay apart,
         each with what came before it (T 5.4.1: inputs are historical sessions and the current one).
       long: what becomes of sessions longer than T (see `sequences.from_sessions`).
+      popularity: what is counted of an item among the training events, 'events' or 'users'.
 
     Raises:
       JaxrecError: a length that holds no prediction, or no session that is long enough.
@@ -38,14 +41,14 @@ def next_item(
     train = from_sessions(interactions, split=TRAIN, **options)
     held_out = from_sessions(interactions, split=test, session=session)
     buckets = tuple(split_by_length(held_out, _doubled(length, held_out.item.shape[1])))
-    seen = interactions.item[interactions.split == TRAIN]
+    learned = interactions.where(interactions.split == TRAIN)
     validated = np.isin(held_out.user, interactions.user[interactions.split == VALIDATION]).any()
     keeps_history = validated and test == TEST and not joined
     return NextItem(
         train=train,
         test=buckets,
         past=earlier_items.distinct_items(interactions, buckets, splits=known),
-        popularity=np.bincount(seen, minlength=interactions.num_items).astype(np.int32),
+        popularity=item_popularity(learned, popularity).astype(np.int32),
         before=earlier_items.last_items(interactions, buckets, splits=known, length=length) if joined else (),
         history=from_sessions(interactions, split=known, **options) if keeps_history else None,
     )

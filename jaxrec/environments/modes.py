@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxrec.base.contracts import Environment
+from jaxrec.base.contracts import Environment, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import EnvironmentSpec
 
@@ -61,6 +61,23 @@ def check_catalogue(mode: Mode, spec: EnvironmentSpec, forbid_start: bool = Fals
     """
     steps = (mode.max_steps or spec.max_turn) + forbid_start
     _check_num_items(mode, steps, None if spec.action_size else spec.num_items)
+
+
+def check_turns(policy: Policy, name: str, turns: int) -> None:
+    """Checks that a policy tells all turns of an episode apart.
+
+    Args:
+      name: of the policy, for the message. turns: of the longest episode.
+
+    Raises:
+      JaxrecError: episodes are longer than the policy's `max_turn`.
+    """
+    if policy.max_turn is not None and turns > policy.max_turn:
+        raise JaxrecError(
+            f"{name!r} learned from episodes of up to {policy.max_turn} turns and cannot tell later turns apart, but "
+            f"those here have up to {turns}; set max_turn (or k of NX_k) to {policy.max_turn} at most, or let it learn "
+            "from longer episodes"
+        )
 
 
 def apply(mode: Mode, env: Environment, env_params: Any) -> Any:

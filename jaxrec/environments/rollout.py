@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Array, Environment, Params, Policy
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
 from jaxrec.environments import sampling
@@ -46,7 +48,7 @@ def start(
     env_params: Any,
     policy: Policy,
     params: Params,
-    key: Array,
+    key: Array | EpisodeKey,
     num_envs: int,
     *,
     no_repeats: bool = False,
@@ -54,11 +56,17 @@ def start(
     """Starts an episode for each of B = `num_envs` users.
 
     Args:
+      key: an EpisodeKey where the B episodes are some of more.
       no_repeats: whether the rollouts that follow forbid repeats.
     """
-    observation, env_state = jax.vmap(env.reset_env, (0, None))(jax.random.split(key, num_envs), env_params)
+    observation, env_state = jax.vmap(env.reset_env, (0, None))(_key_of_each(key, num_envs), env_params)
     seen = jnp.zeros((num_envs, env.num_actions), bool) if no_repeats else None
     return RolloutState(env_state, observation, policy.init(params, num_envs), seen, jnp.ones((num_envs,), bool))
+
+
+def _key_of_each(key: Array | EpisodeKey, num_envs: int) -> Array:
+    """Returns one random key for each of the B episodes, keys [B]."""
+    return episode_keys.draw(jax.random.split, key, (num_envs,))
 
 
 def select_rows(rows: Array, new: Any, old: Any) -> Any:
@@ -67,20 +75,19 @@ def select_rows(rows: Array, new: Any, old: Any) -> Any:
 
 
 def _reset_all(
-    env: Environment, env_params: Any, key: Array, done: Array, observation: Any, env_state: Any
+    env: Environment, env_params: Any, keys: Array, done: Array, observation: Any, env_state: Any
 ) -> tuple[Any, Any]:
-    fresh = jax.vmap(env.reset_env, (0, None))(jax.random.split(key, done.shape[0]), env_params)
+    fresh = jax.vmap(env.reset_env, (0, None))(keys, env_params)
     return select_rows(done, fresh, (observation, env_state))
 
 
 def _reset_in_chunks(
-    env: Environment, env_params: Any, key: Array, done: Array, observation: Any, env_state: Any, chunk: int
+    env: Environment, env_params: Any, keys: Array, done: Array, observation: Any, env_state: Any, chunk: int
 ) -> tuple[Any, Any]:
     """Resets the finished rows only, `chunk` of them at a time, so that the cost follows how many episodes ended."""
     size = done.shape[0]
     chunk = min(chunk, size)
     rows = jnp.nonzero(done, size=size + chunk, fill_value=size)[0]
-    keys = jax.random.split(key, size)
 
     def reset_chunk(carry):
         first, state = carry
@@ -93,21 +100,25 @@ def _reset_in_chunks(
 
 
 def reset_rows(
-    env: Environment, env_params: Any, key: Array, done: Array, observation: Any, env_state: Any
+    env: Environment, env_params: Any, key: Array | EpisodeKey, done: Array, observation: Any, env_state: Any
 ) -> tuple[Any, Any]:
     """Returns (observation, env_state) with new episodes in the rows where `done`, bool [B].
 
     With or without the environment's `reset_chunk` the rows are the same for the same key.
     """
+    keys = _key_of_each(key, done.shape[0])
     if env.reset_chunk is None:
-        return _reset_all(env, env_params, key, done, observation, env_state)
-    return _reset_in_chunks(env, env_params, key, done, observation, env_state, env.reset_chunk)
+        return _reset_all(env, env_params, keys, done, observation, env_state)
+    return _reset_in_chunks(env, env_params, keys, done, observation, env_state, env.reset_chunk)
 
 
-def _select_item(key: Array, logits: Array, seen: Array | None, selection: str) -> Array:
+def _select_item(key: EpisodeKey, logits: Array, seen: Array | None, selection: str) -> Array:
     """Selects items int32 [B] by logits [B, A], none that were seen, bool [B, A]."""
     logits = logits if seen is None else jnp.where(seen, -jnp.inf, logits)
-    return sampling.greedy(logits) if selection == "greedy" else sampling.categorical(key, logits)
+    if selection == "greedy":
+        return sampling.greedy(logits)
+    uniform = episode_keys.draw(jax.random.uniform, key, logits.shape[:1], dtype=jnp.float32)
+    return sampling.categorical_by(uniform, logits)
 
 
 def _check_options(env: Environment, selection: str, tracks_seen: bool) -> None:
@@ -119,10 +130,10 @@ def _check_options(env: Environment, selection: str, tracks_seen: bool) -> None:
 
 
 def _step(
-    env: Environment, env_params: Any, key: Array, env_state: Any, action: Array
+    env: Environment, env_params: Any, key: EpisodeKey, env_state: Any, action: Array
 ) -> tuple[Any, Any, Array, Array, Array]:
     """Returns (observation, env_state, reward, terminated, truncated), each [B]; no row is reset."""
-    keys = jax.random.split(key, action.shape[0])
+    keys = _key_of_each(key, action.shape[0])
     observation, env_state, reward, terminated, _ = jax.vmap(env.step_env, (0, 0, 0, None))(
         keys, env_state, action, env_params
     )
@@ -135,7 +146,7 @@ def rollout(
     policy: Policy,
     params: Params,
     state: RolloutState,
-    key: Array,
+    key: Array | EpisodeKey,
     *,
     num_steps: int,
     auto_reset: bool,
@@ -148,6 +159,8 @@ def rollout(
     """Plays T = `num_steps` turns of B users; returns (state to go on from, Steps [T, B]).
 
     Args:
+      key: an EpisodeKey where the B episodes are some of more; each episode then meets the same chance whichever others
+        are played beside it.
       auto_reset: whether a user's row begins a new episode when one has ended. Otherwise it stays as it is for the
         remaining turns, which are False in `Steps.mask`.
       selection: "greedy" or "sample" (from the softmax of the logits); without effect where actions are continuous.
@@ -166,8 +179,10 @@ def rollout(
     if tracks_seen and state.seen is None:
         state = state.replace(seen=jnp.zeros((state.alive.shape[0], env.num_actions), bool))
 
-    def turn(state: RolloutState, key: Array) -> tuple[RolloutState, Steps]:
-        key_act, key_select, key_step, key_reset = jax.random.split(key, 4)
+    key = episode_keys.of(key, state.alive.shape[0])
+
+    def turn(state: RolloutState, turn_key: Array) -> tuple[RolloutState, Steps]:
+        key_act, key_select, key_step, key_reset = episode_keys.split(key.replace(key=turn_key), 4)
         carry, action = policy.act(params, state.carry, state.observation, key_act)
         if env.has_item_actions:
             action = _select_item(key_select, action, state.seen if tracks_seen else None, selection)
@@ -201,4 +216,4 @@ def rollout(
         observation, env_state = select_rows(state.alive, (observation, env_state), before)
         return RolloutState(env_state, observation, carry, seen, state.alive & ~done), steps
 
-    return jax.lax.scan(turn, state, jax.random.split(key, num_steps))
+    return jax.lax.scan(turn, state, jax.random.split(key.key, num_steps))

@@ -77,12 +77,20 @@ def inverse_cdf(uniform: Array, weights: Array) -> Array:
 
 
 def categorical(key: Array, logits: Array) -> Array:
-    """Draws int32 [...] from softmax(logits [..., A]), one uniform per row, by inverting the distribution function.
+    """Draws int32 [...] from softmax(logits [..., A]), one uniform per row; see `categorical_by`."""
+    return categorical_by(jax.random.uniform(key, logits.shape[:-1], jnp.float32), logits)
+
+
+def categorical_by(uniform: Array, logits: Array) -> Array:
+    """Returns the draw from softmax(logits [..., A]) that each uniform number stands for, int32 [...], by inverting the
+    distribution function.
 
     Exact to the rounding of float32 (an alternative rarer than about 1e-7 may never be drawn). An alternative at -inf
     is never drawn while another is finite.
+
+    Args:
+      uniform: float32 [...] in [0, 1). logits: [..., A].
     """
-    uniform = jax.random.uniform(key, logits.shape[:-1], jnp.float32)
     return inverse_cdf(uniform, jnp.exp(logits - jnp.max(logits, -1, keepdims=True)))
 
 

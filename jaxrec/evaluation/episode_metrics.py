@@ -25,7 +25,8 @@ class Catalogue:
     """What coverage, diversity and novelty must know of the items.
 
     Attributes:
-      popularity: [A], events in the log. vectors: float32 [A, F], whose cosines say how alike items are.
+      popularity: [A], events in the log, or users in them.
+      vectors: float32 [A, F], whose cosines say how alike items are.
       easyrl4rec: what EasyRL4Rec's metrics must know (`easyrl4rec_metrics.Items`); None where they are not asked for.
     """
 
@@ -81,7 +82,7 @@ def self_information(popularity: Array) -> Array:
     """Returns -log2((n_i + 1) / (n + A)), float32 [A], in bits: finite, and largest for an item without any event.
 
     Args:
-      popularity: n_i [A], events of each item; n is their sum.
+      popularity: n_i [A], events (or users) of each item; n is their sum.
     """
     popularity = popularity.astype(jnp.float32)
     return jnp.log2(jnp.sum(popularity) + popularity.shape[0]) - jnp.log2(popularity + 1.0)

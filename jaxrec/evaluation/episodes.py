@@ -14,9 +14,11 @@ import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
 
+from jaxrec.base import finite
 from jaxrec.base.contracts import Algorithm, Array, Environment, Evaluator, Measured, Params, Policy
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Steps
+from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.environments import modes as mode_names
@@ -37,6 +39,7 @@ class Sums:
       recommended: bool [A], items that any episode recommends. diversity, novelty: see `episode_metrics`. All three are
         None without a catalogue.
       easyrl4rec: the diversity and novelty of `easyrl4rec_metrics`; None where the catalogue says nothing of them.
+      broken: bool [], whether the policy ever gave logits or actions that are not finite numbers.
       histograms: diagnostic -> int32 [max_turn + 1], how often the policy had each of its values.
     """
 
@@ -45,6 +48,7 @@ class Sums:
     recommended: Array | None
     diversity: Mean | None
     novelty: Mean | None
+    broken: Array
     histograms: Mapping[str, Array]
     easyrl4rec: tuple[Mean, Mean] | None = None
 
@@ -57,7 +61,7 @@ def defaults() -> ConfigDict:
     return ConfigDict(
         {
             "modes": ("FB", "NX_0", "NX_10"),  # see `environments.modes`
-            "num_envs": 100,  # users played at once
+            "num_envs": 100,  # users played at once: memory and speed; the numbers do not depend on it
             "num_episodes": 100,  # of each mode and seed
             "selection": "greedy",  # greedy or sample, for policies over items that do not say themselves
             "forbid_start": False,  # True: modes without repeats forbid the starting item after the first turn too
@@ -73,12 +77,15 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
     Raises:
       JaxrecError: a mode that the environment cannot be in.
     """
-    for mode in map(mode_names.parse, config.modes):
+    modes = [mode_names.parse(name) for name in config.modes]
+    for mode in modes:
         mode_names.check_catalogue(mode, spec, config.forbid_start)
 
     def check(algorithm: Algorithm, name: str) -> None:
         if algorithm.policy is None:
             raise JaxrecError(f"{name!r} is no policy, so it plays no episodes")
+        for mode in modes:
+            mode_names.check_turns(algorithm.policy, name, mode.max_steps or spec.max_turn)
 
     def measure(algorithm: Algorithm) -> Callable[[Params, Any, Array], Measured]:
         options = {leaf: config[leaf] for leaf in ("modes", "num_envs", "num_episodes", "selection", "forbid_start")}
@@ -104,6 +111,9 @@ def player(
     metric. Without a catalogue coverage, diversity and novelty are left out. `play` may be vmapped over params and key
     (seeds).
 
+    An episode has random draws of its own, so results do not depend on `num_envs`, but for the order in which float32
+    numbers are added. Metrics of a mode are NaN where the policy gave logits or actions that are not finite numbers.
+
     Args:
       modes: names of `environments.modes`; all modes start with the same users.
       num_envs: users played at once; the episodes of a mode are played in as many rounds as that takes.
@@ -118,6 +128,7 @@ def player(
         raise JaxrecError(f"evaluation of {num_episodes} episodes on {num_envs} environments; set both to 1 or more")
     parsed = [mode_names.parse(name) for name in modes]
     chosen = {"selection": policy.selection or selection, "forbid_start": forbid_start}
+    num_envs, policy = min(num_envs, num_episodes), _watched(policy, env)
     for mode in parsed:
         mode_names.apply(mode, env, env.default_params)
 
@@ -205,11 +216,14 @@ def _round(
     forbid_start: bool,
 ) -> Steps:
     """Plays the episodes `first` to `first + num_envs`; the steps of those from `num_episodes` on are masked."""
-    key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
+    episode = first + jnp.arange(num_envs)
+    index = None if num_envs == num_episodes else jnp.minimum(episode, num_episodes - 1)
+    # Folded as for a round that begins with episode 0: every round takes its episodes' part of the same draws.
+    key_start, key_play = (EpisodeKey(k, num_episodes, index) for k in jax.random.split(jax.random.fold_in(key, 0)))
     state = rollout.start(
         env, env_params, policy, params, key_start, num_envs, no_repeats=switch.no_repeats is not None
     )
-    state = state.replace(alive=first + jnp.arange(num_envs) < num_episodes)
+    state = state.replace(alive=episode < num_episodes)
     _, steps = rollout.rollout(
         env,
         env_params,
@@ -228,13 +242,39 @@ def _round(
     return steps
 
 
+@struct.dataclass
+class _WatchedCarry:
+    """The carry of a policy, and bool [B], whether what it gave last is all finite numbers."""
+
+    policy: Any
+    finite: Array
+
+
+def _watched(policy: Policy, env: Environment) -> Policy:
+    """Makes the policy that acts as `policy` does, and says in its diagnostics whether it gave finite numbers."""
+
+    def init(params: Params, num_users: int) -> _WatchedCarry:
+        return _WatchedCarry(policy.init(params, num_users), jnp.ones(num_users, bool))
+
+    def act(params: Params, carry: _WatchedCarry, observation: Observation, key: EpisodeKey) -> tuple[Any, Array]:
+        inner, output = policy.act(params, carry.policy, observation, key)
+        is_finite = finite.rankable(output) if env.has_item_actions else jnp.isfinite(output).all(-1)
+        return _WatchedCarry(inner, is_finite), output
+
+    def diagnostics(carry: _WatchedCarry) -> tuple[Mapping[str, Array], Array]:
+        return {} if policy.diagnostics is None else policy.diagnostics(carry.policy), carry.finite
+
+    return Policy(init, act, diagnostics)
+
+
 def _sums(steps: Steps, items: tuple[Array, Array, Any] | None, size: int) -> Sums:
     """Sums up steps [T, B]; `items` are those of `_units_and_information`, `size` that of a histogram."""
-    diagnostics = {} if steps.carry is None else steps.carry
+    diagnostics, are_finite = steps.carry
+    broken = jnp.any(steps.mask & ~are_finite)
     histograms = {name: episode_metrics.histogram(values, steps.mask, size) for name, values in diagnostics.items()}
     reward, length = jnp.sum(steps.reward), jnp.sum(steps.mask)
     if items is None:
-        return Sums(reward, length, None, None, None, histograms)
+        return Sums(reward, length, None, None, None, broken, histograms)
     units, information, published = items
     counts = episode_metrics.recommendations(steps.action, steps.mask, units.shape[0])
     diversity, novelty = episode_metrics.diversity(units, counts), episode_metrics.novelty(information, counts)
@@ -242,7 +282,7 @@ def _sums(steps: Steps, items: tuple[Array, Array, Any] | None, size: int) -> Su
     if published is not None:
         episodes = (published, steps.action, steps.mask)
         named = easyrl4rec_metrics.diversity(*episodes), easyrl4rec_metrics.novelty(*episodes)
-    return Sums(reward, length, jnp.any(counts > 0, 0), diversity, novelty, histograms, named)
+    return Sums(reward, length, jnp.any(counts > 0, 0), diversity, novelty, broken, histograms, named)
 
 
 def _add(a: Sums, b: Sums) -> Sums:
@@ -265,4 +305,5 @@ def _metrics(sums: Sums, num_episodes: int) -> dict[str, Array]:
         turnwise = jnp.sum(sums.recommended) / jnp.maximum(length, 1)
         values = (turnwise, *(mean.value() for mean in sums.easyrl4rec))
         metrics |= dict(zip(easyrl4rec_metrics.NAMES, values, strict=True))
+    metrics = {name: jnp.where(sums.broken, jnp.nan, value) for name, value in metrics.items()}
     return metrics | {f"histogram/{name}": counts for name, counts in sums.histograms.items()}

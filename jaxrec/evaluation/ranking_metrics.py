@@ -37,6 +37,7 @@ class Ranking:
       repeats: int32 [N, K], recommendations in all lists of the session less the distinct items in them.
       unseen: float32 [N, K], items of a list that the past sessions do not hold, averaged over the session's lists.
       targets, surprises: int32 [N], how many there are.
+      unscored: int32 [N], targets whose list was made from scores that are not finite numbers.
     """
 
     hit: Array
@@ -48,13 +49,23 @@ class Ranking:
     unseen: Array
     targets: Array
     surprises: Array
+    unscored: Array
 
     def __add__(self, other: Ranking) -> Ranking:
         joined = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), self, other)
         return joined.replace(covered=self.covered | other.covered)
 
 
-def ranking_sums(top: Array, target: Array, mask: Array, past: Array, *, ks: Sequence[int], num_items: int) -> Ranking:
+def ranking_sums(
+    top: Array,
+    target: Array,
+    mask: Array,
+    past: Array,
+    *,
+    ks: Sequence[int],
+    num_items: int,
+    scored: Array | None = None,
+) -> Ranking:
     """Counts hits, gains and the other sums of the recommended lists of B sessions.
 
     Args:
@@ -62,6 +73,7 @@ def ranking_sums(top: Array, target: Array, mask: Array, past: Array, *, ks: Seq
       target: int32 [B, T]. mask: bool [B, T], the positions that have a target.
       past: int32 [B, P], the items of the user's earlier sessions, padded with -1.
       ks: the K ranks at which lists are cut. num_items: A.
+      scored: bool [B, T], whether the scores behind a list were finite numbers; None: all were.
     """
     match = (top == target[..., None]) & mask[..., None]
     discount = 1 / jnp.log2(jnp.arange(top.shape[-1], dtype=jnp.float32) + 2)
@@ -85,6 +97,7 @@ def ranking_sums(top: Array, target: Array, mask: Array, past: Array, *, ks: Seq
         unseen=per_k(lambda k: unseen[..., :k].sum((1, 2)) / jnp.maximum(num_targets, 1)),
         targets=num_targets,
         surprises=surprising.sum(1),
+        unscored=jnp.zeros_like(num_targets) if scored is None else (mask & ~scored).sum(1),
     )
 
 
@@ -111,7 +124,7 @@ def _repeats(top: Array, mask: Array) -> Array:
 
 
 def summary(ranking: Ranking, *, ks: Sequence[int], tail: Array | None = None, past: bool = False) -> dict[str, Array]:
-    """Returns {"HR@5": float32 [], ...}; 0 where nothing was counted.
+    """Returns {"HR@5": float32 [], ...}; 0 where nothing was counted, NaN where scores were not finite numbers.
 
     Args:
       tail: bool [A], the less popular items; None leaves out CV_nov.
@@ -131,6 +144,7 @@ def summary(ranking: Ranking, *, ks: Sequence[int], tail: Array | None = None, p
         metrics["UP"] = ranking.unseen.sum(0) / sessions
         metrics["HR_ser"] = ranking.surprise_hit.sum(0) / surprises
         metrics["NDCG_ser"] = ranking.surprise_gain.sum(0) / surprises
+    metrics = {name: jnp.where(ranking.unscored.sum() > 0, jnp.nan, values) for name, values in metrics.items()}
     return {f"{name}@{k}": values[n] for name, values in metrics.items() for n, k in enumerate(ks)}
 
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.base import ranges
+from jaxrec.base import finite, ranges
 from jaxrec.base.chunks import chunk_rows, join_chunks, map_chunks
 from jaxrec.base.contracts import Algorithm, Array, Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
@@ -125,13 +125,14 @@ def counter(
     ) -> Ranking:
         contexts = (context(params, history, rows.user),) if context else ()
         target, real, hidden = target_states(params, rows, before, contexts)
-        top = map_chunks(
-            lambda states: jax.lax.top_k(scores(params, states), longest)[1],
-            (hidden.reshape(-1, hidden.shape[-1]),),
-            max(_SCORES // num_items, 1),
-        )
-        top = top.reshape(*hidden.shape[:2], longest)
-        return ranking_metrics.ranking_sums(top, target, real, past, ks=ks, num_items=num_items)
+
+        def best_items(states: Array) -> tuple[Array, Array]:
+            values = scores(params, states)
+            return jax.lax.top_k(values, longest)[1], finite.rankable(values)
+
+        top, scored = map_chunks(best_items, (hidden.reshape(-1, hidden.shape[-1]),), max(_SCORES // num_items, 1))
+        options = {"ks": ks, "num_items": num_items, "scored": scored.reshape(hidden.shape[:2])}
+        return ranking_metrics.ranking_sums(top.reshape(*hidden.shape[:2], longest), target, real, past, **options)
 
     @jax.jit
     def count(

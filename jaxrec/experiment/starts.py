@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
+from jaxrec.base import finite
 from jaxrec.base.contracts import Algorithm, Array, Learner, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.resources import Resources
@@ -147,9 +148,10 @@ def read_params(folder: Path, template: Params, *, partial: bool = False) -> Par
       template: abstract leaves with their shardings. partial: whether the folder may hold more.
 
     Raises:
-      JaxrecError: none there, or of another catalogue or network.
+      JaxrecError: none there, of another catalogue or network, or not finite.
     """
     restored = Checkpoints(folder / "params").restore(template, partial=partial)
     if restored is None:
         raise JaxrecError(f"{folder} holds no whole parameters; run its stage again (delete the folder first)")
+    finite.check_params(restored[1], str(folder), "lower the learning rate of its stage and train it again")
     return restored[1]

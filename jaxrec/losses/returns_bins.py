@@ -31,6 +31,10 @@ def expected_return(bin_logits: jax.Array) -> jax.Array:
     return jax.nn.softmax(bin_logits) @ centres(bin_logits.shape[-1])
 
 
-def sample_return(key: jax.Array, bin_logits: jax.Array) -> jax.Array:
-    """Draws returns [...], centres of bins, from the distribution softmax(bin_logits [..., K])."""
-    return centres(bin_logits.shape[-1])[jax.random.categorical(key, bin_logits)]
+def sample_return(gumbel: jax.Array, bin_logits: jax.Array) -> jax.Array:
+    """Draws returns [...], centres of bins, from the distribution softmax(bin_logits [..., K]) by the Gumbel-max trick.
+
+    Args:
+      gumbel, bin_logits: float32 [..., K], the first drawn from the standard Gumbel distribution.
+    """
+    return centres(bin_logits.shape[-1])[jnp.argmax(gumbel + bin_logits, axis=-1)]

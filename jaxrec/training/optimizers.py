@@ -48,7 +48,9 @@ def defaults() -> ConfigDict:
             "b1": 0.9,
             "b2": 0.999,
             "eps": 1e-8,
-            "weight_decay": 0.0,  # decoupled (AdamW), on matrices only: biases and norms have no scale to decay
+            # Decoupled (AdamW), on every parameter of two axes or more that is no bias: kernels, LoRA factors, tables
+            # of items, tokens, positions and outputs. Vectors and single numbers keep their size (see `is_decayed`).
+            "weight_decay": 0.0,
             "clip_norm": 0.0,  # global gradient norm; 0 = no clipping
             "warmup_steps": 0,  # steps of the loop; the rate rises linearly from 0
             "decay_steps": 0,  # step of the loop at which a cosine has brought the rate to 0; 0 = constant rate
@@ -104,7 +106,7 @@ def _group(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
     ranges.check("optimizer.", config, _RANGES)
     parts = [_SCALERS[config.name](config)]
     if config.weight_decay:
-        parts.append(optax.add_decayed_weights(config.weight_decay, mask=_matrices))
+        parts.append(optax.add_decayed_weights(config.weight_decay, mask=_decayed))
     rate = schedule(config)
     descent = optax.chain(*parts, scale_by_loop_schedule(lambda step: -rate(step)))
     if config.every == 1:
@@ -112,8 +114,23 @@ def _group(config: ConfigDict) -> optax.GradientTransformationExtraArgs:
     return optax.conditionally_mask(descent, lambda update: (update + 1) % config.every == 0)
 
 
-def _matrices(params: Mapping[str, object]) -> dict[str, bool]:
-    return {path: path.rsplit("/", 1)[-1] in ("kernel", "embedding") for path in params}
+def _decayed(params: Mapping[str, Array]) -> dict[str, bool]:
+    return {path: is_decayed(path, param) for path, param in params.items()}
+
+
+def is_decayed(path: str, param: Array) -> bool:
+    """Returns whether weight decay shrinks a parameter: it has two axes or more, and it is neither a bias nor a norm's
+    scale.
+
+    Networks that are stacked in one parameter (two critics, the members of an ensemble) have an axis in front, so that
+    a stack of biases has two axes; hence the names `bias` and `scale`. Any other stack of vectors counts as a table,
+    such as DeepFM's weights of users [members, N]. The axis of seeds does not count: an optimizer sees the parameters
+    of one seed.
+
+    Args:
+      path: 'role/.../name'. param: an array, or its shape and dtype.
+    """
+    return param.ndim >= 2 and path.rsplit("/", 1)[-1] not in ("bias", "scale")
 
 
 def labels(patterns: Mapping[str, str], params: Mapping[str, object]) -> dict[str, str]:

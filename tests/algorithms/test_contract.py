@@ -15,12 +15,14 @@ from ml_collections import ConfigDict
 
 from jaxrec import algorithms
 from jaxrec.base.contracts import Algorithm
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, NextItem, Observation, Sequences, Text, Trajectories
 from jaxrec.base.specs import EnvironmentSpec, RatingsSpec, SequencesSpec, TextSpec, TrajectoriesSpec
 from jaxrec.environments import feedback_matrix
-from jaxrec.training import loop
+from jaxrec.training import loop, optimizers
 from jaxrec.training.checkpoint import Checkpoints
+from jaxrec.training.learner import partition
 
 USERS, ITEMS, TURNS, VOCABULARY = 5, 7, 6, 11
 EVERY = algorithms.names()
@@ -167,7 +169,8 @@ def test_stopped_and_resumed_equals_unbroken(made, tmp_path, monkeypatch):
 
 
 def test_policy(made):
-    """Logits for each user; a carry that keeps its shape, restarts at turn 0, and depends on no other user's row."""
+    """Logits for each user; a carry that keeps its shape, restarts at turn 0, and depends on no other user's row; draws
+    that belong to an episode and not to its place in the batch."""
     policy, params = made.algorithm.policy, made.state
     if policy is None:
         return
@@ -180,7 +183,7 @@ def test_policy(made):
         return Observation(jnp.arange(3), item, item + 1.0, turn, jnp.zeros((3, 0)))
 
     act = jax.jit(policy.act)
-    start, key = policy.init(params, 3), jax.random.key(0)
+    start, key = policy.init(params, 3), EpisodeKey(jax.random.key(0), 4, jnp.arange(3))
     carry, first = act(params, start, observed([0, 0, 0]), key)
     assert first.shape == (3, ITEMS) and first.dtype == jnp.float32
     assert not np.isnan(first).any()
@@ -189,9 +192,37 @@ def test_policy(made):
     carry, mixed = act(params, carry, observed([2, 0, 2]), key)
     assert np.isfinite(mixed).all()
     np.testing.assert_allclose(mixed[1], first[1], atol=1e-5, err_msg="turn 0 must forget the episode before")
+    order = jnp.array([2, 0, 1])
+    moved = jax.tree.map(lambda x: x[order], observed([0, 0, 0]))
+    _, other = act(params, start, moved, key.replace(index=order))
+    np.testing.assert_allclose(other, first[order], atol=1e-5)
     if policy.diagnostics is not None:
         for values in policy.diagnostics(carry).values():
             assert values.shape == (3,) and (values >= 0).all() and (values <= TURNS).all()
+
+
+# The last part of every parameter's path, by whether weight decay shrinks it.
+DECAYED = {
+    "kernel", "embedding", "table", "position", "vertical", "vectors", "objectives", "implicit", "factor",
+    *(f"{side}{of}_{what}" for side in ("user", "item") for of in ("", "_features") for what in ("vector", "weight")),
+}  # fmt: skip
+SPARED = {"bias", "scale", "log_std", "log_temperature", "novelty", "level", "value"}
+VECTORS = ("inter/embedding", "left/kernel")  # linear maps to or from one number
+
+
+def test_weight_decay_covers_every_parameter_of_every_algorithm(world):
+    """Each is either a matrix or a table, or a vector or a number; a parameter of a new name is to be added above."""
+    for name in EVERY:
+        learner = make(algorithms.load(name), world[2])[0].learner
+        if learner is None:
+            continue
+        shapes = jax.eval_shape(learner.init, jax.random.key(0)).params
+        trained, _ = partition(shapes, learner.frozen)
+        for path, leaf in trained.items():
+            last = path.rsplit("/", 1)[-1]
+            assert last in DECAYED | SPARED, (name, path)
+            expected = last in DECAYED and not path.endswith(VECTORS)
+            assert optimizers.is_decayed(path, leaf) == expected, (name, path, leaf.shape)
 
 
 def test_defaults_are_new_each_time():

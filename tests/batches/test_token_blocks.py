@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.batches import token_blocks
 
@@ -17,6 +18,16 @@ def test_blocks_are_runs_of_the_stream_and_reach_its_end():
     batch = np.asarray(view(data, jax.random.key(0)))
     assert batch.shape == (64, 5) and (np.diff(batch) == 1).all()
     assert batch.min() == 0 and batch.max() == 19
+
+
+def test_ids_beyond_the_vocabulary_are_named():
+    inside = np.array([0, 3, 6], np.int32)
+    token_blocks.check_ids(Text(inside, inside[:0]), 7)
+    for part, text in (("training", Text(inside + 2, inside)), ("validation", Text(inside, inside - 1))):
+        with pytest.raises(
+            JaxrecError, match=rf"the {part} text has the token id (8|-1) \(1 of 3 ids lie outside 0 to 6"
+        ):
+            token_blocks.check_ids(text, 7)
 
 
 def test_a_short_stream_is_repeated():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Policy
 from jaxrec.base.records import TEST, TRAIN, Interactions, Steps
 from jaxrec.environments import feedback_matrix, modes, rollout
@@ -55,7 +56,8 @@ def random_policy(num_items: int) -> Policy:
 
 def random_vectors(size: int) -> Policy:
     def act(params, carry, observation, key):
-        return carry, jax.random.uniform(key, (observation.turn.shape[0], size), minval=-1.0, maxval=1.0)
+        shape = (observation.turn.shape[0], size)
+        return carry, episode_keys.draw(jax.random.uniform, key, shape, minval=-1.0, maxval=1.0)
 
     return Policy(init=lambda params, num_users: (), act=act)
 

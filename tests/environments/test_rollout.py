@@ -116,7 +116,7 @@ def test_resetting_in_chunks_gives_the_same_rows(world, chunk):
 
     @jax.jit
     def both(done):
-        arguments = env, params, key, done, state.observation, state.env_state
+        arguments = env, params, jax.random.split(key, 20), done, state.observation, state.env_state
         return rollout._reset_all(*arguments), rollout._reset_in_chunks(*arguments, chunk)
 
     for done in (np.zeros(20, bool), np.ones(20, bool), np.arange(20) % 3 == 0):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.algorithms.decision_transformer import mdt4rec
+from jaxrec.algorithms.static import random
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Policy
 from jaxrec.base.errors import JaxrecError
+from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.environments import feedback_matrix, modes, rollout
+from jaxrec.environments import spec as specs
 from jaxrec.evaluation import easyrl4rec_metrics, episodes
 from tests.environments import play
 from tests.evaluation import oracles
@@ -37,7 +44,7 @@ def policy():
     """Prefers items by params [A] and chance; counts its turns."""
 
     def act(params, carry, observation, key):
-        noise = jax.random.uniform(key, (observation.turn.shape[0], play.ITEMS))
+        noise = episode_keys.draw(jax.random.uniform, key, (observation.turn.shape[0], play.ITEMS))
         return observation.turn, params[None] + noise
 
     return Policy(
@@ -53,27 +60,26 @@ def evaluate(world, policy):
 
 
 def _episodes(world, policy, params, key, name):
+    """All episodes at once, where the evaluation under test plays them in three rounds."""
     env, env_params = world
     mode = modes.parse(name)
     changed = modes.apply(mode, env, env_params)
 
     @jax.jit
-    def play_round(first):
-        key_start, key_play = jax.random.split(jax.random.fold_in(key, first))
-        start = rollout.start(env, changed, policy, params, key_start, NUM_ENVS, no_repeats=mode.no_repeats)
-        start = start.replace(alive=first + jnp.arange(NUM_ENVS) < NUM_EPISODES)
+    def play_all():
+        key_start, key_play = jax.random.split(jax.random.fold_in(key, 0))
+        start = rollout.start(env, changed, policy, params, key_start, NUM_EPISODES, no_repeats=mode.no_repeats)
         options = {"auto_reset": False, "selection": "greedy", "no_repeats": mode.no_repeats}
         steps = modes.max_steps(env, changed)
         return rollout.rollout(env, changed, policy, params, start, key_play, num_steps=steps, **options)[1]
 
     items, rewards, users = [], [], []
-    for first in range(0, NUM_EPISODES, NUM_ENVS):
-        steps = jax.tree.map(np.asarray, play_round(first))
-        for b in range(min(NUM_ENVS, NUM_EPISODES - first)):
-            length = int(steps.mask[:, b].sum())
-            items.append(steps.action[:length, b].tolist())
-            rewards.append(steps.reward[:length, b].tolist())
-            users.append(int(steps.observation.user[0, b]))
+    steps = jax.tree.map(np.asarray, play_all())
+    for b in range(NUM_EPISODES):
+        length = int(steps.mask[:, b].sum())
+        items.append(steps.action[:length, b].tolist())
+        rewards.append(steps.reward[:length, b].tolist())
+        users.append(int(steps.observation.user[0, b]))
     return items, rewards, users
 
 
@@ -94,6 +100,48 @@ def test_every_mode_equals_the_oracle_of_its_episodes(world, policy, evaluate, c
         everyone.append(users)
     assert everyone[0] == everyone[1] == everyone[2]
     assert len(set(map(tuple, np.reshape(everyone[0][: 2 * NUM_ENVS], (2, NUM_ENVS))))) == 2  # rounds differ
+
+
+def test_users_at_once_change_nothing(world, policy, catalogue):
+    """Neither users nor their chance, sampled items, what a policy draws, or MDT4Rec's search: a round more or less
+    changes the order of sums."""
+    env, env_params = world
+    spec = specs.of(env, env_params)
+    config = mdt4rec.defaults()
+    config.update({"width": 8, "num_layers": 1, "num_heads": 1, "context_length": 4, "state_encoder": "average"})
+    played = TrajectoriesSpec(spec.num_users, spec.num_items, spec.max_turn, return_range=(0.0, 30.0))
+    transformer = mdt4rec.make(config, played)
+    cases = {
+        "sampled": (policy, jnp.zeros(play.ITEMS), "sample", (20, 7)),
+        "random": (random.make(random.defaults(), spec).policy, {}, "greedy", (20, 7)),
+        "mdt4rec": (transformer.policy, jax.jit(transformer.learner.init)(jax.random.key(1)).params, "greedy", (20, 7)),
+    }
+    for name, (acting, params, selection, sizes) in cases.items():
+        results = []
+        for num_envs in sizes:
+            options = {"modes": MODES, "num_envs": num_envs, "num_episodes": NUM_EPISODES, "selection": selection}
+            play_episodes = episodes.player(env, acting, **options)
+            results.append(play_episodes(params, env_params, catalogue, jax.random.key(5)))
+        for other in results[1:]:
+            assert other.keys() == results[0].keys()
+            for metric, value in other.items():
+                tolerance = 2e-6 if jnp.issubdtype(value.dtype, jnp.floating) else 0
+                np.testing.assert_allclose(value, results[0][metric], rtol=tolerance, err_msg=f"{name} {metric}")
+
+
+def test_what_is_not_finite_measures_nothing(world, evaluate, catalogue):
+    """One logit that is no number, of one item, in one mode's episodes; -inf alone says that an item is not shown."""
+    params, key = jnp.linspace(0, 1, play.ITEMS), jax.random.key(0)
+    for wrong in (jnp.nan, jnp.inf):
+        results = evaluate(params.at[3].set(wrong), world[1], catalogue, key)
+        assert all(np.isnan(value) for value in results.values() if value.ndim == 0)
+    for fine in (params.at[3].set(-jnp.inf), params):
+        assert all(np.isfinite(value).all() for value in evaluate(fine, world[1], catalogue, key).values())
+    assert np.isnan(evaluate(jnp.full(play.ITEMS, -jnp.inf), world[1], catalogue, key)["FB/R_cumu"])
+    vectors = Policy(lambda params, n: (), lambda params, carry, observation, key: (carry, params))
+    watched = episodes._watched(vectors, SimpleNamespace(has_item_actions=False))
+    actions = jnp.array([[1.0, 2.0], [1.0, -jnp.inf], [jnp.nan, 2.0]])
+    assert watched.act(actions, watched.init(None, 3), None, key)[0].finite.tolist() == [True, False, False]
 
 
 def test_seeds_are_an_axis(world, evaluate, catalogue):

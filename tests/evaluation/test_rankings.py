@@ -81,6 +81,24 @@ def test_metrics_equal_the_oracle(num_items, levels, batch_size):
         np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)
 
 
+def test_scores_that_are_not_finite_measure_nothing():
+    """NaN parameters would rank the items by their index; only what stands at a real target counts."""
+    item = np.array([[0, 1, 2], [3, 4, 0]])
+    rows = Sequences(item, np.zeros((2, 3)), np.array([[True, True, True], [True, True, False]]), np.arange(2))
+    count = rankings.counter(
+        lambda params, item, feedback, mask: params, None, lambda params, states: states, num_items=5, ks=(1, 2)
+    )
+    scores = jnp.zeros((2, 2, 5))
+
+    def measured(scores):
+        return ranking_metrics.summary(count(scores, rows), ks=(1, 2), tail=np.arange(5) > 2, past=True)
+
+    fine = [scores, scores.at[1, 1].set(jnp.nan), scores.at[0, 0, 3].set(-jnp.inf)]  # none, at padding, never shown
+    assert all(np.isfinite(value) for given in fine for value in measured(given).values())
+    wrong = [scores.at[1, 0, 4].set(jnp.nan), scores.at[0, 1, 0].set(jnp.inf), scores.at[0, 0].set(-jnp.inf)]
+    assert all(np.isnan(value) for given in wrong for value in measured(given).values())
+
+
 def test_by_hand():
     top = jnp.array([[[3, 1], [3, 2], [0, 0]]])
     counted = ranking_metrics.ranking_sums(

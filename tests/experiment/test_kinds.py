@@ -7,7 +7,7 @@ import pytest
 
 from jaxrec.base import registry
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import Trajectories
+from jaxrec.base.records import NextItem, Sequences, Trajectories
 from jaxrec.config import declare
 from jaxrec.experiment import kinds
 from jaxrec.experiment.kinds import sequences, trajectories
@@ -50,6 +50,16 @@ def test_numbers_of_sequences_that_cannot_be_are_named(leaf, value, wanted, spli
     made = declare.dataset("sequences", split=split, **{leaf: value})
     with pytest.raises(JaxrecError, match=f"sequences.{leaf} is {value}: set it to {wanted}"):
         sequences.of_log(made, None)
+
+
+def test_targets_of_items_that_nobody_can_have_learned_are_told():
+    """Targets 1, 5 and 6 after the first item of each row; 0 and 5 have no training event."""
+    mask = np.array([[True, True, True], [True, True, False]])
+    rows = Sequences(np.array([[0, 1, 5], [2, 6, 0]]), np.zeros((2, 3)), mask, np.arange(2))
+    data = NextItem(rows, (rows,), (), np.array([0, 3, 1, 0, 1, 0, 2]))
+    (said,) = sequences.cold_targets(data, "test targets of `shop`")
+    assert said.startswith("1 of the 3 test targets of `shop` (33 %) are items without a training event")
+    assert sequences.cold_targets(data.replace(popularity=np.ones(7)), "test targets") == []
 
 
 def test_a_log_knows_its_returns():

@@ -3,6 +3,7 @@
 import pytest
 
 from jaxrec.base.errors import JaxrecError
+from jaxrec.config import declare
 from jaxrec.experiment import preflight
 from jaxrec.experiment.resources import Resources
 from tests.experiment import tiny
@@ -30,6 +31,30 @@ def test_a_value_that_cannot_be_is_named(tmp_path, change, message):
     config.update_from_flattened_dict(change)
     with pytest.raises(JaxrecError, match=message):
         preflight.check(Resources(config, tmp_path))
+
+
+@pytest.mark.parametrize("longer", ["test.max_turn", "modes"])
+def test_episodes_longer_than_a_model_can_count_are_refused(tmp_path, longer):
+    """Turns beyond the largest have one embedding together."""
+    config = tiny.get_config()
+    config.stages.dt = declare.fit("decision_transformer.dt", "log", num_steps=1, context_length=2, state_window=2)
+    config.order = ("a2c", "log", "dt", "random", "evaluation")
+    config.stages.evaluation.policies = ("random", "dt")
+    preflight.check(Resources(config, tmp_path))
+    if longer == "modes":
+        config.stages.evaluation.evaluator.modes = ("FB", "NX_5")
+    else:
+        config.datasets.test.max_turn = 5
+    told = "stage 'evaluation': 'dt' learned from episodes of up to 4 turns .*, but those here have up to 5"
+    with pytest.raises(JaxrecError, match=told):
+        preflight.check(Resources(config, tmp_path))
+    config.order, config.stages.again = (
+        ("a2c", "log", "dt", "again"),
+        declare.collect("dt", "test", num_episodes=3, mixture={"all": (1.0, 0.0)}),
+    )
+    if longer != "modes":
+        with pytest.raises(JaxrecError, match="stage 'again': 'dt' learned from episodes of up to 4 turns"):
+            preflight.check(Resources(config, tmp_path))
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "a/c", "-a", "a b"])

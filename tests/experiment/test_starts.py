@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from jaxrec import experiment
 from jaxrec.base.errors import JaxrecError
 from jaxrec.config import declare
-from jaxrec.experiment import preflight
+from jaxrec.experiment import preflight, starts
 from jaxrec.experiment.resources import Resources
 from tests.experiment import tiny
 
@@ -26,6 +28,10 @@ def finished(tmp_path_factory):
 
 def params_of(config, workdir, name="model"):
     return jax.tree.map(np.asarray, Resources(config, workdir).fitted(name).params)
+
+
+def nan_like(template):
+    return jax.tree.map(lambda x: np.full(x.shape, np.nan, x.dtype), template)
 
 
 def second(config, **changes):
@@ -51,6 +57,15 @@ def test_each_seed_starts_at_its_own_of_the_other_stage(finished, tmp_path):
     for name in ("again", "moved"):
         jax.tree.map(np.testing.assert_array_equal, params_of(config, tmp_path, name), expected)
     assert not (tmp_path / "again" / "params").exists(), "parameters that are shared are stored once"
+
+
+def test_a_model_whose_scores_are_no_numbers_is_not_measured(finished, tmp_path, monkeypatch):
+    """NaN parameters would rank the items by their index, and a table would show it."""
+    shutil.copytree(finished[1], tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
+    monkeypatch.setattr(starts, "read_params", lambda folder, template, **options: nan_like(template))
+    with pytest.raises(JaxrecError, match=r"'model' has no finite ranking/\S+ \(seed 0\).*no result is written"):
+        experiment.run(finished[0], tmp_path / "run")
+    assert not (tmp_path / "run" / "evaluation" / "results.json").exists()
 
 
 def test_another_run_lends_its_parameters(finished, tmp_path):

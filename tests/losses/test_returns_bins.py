@@ -25,6 +25,6 @@ def test_tilted_expectation_by_hand():
 
 def test_samples_follow_the_distribution():
     logits = jnp.broadcast_to(jnp.log(jnp.array([0.1, 0.0, 0.9])), (4000, 3))
-    drawn = returns_bins.sample_return(jax.random.key(0), logits)
+    drawn = returns_bins.sample_return(jax.random.gumbel(jax.random.key(0), logits.shape), logits)
     np.testing.assert_allclose((drawn > 0.8).mean(), 0.9, atol=0.02)
     assert set(np.unique(drawn)) == set(np.asarray(returns_bins.centres(3))[[0, 2]])

@@ -22,6 +22,7 @@ from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import off_policy, user_state
 from jaxrec.algorithms.actor_critic.actors_and_critics import Actor, Critics
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Array, Params, Policy
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import EnvironmentSpec
@@ -166,7 +167,7 @@ def with_gaussian_noise(
 
     def draw_action(params: Params, state: Array, key: Array) -> Array:
         action = actor(params, state)
-        noise = jnp.clip(std * jax.random.normal(key, action.shape), -largest, largest)
+        noise = jnp.clip(std * episode_keys.draw(jax.random.normal, key, action.shape), -largest, largest)
         return jnp.clip(action + agent.noise_scale * noise, -1.0, 1.0)
 
     return draw_action

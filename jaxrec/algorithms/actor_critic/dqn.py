@@ -15,6 +15,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import actors_and_critics, off_policy, user_state
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation
@@ -88,7 +89,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
         params: Params, carry: HistoryAndSteps, observation: Observation, key: Array
     ) -> tuple[HistoryAndSteps, Array]:
         history, logits = act(params, carry.history, observation, key)
-        is_random = jax.random.uniform(key, carry.steps.shape) < epsilon(config, carry.steps)
+        is_random = episode_keys.draw(jax.random.uniform, key, carry.steps.shape) < epsilon(config, carry.steps)
         return HistoryAndSteps(history, carry.steps + 1), jnp.where(is_random[:, None], 0.0, logits)
 
     def init_carry(params: Params, num_users: int) -> HistoryAndSteps:

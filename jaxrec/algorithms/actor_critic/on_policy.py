@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import actors_and_critics, user_state
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Steps
@@ -78,7 +79,7 @@ def make_agent(config: ConfigDict, spec: EnvironmentSpec) -> OnPolicyAgent:
     def explore(params: Params, history: Any, observation: Observation, key: Array) -> tuple[Any, Array]:
         """Draws a continuous action from the Gaussian whose log-probability the loss takes."""
         history, mean = act(params, history, observation, key)
-        noise = jnp.exp(params["noise"]["log_std"])[None] * jax.random.normal(key, mean.shape)
+        noise = jnp.exp(params["noise"]["log_std"])[None] * episode_keys.draw(jax.random.normal, key, mean.shape)
         return history, mean + noise
 
     return OnPolicyAgent(

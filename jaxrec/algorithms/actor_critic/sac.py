@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxrec.algorithms.actor_critic import continuous, off_policy
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Algorithm, Array, Params
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.losses import soft_actor_critic as soft
@@ -46,7 +47,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     def sample(params: Params, state: Array, key: Array) -> tuple[Array, Array]:
         """Draws an action [..., D]; returns it with its log density [...]."""
         mean, log_std = gaussian(params, state)
-        return soft.tanh_gaussian(mean, log_std, jax.random.normal(key, mean.shape))
+        return soft.tanh_gaussian(mean, log_std, episode_keys.draw(jax.random.normal, key, mean.shape))
 
     def loss_fn(params: Params, target_params: Params, batch: sources.Transitions, key: Array):
         key_next, key_now = jax.random.split(key)

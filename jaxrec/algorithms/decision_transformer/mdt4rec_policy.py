@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 from ml_collections import ConfigDict
@@ -15,7 +16,9 @@ from jaxrec.algorithms.decision_transformer.history_search import (
 )
 from jaxrec.algorithms.decision_transformer.incremental_search import make_incremental_search
 from jaxrec.algorithms.decision_transformer.mdt4rec_network import MDT4RecNetwork
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.records import Observation
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.losses import returns_bins
@@ -54,7 +57,9 @@ def make_policy(network: MDT4RecNetwork, config: ConfigDict, spec: TrajectoriesS
         action, length = jnp.zeros((num_users, spec.action_size)), jnp.zeros(num_users, jnp.int32)
         return MDT4RecCarry(search.init(num_users), action, length)
 
-    def act(params: Params, carry: MDT4RecCarry, observation: Observation, key: Array) -> tuple[MDT4RecCarry, Array]:
+    def act(
+        params: Params, carry: MDT4RecCarry, observation: Observation, key: EpisodeKey
+    ) -> tuple[MDT4RecCarry, Array]:
         model = network.bind({"params": params})
         last_action = carry.action if spec.action_size else observation.item
         memory, history = search.best_history(model, carry.memory, last_action, observation)
@@ -68,13 +73,14 @@ def make_policy(network: MDT4RecNetwork, config: ConfigDict, spec: TrajectoriesS
         # Reports plot `history_length` as a choice, so a window that was not searched for has another name.
         return {"history_length" if config.use_max else "window_length": carry.length}
 
-    return Policy(init, act, diagnostics)
+    return Policy(init, act, diagnostics, spec.max_turn)
 
 
-def draw_return(model: MDT4RecNetwork, history: BestHistory, key: Array, config: ConfigDict) -> Array:
+def draw_return(model: MDT4RecNetwork, history: BestHistory, key: EpisodeKey, config: ConfigDict) -> Array:
     """Returns normalised returns [B], drawn from P(R_t | expert) (M Eq. 3), or its means where `return_draw` is
     'mean'."""
     logits = returns_bins.expert_logits(model.predict_bins(history.state), config.kappa)
     if config.return_draw == "mean":
         return returns_bins.expected_return(logits)
-    return returns_bins.sample_return(key, logits)
+    gumbel = episode_keys.draw(jax.random.gumbel, key, logits.shape, dtype=logits.dtype)
+    return returns_bins.sample_return(gumbel, logits)

@@ -71,7 +71,7 @@ def make_policy(network: Any, config: ConfigDict, spec: TrajectoriesSpec) -> Pol
         # Not a `history_length`: the policy does not choose how many steps it reads.
         return {"window_length": carry.window.length}
 
-    return Policy(init, act, diagnostics)
+    return Policy(init, act, diagnostics, spec.max_turn)
 
 
 def first_target_return(config: ConfigDict, spec: TrajectoriesSpec) -> float:

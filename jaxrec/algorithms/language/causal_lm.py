@@ -105,11 +105,11 @@ def make_decoder(config: ConfigDict, spec: TextSpec) -> Decoder:
 
 
 def check_vocabulary(decoder: Decoder, spec: TextSpec) -> None:
-    """Raises JaxrecError where the text's tokenizer has more ids than the model's vocabulary."""
+    """Raises JaxrecError where the text's tokenizer has ids beyond the model's vocabulary."""
     if spec.vocabulary > decoder.config.vocab_size:
         raise JaxrecError(
-            f"the text's tokenizer has {spec.vocabulary} ids but the language model knows {decoder.config.vocab_size}; "
-            "name the model's own folder as the tokenizer"
+            f"the text's tokenizer has ids up to {spec.vocabulary - 1} but the language model knows "
+            f"{decoder.config.vocab_size} ids, from 0; name the model's own folder as the tokenizer"
         )
 
 

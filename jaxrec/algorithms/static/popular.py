@@ -1,4 +1,4 @@
-"""Recommends the items of most training events to everyone, the most popular first."""
+"""Recommends the same items to everyone, the most popular in the training events first."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from jaxrec.base.contracts import Algorithm, Array, Params, Policy
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.data import popularity
+from jaxrec.data.popularity import item_popularity
 
 LOGIT_STEP = 20.0  # between neighbouring ranks: a sample of the softmax leaves the order once in 5e8 draws
 
 
 def defaults() -> ConfigDict:
-    """Returns no options: there is nothing to set."""
-    return ConfigDict()
+    return ConfigDict({"popularity": "events"})  # what is counted of an item: its training events, or their users
 
 
 def descending_logits(order: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def descending_logits(order: np.ndarray) -> np.ndarray:
 
 
 def estimate(config: ConfigDict, spec: EnvironmentSpec, interactions: Interactions | None, **facts: Any) -> Params:
-    """Returns the logits of the order by training events, ties by mean feedback.
+    """Returns the logits of the order by popularity in the training events, ties by mean feedback.
 
     Args:
       facts: what an environment says of its items; not used.
@@ -38,12 +39,13 @@ def estimate(config: ConfigDict, spec: EnvironmentSpec, interactions: Interactio
     Raises:
       JaxrecError: there is no log to count in.
     """
-    del config, facts
+    del facts
     if interactions is None:
         raise JaxrecError("popular counts a log, but no dataset is configured; set data.name, or use random")
     rows = interactions.where(interactions.split == TRAIN)
-    count = np.bincount(rows.item, minlength=spec.num_items)
-    mean = np.bincount(rows.item, rows.feedback, spec.num_items) / np.maximum(count, 1)
+    events = np.bincount(rows.item, minlength=spec.num_items)
+    mean = np.bincount(rows.item, rows.feedback, spec.num_items) / np.maximum(events, 1)
+    count = item_popularity(rows, config.popularity)
     return {"popular": {"logits": jnp.asarray(descending_logits(np.lexsort((-mean, -count))))}}
 
 
@@ -51,8 +53,9 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the policy; it is estimated from a log and has no learner.
 
     Raises:
-      JaxrecError: the environment's actions are continuous.
+      JaxrecError: the environment's actions are continuous, or `popularity` is unknown.
     """
+    popularity.check("algorithm.popularity", config.popularity)
     if spec.action_size:
         raise JaxrecError("popular needs items to act with, but actions are continuous here; use random")
 

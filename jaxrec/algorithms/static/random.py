@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from jaxrec.base import episode_keys
 from jaxrec.base.contracts import Algorithm, Array, Params, Policy
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.records import Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
 
@@ -34,12 +36,12 @@ def _scramble(x: Array) -> Array:
     return x ^ (x >> 16)
 
 
-def scores(key: Array, num_users: int, num_items: int) -> Array:
+def scores(key: Array | EpisodeKey, num_users: int, num_items: int) -> Array:
     """Draws scores uniform in [0, 1), float32 [B, A]: the best of any subset of items is a uniform draw from it.
 
     One random word per user, mixed with the item's index: a threefry draw per user and item costs ten times as much.
     """
-    word = jax.random.bits(key, (num_users, 1), jnp.uint32)
+    word = episode_keys.draw(jax.random.bits, key, (num_users, 1), dtype=jnp.uint32)
     item = _scramble(jnp.arange(num_items, dtype=jnp.uint32) + jnp.uint32(0x9E3779B9))[None]
     mixed = _scramble(jnp.broadcast_to(word, (num_users, num_items)) ^ jnp.broadcast_to(item, (num_users, num_items)))
     return (mixed >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
@@ -48,11 +50,12 @@ def scores(key: Array, num_users: int, num_items: int) -> Array:
 def make(config: ConfigDict, spec: EnvironmentSpec) -> Algorithm:
     """Makes the policy; continuous actions are uniform in [-1, 1]."""
 
-    def act(params: Params, carry: tuple, observation: Observation, key: Array) -> tuple[tuple, Array]:
+    def act(params: Params, carry: tuple, observation: Observation, key: EpisodeKey) -> tuple[tuple, Array]:
         del params
         num_users = observation.turn.shape[0]
         if spec.action_size:
-            return carry, jax.random.uniform(key, (num_users, spec.action_size), minval=-1.0, maxval=1.0)
+            shape = (num_users, spec.action_size)
+            return carry, episode_keys.draw(jax.random.uniform, key, shape, minval=-1.0, maxval=1.0)
         return carry, scores(key, num_users, spec.num_items)
 
     return Algorithm(None, None, Policy(lambda params, num_users: (), act), estimate=partial(estimate, config, spec))

@@ -17,6 +17,8 @@ from jaxrec.base.records import TEST, Interactions
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
 from jaxrec.data import filters
+from jaxrec.data import popularity as popularities
+from jaxrec.data.popularity import item_popularity
 from jaxrec.environments import similarity as similarities
 from jaxrec.environments import spec as specs
 from jaxrec.evaluation import easyrl4rec_metrics
@@ -29,7 +31,7 @@ from jaxrec.experiment.store import fingerprint
 EVALUATORS = ("episodes",)
 BESIDE = None
 ORIGIN = "trained online in environment `{}`"
-_MEASURED = ("similarity", "liked_from")  # options that say what is measured, and nothing of the users
+_MEASURED = ("popularity", "similarity", "liked_from")  # options that say what is measured, and nothing of the users
 _CONTENT_ALONE = ("user_model", "exit_distances")  # options that name what the params already hold
 _WHOSE_EPISODES = ("name", "world", "users", "split", "folder")  # the options by which an environment has its users
 
@@ -39,7 +41,13 @@ def _module(name: str) -> ModuleType:
 
 
 def options(
-    name: str, *, user_model: Any = "", similarity: str = "", liked_from: float | None = None, **overrides: Any
+    name: str,
+    *,
+    user_model: Any = "",
+    popularity: str = "events",
+    similarity: str = "",
+    liked_from: float | None = None,
+    **overrides: Any,
 ) -> ConfigDict:
     """The options of environments/<name>.py.
 
@@ -47,6 +55,7 @@ def options(
       user_model: the annotations (a transform stage) that fill the missing ratings: a user model's `user_factors` and
         `item_factors`, or its `ratings`; '' for none, {split: stage} where the ratings of more than one split are
         needed.
+      popularity: what novelty counts of an item among the train events, 'events' or 'users'.
       similarity: 'distance' or 'category' (`environments.similarity`) adds EasyRL4Rec's diversity and novelty and its
         CV_turn to what episodes are measured by (`evaluation.easyrl4rec_metrics`); '' adds nothing.
       liked_from: the least feedback of a train event that counts in that novelty; None counts all.
@@ -54,6 +63,7 @@ def options(
     """
     config = options_of(_module(name), name, overrides)
     with config.unlocked():
+        config.popularity = popularity
         config.user_model = ConfigDict(user_model) if isinstance(user_model, dict) else user_model
         config.similarity = similarity
         config.liked_from = placeholder(float)
@@ -107,6 +117,7 @@ def _predictions(annotations: dict[str, np.ndarray]) -> Any:
 def spec(resources: Resources, name: str) -> EnvironmentSpec:
     """The environment's facts; those that a user model yet to be fitted will decide come from its options."""
     config = resources.config.datasets[name]
+    popularities.check(f"datasets.{name}.popularity", config.popularity)
     if config.similarity not in ("", *similarities.KINDS):
         known = ", ".join(similarities.KINDS)
         raise JaxrecError(f"datasets.{name}.similarity is {config.similarity!r}; set it to '' or one of {known}")
@@ -141,27 +152,44 @@ def measured(resources: Resources, name: str, policy: str) -> Dataset:
     """(params, what the metrics of lists must know of the items, None where actions are no items)."""
     del policy
     params, facts = resources.dataset(name)
-    items = None if facts.action_size else resources.once(("catalogue", name), lambda: catalogue(resources, name))
+    items = None if facts.action_size else resources.once(("catalogue", name), lambda: _catalogue(resources, name))
     return Dataset((params, items), facts)
 
 
-def catalogue(resources: Resources, name: str) -> Catalogue:
-    """What coverage, diversity and novelty must know of the items of an environment.
+def _catalogue(resources: Resources, name: str) -> Catalogue:
+    """What the metrics of lists must know of the items of an environment."""
+    log, counted = log_of(resources, name), resources.config.datasets[name].popularity
+    vectors = item_facts(resources, name).get("rating_vectors") if _features(log) is None else None
+    return catalogue(log, counted, rating_vectors=vectors, easyrl4rec=_easyrl4rec(resources, name, log))
 
-    Popularity counts train events. Items are alike by their features `category` or `attributes`. Where the log has
-    neither, they are alike by their columns of train ratings, so that two items are alike if the same users rated them
-    alike; an environment that holds no users x items (form `factors`) takes the columns that its factors predict.
+
+def catalogue(
+    interactions: Interactions,
+    counted: str = "events",
+    *,
+    rating_vectors: np.ndarray | None = None,
+    easyrl4rec: easyrl4rec_metrics.Items | None = None,
+) -> Catalogue:
+    """What coverage, diversity and novelty must know of the items of a log.
+
+    Items are alike by their features `category` or `attributes`. Where the log has neither, they are alike by their
+    columns of train ratings, so that two items are alike if the same users rated them alike; an environment that holds
+    no users x items (form `factors`) hands over vectors in their place, those of the columns that its factors predict.
+
+    Args:
+      counted: what makes an item popular, its train events ('events') or the users in them ('users').
+      rating_vectors: float [A, D], whose cosines are those of the columns.
+      easyrl4rec: what EasyRL4Rec's metrics must know.
     """
-    log = log_of(resources, name)
-    train = events_of(log, "train")
-    popularity = np.bincount(train.item, minlength=log.num_items).astype(np.float32)
-    vectors = _features(log)
+    train = events_of(interactions, "train")
+    popularity = item_popularity(train, counted).astype(np.float32)
+    vectors = _features(interactions)
     if vectors is None:
-        vectors = item_facts(resources, name).get("rating_vectors")
+        vectors = rating_vectors
     if vectors is None:
-        vectors = np.zeros((log.num_items, log.num_users), np.float32)
+        vectors = np.zeros((interactions.num_items, interactions.num_users), np.float32)
         vectors[train.item, train.user] = train.feedback
-    return Catalogue(popularity, np.asarray(vectors, np.float32), _easyrl4rec(resources, name, train))
+    return Catalogue(popularity, np.asarray(vectors, np.float32), easyrl4rec)
 
 
 def _features(log: Interactions) -> np.ndarray | None:
@@ -169,11 +197,12 @@ def _features(log: Interactions) -> np.ndarray | None:
     return log.item_features.get("category", log.item_features.get("attributes"))
 
 
-def _easyrl4rec(resources: Resources, name: str, train: Interactions) -> easyrl4rec_metrics.Items | None:
+def _easyrl4rec(resources: Resources, name: str, log: Interactions) -> easyrl4rec_metrics.Items | None:
     """What EasyRL4Rec's metrics must know of the items; None where `similarity` does not ask for them."""
     config = resources.config.datasets[name]
     if not config.similarity:
         return None
+    train = events_of(log, "train")
     liked = train if config.liked_from is None else train.where(train.feedback >= config.liked_from)
     events = np.maximum(np.bincount(liked.item, minlength=train.num_items), 1)
     popularity = (events / len(np.unique(train.user))).astype(np.float32)

@@ -6,16 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import TEST, VALIDATION, Interactions
+from jaxrec.base.records import TEST, VALIDATION, Interactions, NextItem
 from jaxrec.base.specs import SequencesSpec
 from jaxrec.data import filters, sessions, splits
 from jaxrec.data.long_tail import tail_items
 from jaxrec.data.next_item import next_item
+from jaxrec.data.popularity import COUNTED
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
@@ -27,6 +29,7 @@ _CHOICES = {
     "split": ("user", "last_session"),
     "held_out": ("test", "validation"),
     "long": ("cut", "recent"),
+    "popularity": COUNTED,
 }
 _RANGES = {
     **dict.fromkeys(("min_item", "min_session", "min_sessions", "num_users"), ranges.WHOLE),
@@ -55,6 +58,7 @@ def options(
     long: str = "cut",
     held_out: str = "test",
     head: float = 0.1,
+    popularity: str = "events",
     published: Mapping[str, Any] | None = None,
 ) -> ConfigDict:
     """The log as sequences for next-item models.
@@ -73,6 +77,7 @@ def options(
         alone (T 5.4.2).
       held_out: what models are measured on, 'test' or 'validation'.
       head: share of the items that counts as popular; CV_nov is over the rest.
+      popularity: what is counted of an item among the training events, 'events' or 'users'.
       published: counts that a paper has of the same, some of users, sessions, items and events, and their `source`;
         they are reported beside ours.
     """
@@ -92,6 +97,7 @@ def options(
             "long": long,
             "held_out": held_out,
             "head": head,
+            "popularity": popularity,
             "published": dict(published or {}),
         }
     )
@@ -128,6 +134,7 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
         session=session,
         joined=config.joined,
         long=config.long,
+        popularity=config.popularity,
     )
     return Dataset(
         data,
@@ -212,9 +219,28 @@ def _same_sessions(one: ConfigDict, other: ConfigDict) -> bool:
 
 
 def facts(resources: Resources, name: str) -> list[str]:
-    """How much of the log there is, and what was published of the same."""
-    counts = resources.dataset(name).spec.counts
-    return [f"Sequences `{name}`: {_counted(counts, resources.config.datasets[name].published)}."]
+    """How much of the log there is, what was published of the same, and how many targets nobody can have learned."""
+    data, spec = resources.dataset(name)
+    config = resources.config.datasets[name]
+    counted = f"Sequences `{name}`: {_counted(spec.counts, config.published)}."
+    return [counted, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
+
+
+def cold_targets(data: NextItem, named: str) -> list[str]:
+    """A sentence on the targets whose item has no training event, which a ranking counts as any other; none where there
+    are no such targets.
+
+    Args:
+      named: the targets, in words.
+    """
+    targets = np.concatenate([rows.item[:, 1:][rows.mask[:, 1:]] for rows in jax.tree.map(np.asarray, data.test)])
+    cold = int((np.asarray(data.popularity)[targets] == 0).sum())
+    if not cold:
+        return []
+    return [
+        f"{cold:,} of the {len(targets):,} {named} ({100 * cold / len(targets):.2g} %) are items without a training "
+        "event: no model has learned of them, and they count like any other target, that is as misses."
+    ]
 
 
 def _counted(counts: Mapping[str, int], published: Mapping[str, Any]) -> str:

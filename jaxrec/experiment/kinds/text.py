@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Text
 from jaxrec.base.specs import TextSpec
+from jaxrec.batches import token_blocks
 from jaxrec.data.documents import item_documents, read_documents
 from jaxrec.experiment.kinds import Beside, Content, Dataset
 from jaxrec.experiment.resources import Resources
@@ -29,7 +30,8 @@ def options(
     Args:
       train, validation: files, below data.root where they are relative; none at all for what is said of the dataset's
         items, every tenth held out.
-      tokenizer: a folder, or 'bpe' for one learned from the training text.
+      tokenizer: a folder, or 'bpe' for one learned from the training text. Truncation, padding and BPE dropout that the
+        folder's file carries are switched off.
       vocabulary: ids of the learned one (257: single bytes).
     """
     return ConfigDict(
@@ -50,7 +52,9 @@ def load(resources: Resources, name: str) -> Dataset:
         found = tokenizers.train(train, config.vocabulary)
     else:
         found = tokenizers.load(root / config.tokenizer)
-    return Dataset(Text(found.stream(train), found.stream(validation)), TextSpec(found.vocabulary, found))
+    text = Text(found.stream(train), found.stream(validation))
+    token_blocks.check_ids(text, found.vocabulary)
+    return Dataset(text, TextSpec(found.vocabulary, found))
 
 
 def documents(resources: Resources, config: ConfigDict, root: Path) -> tuple[list[str], list[str]]:

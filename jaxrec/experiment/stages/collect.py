@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base import ranges
+from jaxrec.base import episode_keys, ranges
 from jaxrec.base.contracts import Array, Params, Policy
+from jaxrec.base.episode_keys import EpisodeKey
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Observation, Trajectories
 from jaxrec.base.specs import EnvironmentSpec
-from jaxrec.environments import rollout
+from jaxrec.environments import modes, rollout
 from jaxrec.experiment.kinds import trajectories as logs
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import save_arrays
@@ -55,24 +56,30 @@ def contents(resources: Resources, name: str) -> dict[str, str]:
 def check(resources: Resources, name: str) -> None:
     stage = resources.config.stages[name]
     ranges.check(f"stage {name!r}: ", stage, {"num_episodes": ranges.COUNT})
-    if not isinstance(resources.spec(stage.on), EnvironmentSpec):
+    played, policy = resources.spec(stage.on), resources.algorithm(stage.policy).policy
+    if not isinstance(played, EnvironmentSpec):
         raise JaxrecError(f"stage {name!r}: episodes are played in environments, and {stage.on!r} is none")
-    if resources.algorithm(stage.policy).policy is None:
+    if policy is None:
         raise JaxrecError(f"stage {name!r}: {stage.policy!r} is no policy, so it plays no episodes")
+    try:
+        modes.check_turns(policy, stage.policy, played.max_turn)
+    except JaxrecError as error:
+        raise JaxrecError(f"stage {name!r}: {error}") from error
     episode_kinds(stage.mixture, stage.num_episodes)
 
 
 def with_random_steps(policy: Policy, epsilon: np.ndarray, spec: EnvironmentSpec) -> Policy:
     """The policy, but user b's step is uniformly random with probability epsilon[b] (items, or actions in [-1, 1])."""
 
-    def act(params: Params, carry: Any, observation: Observation, key: Array) -> tuple[Any, Array]:
-        key_act, key_coin, key_draw = jax.random.split(key, 3)
+    def act(params: Params, carry: Any, observation: Observation, key: EpisodeKey) -> tuple[Any, Array]:
+        key_act, key_coin, key_draw = episode_keys.split(key, 3)
         carry, action = policy.act(params, carry, observation, key_act)
-        random = jax.random.uniform(key_draw, action.shape, minval=-1, maxval=1) if spec.action_size else 0.0
-        coin = jax.random.uniform(key_coin, epsilon.shape) < epsilon
+        box = partial(jax.random.uniform, minval=-1, maxval=1)
+        random = episode_keys.draw(box, key_draw, action.shape) if spec.action_size else 0.0
+        coin = episode_keys.draw(jax.random.uniform, key_coin, epsilon.shape) < epsilon
         return carry, jnp.where(coin[:, None], random, action)
 
-    return Policy(policy.init, act)
+    return policy._replace(act=act, diagnostics=None)
 
 
 def episode_kinds(mixture: ConfigDict, num_episodes: int) -> list[str]:

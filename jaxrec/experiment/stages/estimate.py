@@ -9,7 +9,7 @@ from typing import Any
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxrec.base import files
+from jaxrec.base import files, finite
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
@@ -76,6 +76,8 @@ def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the counted parameters, their seeds axis of one."""
     stage, folder = resources.config.stages[name], resources.folder(name).path
     spec = resources.dataset(stage.data).spec
-    stored = files.read_npz(folder / _FILE, f"delete {folder}, and the stage is run again")
+    remedy = f"delete {folder}, and the stage is run again"
+    stored = files.read_npz(folder / _FILE, remedy)
+    finite.check_params(stored, str(folder / _FILE), remedy)
     params = unflatten_dict({path: leaf[None] for path, leaf in stored.items()}, sep="/")
     return Fitted(AlgorithmInputs(stage.algorithm, spec).make(), params, spec)

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.base import ranges, registry
-from jaxrec.base.contracts import Evaluator, Measured
+from jaxrec.base import finite, ranges, registry
+from jaxrec.base.contracts import Evaluator, Measured, Params
 from jaxrec.base.errors import JaxrecError
 from jaxrec.experiment import graph, inference, kinds
 from jaxrec.experiment.resources import Resources
@@ -115,7 +115,11 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
 
 
 def _measured(resources: Resources, name: str, policy: str) -> tuple[Measured, Mapping[str, Any]]:
-    """(what one policy is worth, its sweeps), every leaf with an axis of seeds."""
+    """(what one policy is worth, its sweeps), every leaf with an axis of seeds.
+
+    Raises:
+      JaxrecError: a metric is not finite.
+    """
     config, fitted = resources.config, resources.fitted(policy)
     data, spec = resources.measured_on(config.stages[name].on, policy)
     evaluator = evaluator_of(resources, name, spec)
@@ -127,4 +131,10 @@ def _measured(resources: Resources, name: str, policy: str) -> tuple[Measured, M
     axes = (None if without_seeds else 0, None, 0) if evaluator.draws else (0, None, None)
     measure = jax.jit(jax.vmap(evaluator.measure(fitted.algorithm), axes))
     asks = inference.Asks(config, policy, fitted.algorithm.ask, params)
-    return asks.answers(lambda params: measure(params, data, keys))
+
+    def measured(params: Params) -> Measured:
+        of_seeds = measure(params, data, keys)
+        finite.check_metrics(of_seeds.metrics, policy)
+        return of_seeds
+
+    return asks.answers(measured)

@@ -30,8 +30,8 @@ class Tokenizer:
 
     @property
     def vocabulary(self) -> int:
-        """Returns the number of ids."""
-        return self.engine.get_vocab_size()
+        """Returns the largest id + 1, the least size of a table that has a row for every id; ids may have gaps."""
+        return max(self.engine.get_vocab(with_added_tokens=True).values()) + 1
 
     def encode(self, documents: Sequence[str]) -> list[list[int]]:
         """Returns the ids of each document, without special tokens."""
@@ -59,6 +59,8 @@ class Tokenizer:
 def load(folder: Path | str) -> Tokenizer:
     """Reads the tokenizer of a local folder from tokenizer.json, or from GPT-2's vocab.json and merges.txt.
 
+    The same text always becomes the same ids, and all of it does, whatever the file says: see `_read_whole_texts`.
+
     Raises:
       JaxrecError: the folder holds neither, or a file is damaged or has no end-of-text token.
     """
@@ -80,7 +82,21 @@ def load(folder: Path | str) -> Tokenizer:
         raise
     except Exception as error:  # the library raises bare Exception for a damaged file
         raise JaxrecError(f"the tokenizer in {folder} cannot be read ({error}); download it again") from error
+    _read_whole_texts(engine)
     return Tokenizer(engine, _end_of_text_id(folder, engine))
+
+
+def _read_whole_texts(engine: Any) -> None:
+    """Switches off what tokenizer.json may carry for one use of the tokenizer and what would change every text here.
+
+    Truncation and padding are written by the library transformers after a call with `truncation=True` or
+    `padding=True`; BPE dropout (Provilkov et al., 2020) leaves out merges at random, for training only. Special tokens
+    around a text are left out by `Tokenizer.encode`.
+    """
+    engine.no_truncation()
+    engine.no_padding()
+    if getattr(engine.model, "dropout", None):
+        engine.model.dropout = None
 
 
 def train(documents: Sequence[str], vocabulary: int) -> Tokenizer:

@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxrec.base import files
+from jaxrec.base import files, finite
 from jaxrec.base.errors import JaxrecError
 from jaxrec.models.language import checkpoint_layout
 from jaxrec.models.language.checkpoint_files import DTYPES, Tensor, tensors
@@ -67,14 +67,17 @@ def load(folder: Path | str, config: DecoderConfig, abstract: AbstractParams) ->
     them. The host holds one tensor at a time: each device's part is cut out of the memory map and sent to the device.
 
     Raises:
-      JaxrecError: see `check_tensors`; or `abstract` has a path or a shape that the model has not.
+      JaxrecError: see `check_tensors`; or `abstract` has a path or a shape that the model has not; or a number is not
+        finite.
     """
     stored, layout = check_tensors(folder, config), checkpoint_layout.stored_parameters(config)
     for path, leaf in abstract.items():
         if path not in layout:
             raise JaxrecError(f"{folder}: the model has no parameter {path}")
-        # Without waiting here, the host would read the next tensors before this one is sent.
-        yield path, _to_devices(layout[path], stored[layout[path].name], path, leaf).block_until_ready()
+        array = _to_devices(layout[path], stored[layout[path].name], path, leaf)
+        # The check also waits: else the host would read the next tensors before this one is sent.
+        finite.check_params({path: array}, str(stored[layout[path].name].path), "download the checkpoint again")
+        yield path, array
 
 
 def _to_devices(

@@ -169,7 +169,7 @@ def test_mistakes_are_one_clear_line(folder, tmp_path):
     with pytest.raises(JaxrecError, match="language_weight is 0.1 but the stage has no text"):
         mdt4rec.make(options(folder, language_weight=0.1), ITEM_SPEC)
     mdt4rec.make(options(folder, language_weight=0.1, adapt="frozen"), ITEM_SPEC)
-    with pytest.raises(JaxrecError, match="tokenizer has 99 ids but the language model knows 37"):
+    with pytest.raises(JaxrecError, match="tokenizer has ids up to 98 but the language model knows 37 ids"):
         mdt4rec.make(options(folder, language_weight=0.1), ITEM_SPEC, text=TextSpec(99))
     with pytest.raises(JaxrecError, match="adapt is 'none': choose one of"):
         mdt4rec.make(options(folder, adapt="none"), ITEM_SPEC, text=TEXT)

@@ -17,7 +17,7 @@ from jaxrec.base.records import Text
 from jaxrec.base.specs import TextSpec
 from jaxrec.models.language import decoder_config, tokenizer
 from jaxrec.training import loop
-from tests.models.language import checkpoints
+from tests.models.language import checkpoints, test_tokenizer
 from tests.models.language.loading import call, load
 
 VOCABULARY = 7
@@ -51,6 +51,18 @@ def test_perplexity_of_a_certain_stream_falls_to_one(trained):
     # The first token after a cut is uncertain: it has nothing but itself to go by, and 0, 1, 2, 4 follow two ways.
     assert found["validation/perplexity"] < 1.5
     np.testing.assert_allclose(found["validation/bits_per_token"], np.log2(found["validation/perplexity"]), rtol=1e-5)
+
+
+def test_ids_with_a_gap_have_a_row_each(tmp_path):
+    """As a table of as many rows as there are ids, four, they gave NaN; nothing is trained here."""
+    words = test_tokenizer.gapped(tmp_path)
+    algorithm = causal_lm.make(small(), TextSpec(words.vocabulary, words))
+    stream = words.stream(["a teapot trowel"] * 9)
+    assert stream.max() == 40 and len(set(stream.tolist())) == 4
+    params = jax.jit(algorithm.learner.init)(jax.random.key(0)).params
+    assert params["backbone"]["token_embedding"]["embedding"].shape == (41, 16)
+    found = jax.jit(algorithm.perplexity)(params, Text(stream, stream))
+    np.testing.assert_allclose(found["validation/perplexity"], 41, rtol=0.2)
 
 
 def test_the_loss_is_the_mean_over_every_next_token(trained):
@@ -155,7 +167,7 @@ def test_mistakes_are_one_clear_line(tmp_path):
     with pytest.raises(JaxrecError, match="config.json cannot be read"):
         causal_lm.make(small(backbone=str(tmp_path)), SPEC)
     checkpoints.write(tmp_path, checkpoints.GPT2)
-    with pytest.raises(JaxrecError, match="tokenizer has 99 ids but the language model knows 37"):
+    with pytest.raises(JaxrecError, match="tokenizer has ids up to 98 but the language model knows 37 ids"):
         causal_lm.make(small(backbone=str(tmp_path)), TextSpec(99))
     with pytest.raises(JaxrecError, match="context_length is 64: the model has positions for 1 to 32"):
         causal_lm.make(small(backbone=str(tmp_path), context_length=64), SPEC)

@@ -47,6 +47,53 @@ def test_saved_and_read_again_here_and_by_transformers(tmp_path):
     assert theirs(DOCUMENTS[0])["input_ids"] == made.encode(DOCUMENTS[:1])[0] and theirs.eos_token_id == made.end
 
 
+def test_what_a_file_carries_for_one_use_changes_no_text(tmp_path):
+    """Truncation and padding are what transformers saves after a call with `truncation=True, padding=True`."""
+    made = tokenizer.train(DOCUMENTS, 290)
+    made.save(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    content = json.loads(file.read_text())
+    assert (content["truncation"], content["padding"], content["model"]["dropout"]) == (None, None, None)
+    content["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    content["padding"] = {
+        "strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
+        "pad_token": tokenizer.END_OF_TEXT,
+    }  # fmt: skip
+    content["model"]["dropout"] = 0.5  # of merges, at random
+    special = {"id": tokenizer.END_OF_TEXT, "ids": [made.end], "tokens": [tokenizer.END_OF_TEXT]}
+    around = [
+        {"SpecialToken": {"id": tokenizer.END_OF_TEXT, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+    ]  # fmt: skip
+    content["post_processor"] = {
+        "type": "TemplateProcessing", "single": around, "pair": around,
+        "special_tokens": {tokenizer.END_OF_TEXT: special},
+    }  # fmt: skip
+    file.write_text(json.dumps(content))
+    from tokenizers import Tokenizer as Engine
+
+    theirs = Engine.from_file(str(file)).encode_batch([DOCUMENTS[0]])[0].ids
+    assert theirs[0] == made.end and theirs[-1] == 0 and len(theirs) == 9
+    again = tokenizer.load(tmp_path)
+    np.testing.assert_array_equal(again.stream(DOCUMENTS), made.stream(DOCUMENTS))
+    again.save(tmp_path / "saved")
+    assert json.loads((tmp_path / "saved" / "tokenizer.json").read_text())["truncation"] is None
+
+
+def gapped(folder, *, last: int = 40) -> tokenizer.Tokenizer:
+    """A vocabulary of words with the ids 0, 1, 2 and `last`."""
+    model = {"type": "WordLevel", "vocab": {"<|endoftext|>": 0, "a": 1, "teapot": 2, "trowel": last}, "unk_token": "a"}
+    engine = {"version": "1.0", "added_tokens": [], "model": model, "pre_tokenizer": {"type": "Whitespace"}}
+    folder.mkdir(exist_ok=True)
+    (folder / "tokenizer.json").write_text(json.dumps(engine))
+    return tokenizer.load(folder)
+
+
+def test_a_vocabulary_reaches_to_the_largest_id(tmp_path):
+    made = gapped(tmp_path)
+    assert made.encode(["a teapot trowel"]) == [[1, 2, 40]] and made.vocabulary == 41
+    assert made.decode(range(41)).split() == ["<|endoftext|>", "a", "teapot", "trowel"]
+
+
 def test_gpt2s_own_files(data_root):
     """Ids as published for 'Hello world'."""
     if not (data_root / "gpt2_tokenizer").is_dir():
