@@ -181,8 +181,10 @@ class Environment(Protocol):
     def item_facts(self, env_params: Data, /) -> Mapping[str, np.ndarray]:
         """Returns name -> array, what an algorithm that is estimated may know of the items; {} where there are none.
 
-        `liking` float [A]: the mean reward of each item. Of what the exit rule compares, one of `categories` bool
-        [A, C], `distance` float [A, A] and `vectors` float [A, D].
+        `liking` float [A]: the mean reward of each item. Of the exit rule `window`, the actions that it looks back on,
+        `threshold`, and of what it compares one of `categories` bool [A, C], `distance` float [A, A] and `vectors`
+        float [A, D]. Of the users' ratings `ratings` float [N, A], or, where no such matrix is held, `rating_vectors`
+        float [A, D] with the cosines of its columns.
         """
         ...
 
@@ -220,12 +222,14 @@ class Policy(NamedTuple):
       act: (params, carry, observation, key) -> (carry, action logits or action).
       diagnostics: (carry) -> what a report counts at each step; None where there is nothing to count.
       max_turn: turns of the longest episode that the parameters tell apart; None where there is no such limit.
+      selection: how an evaluation takes items by the logits, 'greedy' or 'sample'; '' leaves it to the evaluation.
     """
 
     init: InitCarry
     act: Act
     diagnostics: Diagnostics | None = None
     max_turn: int | None = None
+    selection: str = ""
 
 
 class States(Protocol):

@@ -40,11 +40,35 @@ def with_split(interactions: Interactions, split: int) -> Interactions:
 
     The fully observed part of KuaiRec, the 5,400 test users of Yahoo! R3. Raises: JaxrecError where there are none.
     """
-    inside = interactions.split == split
-    user = np.bincount(interactions.user[inside], minlength=interactions.num_users) > 0
-    item = np.bincount(interactions.item[inside], minlength=interactions.num_items) > 0
+    user, item = users_and_items_of(interactions, split)
     kept = np.flatnonzero(user[interactions.user] & item[interactions.item])
     return reindex(_keep(interactions, kept, f"a choice of split {split}"))
+
+
+def users_and_items_of(interactions: Interactions, split: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which users and which items have events in a split, (bool [N], bool [A]).
+
+    Raises:
+      JaxrecError: there is no event in the split.
+    """
+    inside = _keep(interactions, np.flatnonzero(interactions.split == split), f"a choice of split {split}")
+    user = np.bincount(inside.user, minlength=interactions.num_users) > 0
+    return user, np.bincount(inside.item, minlength=interactions.num_items) > 0
+
+
+def with_items(interactions: Interactions, items: np.ndarray) -> Interactions:
+    """Keeps some items of the catalogue and the events on them, and all users.
+
+    Args:
+      items: bool [A], True for the items that stay; they are renumbered in the same order.
+    """
+    rows = interactions.where(items[interactions.item])
+    return dataclasses.replace(
+        rows,
+        item=(np.cumsum(items, dtype=np.int32) - 1)[rows.item],
+        item_ids=interactions.item_ids[items],
+        item_features={name: values[items] for name, values in interactions.item_features.items()},
+    )
 
 
 def reindex(interactions: Interactions) -> Interactions:

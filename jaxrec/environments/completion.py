@@ -14,13 +14,16 @@ from ml_collections import ConfigDict
 
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions
-from jaxrec.environments import exit_rules, rewards
+from jaxrec.data import filters
+from jaxrec.environments import distance_file, exit_rules, reward_range, rewards
 
 CHOICES = {
     "split": ("train", "test", "all"),
     "form": ("dense", "factors"),
     "exit_rule": ("distance", "category"),
     "exit_distance_source": ("own", "test"),
+    "reward_origin": ("zero", "least"),
+    "episodes_of": ("all", "test"),
     "window_mode": exit_rules.WINDOWS,
 }
 WHERE = "environment 'feedback_matrix': "
@@ -43,25 +46,60 @@ def rewards_and_exit_rule(config: ConfigDict, interactions: Interactions, user_m
       JaxrecError: ratings are missing and nothing predicts them, or the settings do not suit the user model or the log.
     """
     model = _model(user_model, config.split, interactions)
-    dense = config.form == "dense"
+    users, items = users_and_items(config, interactions)
+    low, high, _ = reward_range.of(config, interactions)
+    dense, matrix = config.form == "dense", None
     if dense:
-        matrix = completed_matrix(_rows(interactions, config.split), model, config.reward_low, config.reward_high)
-        reward = rewards.Dense(jnp.asarray(matrix))
+        matrix = completed_matrix(_rows(interactions, config.split), model, low, high)
+        reward = rewards.Dense(jnp.asarray(_kept(_kept(matrix, users), items, axis=1)))
     else:
         user, item = _factors(model, "form = factors")
-        low, high = jnp.float32(config.reward_low), jnp.float32(config.reward_high)
-        reward = rewards.Factors(jnp.asarray(user), jnp.asarray(item), low, high)
+        user, item = jnp.asarray(_kept(user, users)), jnp.asarray(_kept(item, items))
+        reward = rewards.Factors(user, item, jnp.float32(low), jnp.float32(high))
     if config.exit_rule == "category":
-        return reward, _category_rule(config, interactions)
+        return reward, _category_rule(config, interactions, items)
+    threshold = jnp.float32(config.threshold)
+    if config.exit_distances:
+        distance = distance_file.read(config.exit_distances, int(items.sum()))
+        return reward, exit_rules.Distance(jnp.asarray(distance), threshold)
     if config.exit_distance_source == "test" and config.split != "test":
         matrix, model = None, _model_of_test_ratings(user_model, interactions)
         if dense:
-            matrix = completed_matrix(_rows(interactions, "test"), model, config.reward_low, config.reward_high)
-    threshold = jnp.float32(config.threshold)
-    if dense:
-        return reward, exit_rules.Distance(jnp.asarray(exit_rules.column_distances(matrix)), threshold)
-    embedding = exit_rules.distance_embedding(*_factors(model, "form = factors"))
+            matrix = completed_matrix(_rows(interactions, "test"), model, low, high)
+    if dense:  # over the rows of all users, whoever's episodes are played
+        distance = exit_rules.column_distances(_kept(matrix, items, axis=1))
+        return reward, exit_rules.Distance(jnp.asarray(distance), threshold)
+    embedding = _kept(exit_rules.distance_embedding(*_factors(model, "form = factors")), items)
     return reward, exit_rules.FactorDistance(jnp.asarray(embedding), threshold)
+
+
+def users_and_items(config: ConfigDict, interactions: Interactions) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the users and items that have episodes, (bool [N], bool [A]); the environment renumbers them in order.
+
+    Raises:
+      JaxrecError: `episodes_of` is test, and there are no test ratings.
+    """
+    if config.episodes_of == "test":
+        return filters.users_and_items_of(interactions, TEST)
+    return np.ones(interactions.num_users, bool), np.ones(interactions.num_items, bool)
+
+
+def _kept(array: np.ndarray, kept: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Returns the rows or columns where `kept` is True; the array itself, not a copy, where all are kept."""
+    return array if kept.all() else np.compress(kept, array, axis)
+
+
+def dense_bytes(config: ConfigDict, interactions: Interactions) -> float:
+    """Returns the bytes that the dense form needs at once while it is made.
+
+    They are those of the completed matrix N x A in float32, here and on the device, and, where users leave by distances
+    of its columns, of the matrix in float64 and of A x A distances in float64, twice, and in float32.
+    """
+    users, items = interactions.num_users, interactions.num_items
+    needed = 8.0 * users * items
+    if config.exit_rule == "distance" and not config.exit_distances:
+        needed += 8.0 * users * items + 20.0 * items * items
+    return needed
 
 
 def completed_matrix(rows: Interactions, model: Model | None, low: float, high: float) -> np.ndarray:
@@ -161,7 +199,8 @@ def _model_of_test_ratings(user_model: Any, interactions: Interactions) -> Model
     return model
 
 
-def _category_rule(config: ConfigDict, interactions: Interactions) -> exit_rules.Category:
+def _category_rule(config: ConfigDict, interactions: Interactions, items: np.ndarray) -> exit_rules.Category:
+    """Returns the rule over the categories of the items where `items`, bool [A], is True."""
     categories = interactions.item_features.get(config.category_feature)
     if categories is None:
         raise JaxrecError(
@@ -170,4 +209,5 @@ def _category_rule(config: ConfigDict, interactions: Interactions) -> exit_rules
         )
     if config.threshold < 0 or config.threshold != int(config.threshold):
         raise JaxrecError(f"{WHERE}threshold is {config.threshold}; the category rule counts: set a whole number >= 0")
-    return exit_rules.Category(jnp.asarray(exit_rules.pack_categories(categories)), int(config.threshold))
+    packed = exit_rules.pack_categories(_kept(exit_rules.with_untagged(categories), items))
+    return exit_rules.Category(jnp.asarray(packed), int(config.threshold))

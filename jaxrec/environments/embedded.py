@@ -111,6 +111,12 @@ def make(
     return EmbeddedWorld(params), params
 
 
+def facts(config: ConfigDict, interactions: Interactions | None) -> list[str]:
+    """Returns no sentence for the report: the world's settings are in its config."""
+    del config, interactions
+    return []
+
+
 def draw_start(key: Array, params: EnvParams) -> StartDraws:
     """Draws the user, the session, the starting item and the first intent of an episode."""
     bits = jax.random.bits(key, (4,), jnp.uint32)
@@ -167,9 +173,13 @@ class EmbeddedWorld(environment.Environment[Session, EnvParams]):
         return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
-        """Returns `categories` bool [A, G], by which users get bored. What users like is in the log alone."""
+        """Returns `categories` bool [A, G], by which users get bored, and `window`, how many items they remember.
+
+        What users like is in the log alone.
+        """
         category = np.asarray(params.tables.item_category)
-        return {"categories": category[:, None] == np.arange(category.max() + 1)[None]}
+        window = np.int32(params.tables.window)
+        return {"categories": category[:, None] == np.arange(category.max() + 1)[None], "window": window}
 
     @property
     def name(self) -> str:

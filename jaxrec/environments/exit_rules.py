@@ -1,6 +1,7 @@
 """When a user leaves out of boredom: records with a method `leaves(action, recent, count)` (M 4.1; EasyRL4Rec's rules).
 
 The published settings of each dataset, its window N and its threshold, are in `published/easyrl4rec_exit_rules.json`.
+A second method, `compared()`, gives what the rule compares as NumPy arrays, {name: array}.
 
 Arguments of every `leaves`, which returns whether the user leaves, bool []:
   action: int32 [], the item that is recommended now.
@@ -56,6 +57,10 @@ class Distance:
         near = self.distance[action, recent] < self.threshold
         return jnp.any(near & (jnp.arange(recent.shape[-1]) < count))
 
+    def compared(self) -> dict[str, np.ndarray]:
+        """Returns {"distance": [A, A]}."""
+        return {"distance": np.asarray(self.distance)}
+
 
 @struct.dataclass
 class FactorDistance:
@@ -73,6 +78,10 @@ class FactorDistance:
         difference = self.embedding[action][None, :] - self.embedding[recent]
         near = jnp.sum(difference * difference, -1) < self.threshold * self.threshold
         return jnp.any(near & (jnp.arange(recent.shape[-1]) < count)) & (self.threshold > 0)
+
+    def compared(self) -> dict[str, np.ndarray]:
+        """Returns {"vectors": [A, D]}, whose Euclidean distances are compared."""
+        return {"vectors": np.asarray(self.embedding)}
 
 
 @struct.dataclass
@@ -104,6 +113,10 @@ class Category:
             planes[0] = planes[0] | words[j]
         return jnp.any(planes[-1] != 0)
 
+    def compared(self) -> dict[str, np.ndarray]:
+        """Returns {"categories": bool [A, C]}."""
+        return {"categories": unpack_categories(np.asarray(self.bits))}
+
 
 def column_distances(matrix: np.ndarray) -> np.ndarray:
     """Returns the Euclidean distances between the columns of a completed matrix [N, A], float32 [A, A] (M 4.1)."""
@@ -129,8 +142,10 @@ def distance_embedding(user: np.ndarray, item: np.ndarray) -> np.ndarray:
     return (item @ vectors * np.sqrt(np.maximum(values, 0.0))).astype(np.float32)
 
 
-def pack_categories(categories: np.ndarray) -> np.ndarray:
-    """Packs multi-hot categories [A, C] into uint32 [A, ceil(C / 32)], one bit each.
+def with_untagged(categories: np.ndarray) -> np.ndarray:
+    """Gives the items without any category one of their own, which they share; bool [A, C] or [A, C + 1].
+
+    So does EasyRL4Rec with KuaiRand's videos without tags. Without it such an item could be repeated for ever.
 
     Raises:
       JaxrecError: something else than zeros and ones, or another rank.
@@ -141,6 +156,13 @@ def pack_categories(categories: np.ndarray) -> np.ndarray:
             f"item categories are {categories.dtype} {categories.shape}; the category exit rule needs zeros and ones "
             "[A, C]"
         )
+    categories = categories.astype(bool)
+    untagged = ~categories.any(1)
+    return np.concatenate([categories, untagged[:, None]], 1) if untagged.any() else categories
+
+
+def pack_categories(categories: np.ndarray) -> np.ndarray:
+    """Packs multi-hot categories bool [A, C] into uint32 [A, ceil(C / 32)], one bit each."""
     words = -(-max(categories.shape[1], 1) // 32)
     padded = np.zeros((categories.shape[0], words * 32), np.uint32)
     padded[:, : categories.shape[1]] = categories

@@ -6,7 +6,7 @@ step:  the reward is the matrix's entry, paid on the leaving step too; the user 
 
 There are two forms. `dense` holds the completed N x A matrix: observed ratings, and clipped predictions elsewhere.
 `factors` holds the user model's factors alone and clips their dot product, also where a rating was observed, so that
-nothing N x A or A x A exists.
+nothing N x A or A x A exists. A dense form that does not fit in the memory that is free is refused by its size.
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ import numpy as np
 from flax import struct
 from gymnax.environments import environment, spaces
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
-from jaxrec.base import ranges
+from jaxrec.base import memory, ranges
 from jaxrec.base.contracts import Array
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
-from jaxrec.environments import completion, exit_rules, item_spaces
+from jaxrec.environments import completion, distance_file, exit_rules, item_spaces, reward_range
 from jaxrec.environments.item_spaces import observe
-from jaxrec.environments.rewards import Dense
 from jaxrec.environments.sampling import uniform_index
 
 RANGES = {
     **{leaf: ranges.choice(*known) for leaf, known in completion.CHOICES.items()},
     "reward_low": ranges.or_none(ranges.FINITE),
     "reward_high": ranges.or_none(ranges.FINITE),
+    "clip_ratings": ranges.SWITCH,
     "exits": ranges.SWITCH,
+    "exit_distances": ranges.TEXT,
     "category_feature": ranges.TEXT,
     "window": ranges.COUNT,
     "threshold": ranges.or_none(ranges.NOT_NEGATIVE),
@@ -48,11 +50,15 @@ def defaults() -> ConfigDict:
         {
             "split": "train",  # whose ratings: train, test, or all; no rating of the other split is used
             "form": "dense",  # dense (completed matrix) or factors (dot products, for catalogues too large for it)
-            "reward_low": 1.0,  # predictions are clipped to [reward_low, reward_high], in the dataset's unit
-            "reward_high": 5.0,
+            "reward_low": placeholder(float),  # predictions are clipped to reward_low, reward_high, in the log's unit
+            "reward_high": placeholder(float),  # None for either: the lowest or the highest rating of the log
+            "clip_ratings": False,  # True: the two may cut off logged ratings; otherwise such a range is refused
+            "reward_origin": "zero",  # zero, or least: what is paid is the reward minus the least one (EasyRL4Rec)
+            "episodes_of": "all",  # all, or test: only users and items with test ratings have episodes
             "exits": True,  # False: users never leave
             "exit_rule": "distance",  # distance (of columns in the completed matrix) or category
             "exit_distance_source": "own",  # own (this split) or test (EasyRL4Rec's leak of the test matrix)
+            "exit_distances": "",  # a .npy file of distances [A, A] between items, used in their place
             "category_feature": "category",  # item feature [A, C] of zeros and ones, for the category rule
             "window": 7,  # N, the actions in the exit window
             "window_mode": "easyrl4rec",  # easyrl4rec (comparable with published numbers) or last_n
@@ -84,6 +90,7 @@ class EnvParams:
       rewards: a record of `environments.rewards`. exit_rule: one of `environments.exit_rules`.
       exits: bool [], whether users may leave.
       max_steps_in_episode, window, window_mode: static; see `exit_rules.window_size`.
+      origin: float32 [], subtracted from the rewards that are paid, not from the feedback that policies see.
     """
 
     rewards: Any
@@ -92,6 +99,7 @@ class EnvParams:
     max_steps_in_episode: int = struct.field(pytree_node=False)
     window: int = struct.field(pytree_node=False)
     window_mode: str = struct.field(pytree_node=False)
+    origin: Array | float = 0.0
 
 
 def make(
@@ -112,6 +120,7 @@ def make(
     del root
     _check_options(config, interactions)
     rewards, exit_rule = completion.rewards_and_exit_rule(config, interactions, user_model)
+    origin = rewards.range()[0] if config.reward_origin == "least" else 0.0
     params = EnvParams(
         rewards=rewards,
         exit_rule=exit_rule,
@@ -119,6 +128,7 @@ def make(
         max_steps_in_episode=int(config.max_turn),
         window=int(config.window),
         window_mode=config.window_mode,
+        origin=jnp.float32(origin),
     )
     return FeedbackMatrix(params), params
 
@@ -126,10 +136,17 @@ def make(
 def expected_spec(config: ConfigDict, interactions: Interactions) -> EnvironmentSpec:
     """Returns the facts of the environment that need no user model."""
     _check_options(config, interactions)
-    bounds = (float(config.reward_low), float(config.reward_high))
+    low, high, _ = reward_range.of(config, interactions)
+    bounds = (0.0, high - low) if config.reward_origin == "least" else (low, high)
     returns = (bounds[0] * config.max_turn, bounds[1] * config.max_turn)
-    sizes = (interactions.num_users, interactions.num_items, int(config.max_turn))
-    return EnvironmentSpec(*sizes, reward_range=bounds, return_range=returns, item_ids=interactions.item_ids)
+    users, items = completion.users_and_items(config, interactions)
+    sizes = (int(users.sum()), int(items.sum()), int(config.max_turn))
+    return EnvironmentSpec(*sizes, reward_range=bounds, return_range=returns, item_ids=interactions.item_ids[items])
+
+
+def facts(config: ConfigDict, interactions: Interactions) -> list[str]:
+    """Returns sentences about the environment for the report."""
+    return [reward_range.fact(config, interactions)]
 
 
 def _check_options(config: ConfigDict, interactions: Interactions) -> None:
@@ -142,15 +159,25 @@ def _check_options(config: ConfigDict, interactions: Interactions) -> None:
             f"{where}{interactions.name} has {interactions.num_users} user(s) and {interactions.num_items} item(s); "
             "a simulator needs two of each at least"
         )
-    missing = [leaf for leaf in ("reward_low", "reward_high", "threshold") if config[leaf] is None]
-    if missing:
+    if config.threshold is None:
         raise JaxrecError(
-            f"{where}{', '.join(missing)} must be set, for they depend on the ratings of {interactions.name}; set each "
-            f"in the config or by a flag such as --config.datasets.{config.split}.{missing[0]}=NUMBER"
+            f"{where}threshold must be set, for it depends on the ratings of {interactions.name}; set it in the config "
+            f"or by a flag, --config.datasets.{config.split}.threshold=NUMBER"
         )
     ranges.check(where, config, RANGES)
-    if not config.reward_low < config.reward_high:
-        raise JaxrecError(f"{where}reward_low {config.reward_low} is not below reward_high {config.reward_high}")
+    reward_range.of(config, interactions)
+    _, items = completion.users_and_items(config, interactions)
+    if config.exit_distances and config.exit_rule != "distance":
+        raise JaxrecError(f"{where}exit_distances are for exit_rule = distance; remove them, or set it")
+    if config.exit_distances:
+        distance_file.read(config.exit_distances, int(items.sum()))
+    if config.form == "dense":
+        memory.check(
+            where,
+            completion.dense_bytes(config, interactions),
+            f"the completed matrix of {interactions.num_users:,} users x {interactions.num_items:,} items",
+            "set form to 'factors'",
+        )
 
 
 class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
@@ -164,7 +191,8 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         self._default_params = params
         self._num_users = params.rewards.num_users
         self._num_items = params.rewards.num_items
-        self.reward_range = params.rewards.range()
+        self._feedback_range = params.rewards.range()
+        self.reward_range = tuple(bound - float(params.origin) for bound in self._feedback_range)
 
     @property
     def default_params(self) -> EnvParams:
@@ -181,26 +209,22 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
     ) -> tuple[Observation, EnvState, Array, Array, dict[str, Array]]:
         del key
         action = jnp.asarray(action, jnp.int32)
-        reward = params.rewards.reward(state.user, action)
+        feedback = params.rewards.reward(state.user, action)
+        reward = feedback - params.origin
         count = exit_rules.window_size(state.time, params.window, params.window_mode)
         terminated = params.exit_rule.leaves(action, state.recent, count) & params.exits
         recent = jnp.concatenate([action[None], state.recent[:-1]])
         state = EnvState(user=state.user, time=state.time + 1, recent=recent)
-        return observe(state, action, reward), state, reward, terminated, {"discount": 1.0 - terminated}
+        return observe(state, action, feedback), state, reward, terminated, {"discount": 1.0 - terminated}
 
     def item_facts(self, params: EnvParams) -> dict[str, np.ndarray]:
-        """Returns `liking` float [A], the mean reward over the users (before clipping in the form `factors`), and what
-        the exit rule compares: `categories` bool [A, C], `distance` float [A, A], or `vectors` float [A, D]."""
-        rewards, rule = params.rewards, params.exit_rule
-        if isinstance(rewards, Dense):
-            liking = np.asarray(rewards.matrix).mean(0)
-        else:
-            liking = np.asarray(rewards.item) @ np.asarray(rewards.user).mean(0)
-        if isinstance(rule, exit_rules.Category):
-            return {"liking": liking, "categories": exit_rules.unpack_categories(np.asarray(rule.bits))}
-        if isinstance(rule, exit_rules.Distance):
-            return {"liking": liking, "distance": np.asarray(rule.distance)}
-        return {"liking": liking, "vectors": np.asarray(rule.embedding)}
+        """Returns `liking` float [A], the mean reward over the users (before clipping in the form `factors`); `ratings`
+        float [N, A] in the form `dense`, or `rating_vectors` float [A, D]; and the exit rule: its `window`, its
+        `threshold`, and what it compares, `categories` bool [A, C], `distance` float [A, A], or `vectors` float
+        [A, D]."""
+        rule = params.exit_rule
+        window, threshold = np.int32(params.window), np.float32(rule.threshold)
+        return {**params.rewards.facts(), "window": window, "threshold": threshold, **rule.compared()}
 
     @property
     def name(self) -> str:
@@ -214,4 +238,4 @@ class FeedbackMatrix(environment.Environment[EnvState, EnvParams]):
         return spaces.Discrete(self._num_items)
 
     def observation_space(self, params: EnvParams) -> spaces.Dict:
-        return item_spaces.observation_space(self._num_users, self._num_items, self.reward_range)
+        return item_spaces.observation_space(self._num_users, self._num_items, self._feedback_range)

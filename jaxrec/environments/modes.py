@@ -1,7 +1,8 @@
 """The evaluation modes of M 4.1, in which one environment is played: FB, NX_0 and NX_k.
 
 In FB items may repeat and users may leave. In NX_0 no item repeats and users may leave. In NX_k no item repeats, nobody
-leaves, and an episode has k turns.
+leaves, and an episode has k turns. The item that an episode starts with is not recommended, so it may still be. In
+EasyRL4Rec it may be at the first turn alone: so it is here where `forbid_start` is asked for.
 """
 
 from __future__ import annotations
@@ -57,9 +58,14 @@ def max_steps(env: Environment, env_params: Any) -> int:
         return int(env.default_params.max_steps_in_episode)
 
 
-def check_catalogue(mode: Mode, spec: EnvironmentSpec) -> None:
-    """Raises JaxrecError where an environment of these facts has too few items for the mode, or none."""
-    _check_num_items(mode, mode.max_steps or spec.max_turn, None if spec.action_size else spec.num_items)
+def check_catalogue(mode: Mode, spec: EnvironmentSpec, forbid_start: bool = False) -> None:
+    """Raises JaxrecError where an environment of these facts has too few items for the mode, or none.
+
+    Args:
+      forbid_start: whether the starting item cannot be recommended after the first turn.
+    """
+    steps = (mode.max_steps or spec.max_turn) + forbid_start
+    _check_num_items(mode, steps, None if spec.action_size else spec.num_items)
 
 
 def check_turns(policy: Policy, name: str, turns: int) -> None:

@@ -1,11 +1,13 @@
-"""The feedback of every user on every item: records with a method `reward(user, item)`."""
+"""The feedback of every user on every item: records with the methods `reward(user, item)`, `range()` and `facts()`."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from jaxrec.base.contracts import Array
+from jaxrec.environments import exit_rules
 
 
 @struct.dataclass
@@ -33,6 +35,11 @@ class Dense:
     def range(self) -> tuple[float, float]:
         """Returns the (lowest, highest) entry of the matrix, read from the device."""
         return float(jnp.min(self.matrix)), float(jnp.max(self.matrix))
+
+    def facts(self) -> dict[str, np.ndarray]:
+        """Returns `liking` float32 [A], the mean reward of each item over all users, and the matrix as `ratings`."""
+        matrix = np.asarray(self.matrix)
+        return {"liking": matrix.mean(0), "ratings": matrix}
 
 
 @struct.dataclass
@@ -63,3 +70,9 @@ class Factors:
     def range(self) -> tuple[float, float]:
         """Returns the (lowest, highest) reward that clipping leaves, read from the device."""
         return float(self.low), float(self.high)
+
+    def facts(self) -> dict[str, np.ndarray]:
+        """Returns `liking` float32 [A], the mean of each item's dot products over all users, and `rating_vectors`
+        float32 [A, D], whose cosines and distances are those of the columns of dot products; both before clipping."""
+        user, item = np.asarray(self.user), np.asarray(self.item)
+        return {"liking": item @ user.mean(0), "rating_vectors": exit_rules.distance_embedding(user, item)}

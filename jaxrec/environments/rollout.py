@@ -152,6 +152,7 @@ def rollout(
     auto_reset: bool,
     selection: str,
     no_repeats: bool | Array = False,
+    forbid_start: bool = False,
     limit: Array | None = None,
     record: Callable[[Any], Any] | None = None,
 ) -> tuple[RolloutState, Steps]:
@@ -165,6 +166,8 @@ def rollout(
       selection: "greedy" or "sample" (from the softmax of the logits); without effect where actions are continuous.
       no_repeats: whether an item that was recommended in this episode cannot be selected again (its logit becomes
         -inf). May be a traced bool, so that one program serves both; then the items are remembered in either case.
+      forbid_start: whether the item that the episode started with is forbidden as well, once the first turn is over.
+        So do EasyRL4Rec's modes without repeats; without effect where repeats are allowed.
       limit: int32, turns after which an episode is truncated, where that is sooner than the environment's own limit.
       record: (policy's carry) -> what goes into `Steps.carry`, for example its diagnostics; None records nothing.
 
@@ -198,7 +201,13 @@ def rollout(
             carry=None if record is None else record(carry),
         )
         done = terminated | truncated
-        seen = state.seen.at[jnp.arange(done.shape[0]), action].set(no_repeats) if tracks_seen else state.seen
+        seen = state.seen
+        if tracks_seen:
+            rows = jnp.arange(done.shape[0])
+            seen = seen.at[rows, action].set(no_repeats)
+        if tracks_seen and forbid_start:
+            start = jnp.where(state.observation.turn == 0, state.observation.item, action)
+            seen = seen.at[rows, start].set(no_repeats)
         if auto_reset:
             observation, env_state = reset_rows(env, env_params, key_reset, done, observation, env_state)
             seen = seen & ~done[:, None] if tracks_seen else seen

@@ -7,7 +7,8 @@ step:  clicks (11 values, the reward) and page index (10 values) are drawn from 
        user leaves (terminated) once steps >= T.
 
 With `leave = "cirs"` the rule of CIRS replaces T: the user leaves if the action is within `leave_threshold` (Euclidean,
-inclusive) of one of the last N - 1 actions. The episode length then depends on the policy; under T it cannot.
+inclusive) of one of the last N - 1 actions. The episode length then depends on the policy; under T it cannot. CIRS
+(Gao et al., TOIS 2023) plays at most 50 turns with a threshold of 3 and N = 5 (`published/cirs_virtual_taobao.json`).
 The weights must be downloaded: three `.pt` files as released, or `.npz` with the same names.
 """
 
@@ -55,7 +56,7 @@ def defaults() -> ConfigDict:
         {
             "folder": "virtual_taobao",  # under data.root: generator_model, action_model, leave_model as .pt or .npz
             "leave": "page",  # page (the released leave network) or cirs (users leave when actions repeat)
-            "leave_threshold": 1.0,  # Euclidean distance in the action space; only for cirs
+            "leave_threshold": 3.0,  # Euclidean distance in the action space; only for cirs
             "leave_window": 5,  # N of the exit window: an action is compared with the last N - 1; only for cirs
             "window_mode": "last_n",  # last_n or easyrl4rec; only for cirs
             "max_turn": 100,  # pages at most; the leave network never says more than 100
@@ -136,6 +137,15 @@ def make(
         max_steps_in_episode=int(config.max_turn),
     )
     return VirtualTaobao(params), params
+
+
+def facts(config: ConfigDict, interactions: Any) -> list[str]:
+    """Returns the sentence on when customers leave for the report."""
+    del interactions
+    if config.leave == "page":
+        return ["Customers leave at the page that the released network draws, whatever is shown to them."]
+    rule = f"within {config.leave_threshold:g} of one of the last {config.leave_window - 1}"
+    return [f"Customers leave as in CIRS, when an action is {rule}; at most {config.max_turn} turns."]
 
 
 def load_network(folder: Path, name: str) -> Network:

@@ -7,10 +7,12 @@ coverage   distinct items recommended in any episode / items of the catalogue
 diversity  mean over episodes with two recommendations or more of the mean of 1 - cos over all pairs of them
 novelty    mean over recommendations of -log2 of the item's share of the log, one event added to every item
 
-Paper M reports the first three. EasyRL4Rec's diversity and novelty are other formulas.
+Paper M reports the first three. EasyRL4Rec's diversity and novelty are other formulas (`easyrl4rec_metrics`).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax.numpy as jnp
 from flax import struct
@@ -25,10 +27,12 @@ class Catalogue:
     Attributes:
       popularity: [A], events in the log, or users in them.
       vectors: float32 [A, F], whose cosines say how alike items are.
+      easyrl4rec: what EasyRL4Rec's metrics must know (`easyrl4rec_metrics.Items`); None where they are not asked for.
     """
 
     popularity: Array
     vectors: Array
+    easyrl4rec: Any = None
 
 
 @struct.dataclass

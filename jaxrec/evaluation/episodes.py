@@ -24,7 +24,7 @@ from jaxrec.base.unit_vectors import unit_vectors
 from jaxrec.environments import modes as mode_names
 from jaxrec.environments import rollout
 from jaxrec.environments.modes import Mode
-from jaxrec.evaluation import episode_metrics
+from jaxrec.evaluation import easyrl4rec_metrics, episode_metrics
 from jaxrec.evaluation.episode_metrics import Catalogue, Mean
 
 __all__ = ["Catalogue", "defaults", "make", "player"]
@@ -38,6 +38,7 @@ class Sums:
       reward, length: the sums of all rewards and of all turns; divided by the number of episodes, R_cumu and Length.
       recommended: bool [A], items that any episode recommends. diversity, novelty: see `episode_metrics`. All three are
         None without a catalogue.
+      easyrl4rec: the diversity and novelty of `easyrl4rec_metrics`; None where the catalogue says nothing of them.
       broken: bool [], whether the policy ever gave logits or actions that are not finite numbers.
       histograms: diagnostic -> int32 [max_turn + 1], how often the policy had each of its values.
     """
@@ -49,6 +50,7 @@ class Sums:
     novelty: Mean | None
     broken: Array
     histograms: Mapping[str, Array]
+    easyrl4rec: tuple[Mean, Mean] | None = None
 
 
 DRAWS = True  # the users, and their feedback where it is random
@@ -61,6 +63,7 @@ RANGES = {
     "num_envs": ranges.COUNT,
     "num_episodes": ranges.COUNT,
     "selection": ranges.choice(*rollout.SELECTIONS),
+    "forbid_start": ranges.SWITCH,
 }
 
 
@@ -71,7 +74,8 @@ def defaults() -> ConfigDict:
             "modes": ("FB", "NX_0", "NX_10"),  # see `environments.modes`
             "num_envs": 100,  # users played at once: memory and speed; the numbers do not depend on it
             "num_episodes": 100,  # of each mode and seed
-            "selection": "greedy",  # greedy or sample, for policies over items
+            "selection": "greedy",  # greedy or sample, for policies over items that do not say themselves
+            "forbid_start": False,  # True: modes without repeats forbid the starting item after the first turn too
         }
     )
 
@@ -86,7 +90,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
     """
     modes = [mode_names.parse(name) for name in config.modes]
     for mode in modes:
-        mode_names.check_catalogue(mode, spec)
+        mode_names.check_catalogue(mode, spec, config.forbid_start)
 
     def check(algorithm: Algorithm, name: str) -> None:
         if algorithm.policy is None:
@@ -95,7 +99,7 @@ def make(config: ConfigDict, spec: EnvironmentSpec) -> Evaluator:
             mode_names.check_turns(algorithm.policy, name, mode.max_steps or spec.max_turn)
 
     def measure(algorithm: Algorithm) -> Callable[[Params, Any, Array], Measured]:
-        options = {leaf: config[leaf] for leaf in ("modes", "num_envs", "num_episodes", "selection")}
+        options = {leaf: config[leaf] for leaf in ("modes", "num_envs", "num_episodes", "selection", "forbid_start")}
         play = player(spec.environment, algorithm.policy, **options)
         return lambda params, data, key: Measured(play(params, *data, key), {})
 
@@ -110,6 +114,7 @@ def player(
     num_envs: int = 100,
     num_episodes: int = 100,
     selection: str = "greedy",
+    forbid_start: bool = False,
 ) -> Callable[[Params, Any, Catalogue | None, Array], dict[str, Array]]:
     """Makes the jitted `play(params, env_params, catalogue, key) -> results`.
 
@@ -124,7 +129,8 @@ def player(
       modes: names of `environments.modes`; all modes start with the same users.
       num_envs: users played at once; the episodes of a mode are played in as many rounds as that takes.
       num_episodes: of each mode.
-      selection: "greedy" or "sample" (see `rollout`).
+      selection: "greedy" or "sample" (see `rollout`), for a policy whose own `selection` is ''.
+      forbid_start: whether the starting item is forbidden too where repeats are (see `rollout`), as in EasyRL4Rec.
 
     Raises:
       JaxrecError: no episode, or a mode that the environment cannot be in.
@@ -132,6 +138,7 @@ def player(
     if num_envs < 1 or num_episodes < 1:
         raise JaxrecError(f"evaluation of {num_episodes} episodes on {num_envs} environments; set both to 1 or more")
     parsed = [mode_names.parse(name) for name in modes]
+    chosen = {"selection": policy.selection or selection, "forbid_start": forbid_start}
     num_envs, policy = min(num_envs, num_episodes), _watched(policy, env)
     for mode in parsed:
         mode_names.apply(mode, env, env.default_params)
@@ -150,7 +157,7 @@ def player(
                 mode_params = mode_params.replace(exits=mode_params.exits & switch.exits)
 
             def play_round(first: Array) -> Sums:
-                steps = _round(env, mode_params, policy, params, key, first, switch, num_envs, num_episodes, selection)
+                steps = _round(env, mode_params, policy, params, key, first, switch, num_envs, num_episodes, **chosen)
                 return _sums(steps, items, size)
 
             return _over_rounds(play_round, range(0, num_episodes, num_envs))
@@ -199,9 +206,10 @@ def _over_rounds(play_round: Callable[[Array], Sums], first: range) -> Sums:
     return jax.lax.scan(lambda sums, i: (_add(sums, play_round(i)), None), zeros, jnp.asarray(first, jnp.int32))[0]
 
 
-def _units_and_information(catalogue: Catalogue) -> tuple[Array, Array]:
-    """Returns the items' unit vectors [A, F] and their self-information [A] in bits."""
-    return unit_vectors(catalogue.vectors), episode_metrics.self_information(catalogue.popularity)
+def _units_and_information(catalogue: Catalogue) -> tuple[Array, Array, Any]:
+    """Returns the items' unit vectors [A, F], their self-information [A] in bits, and `catalogue.easyrl4rec`."""
+    information = episode_metrics.self_information(catalogue.popularity)
+    return unit_vectors(catalogue.vectors), information, catalogue.easyrl4rec
 
 
 def _round(
@@ -214,7 +222,9 @@ def _round(
     switch: Switch,
     num_envs: int,
     num_episodes: int,
+    *,
     selection: str,
+    forbid_start: bool,
 ) -> Steps:
     """Plays the episodes `first` to `first + num_envs`; the steps of those from `num_episodes` on are masked."""
     episode = first + jnp.arange(num_envs)
@@ -236,6 +246,7 @@ def _round(
         auto_reset=False,
         selection=selection,
         no_repeats=False if switch.no_repeats is None else switch.no_repeats,
+        forbid_start=forbid_start,
         limit=switch.limit,
         record=policy.diagnostics,
     )
@@ -267,7 +278,7 @@ def _watched(policy: Policy, env: Environment) -> Policy:
     return Policy(init, act, diagnostics)
 
 
-def _sums(steps: Steps, items: tuple[Array, Array] | None, size: int) -> Sums:
+def _sums(steps: Steps, items: tuple[Array, Array, Any] | None, size: int) -> Sums:
     """Sums up steps [T, B]; `items` are those of `_units_and_information`, `size` that of a histogram."""
     diagnostics, are_finite = steps.carry
     broken = jnp.any(steps.mask & ~are_finite)
@@ -275,10 +286,14 @@ def _sums(steps: Steps, items: tuple[Array, Array] | None, size: int) -> Sums:
     reward, length = jnp.sum(steps.reward), jnp.sum(steps.mask)
     if items is None:
         return Sums(reward, length, None, None, None, broken, histograms)
-    units, information = items
+    units, information, published = items
     counts = episode_metrics.recommendations(steps.action, steps.mask, units.shape[0])
     diversity, novelty = episode_metrics.diversity(units, counts), episode_metrics.novelty(information, counts)
-    return Sums(reward, length, jnp.any(counts > 0, 0), diversity, novelty, broken, histograms)
+    named = None
+    if published is not None:
+        episodes = (published, steps.action, steps.mask)
+        named = easyrl4rec_metrics.diversity(*episodes), easyrl4rec_metrics.novelty(*episodes)
+    return Sums(reward, length, jnp.any(counts > 0, 0), diversity, novelty, broken, histograms, named)
 
 
 def _add(a: Sums, b: Sums) -> Sums:
@@ -297,5 +312,9 @@ def _metrics(sums: Sums, num_episodes: int) -> dict[str, Array]:
         metrics["coverage"] = jnp.mean(sums.recommended.astype(jnp.float32))
         metrics["diversity"] = sums.diversity.value()
         metrics["novelty"] = sums.novelty.value()
+    if sums.easyrl4rec is not None:
+        turnwise = jnp.sum(sums.recommended) / jnp.maximum(length, 1)
+        values = (turnwise, *(mean.value() for mean in sums.easyrl4rec))
+        metrics |= dict(zip(easyrl4rec_metrics.NAMES, values, strict=True))
     metrics = {name: jnp.where(sums.broken, jnp.nan, value) for name, value in metrics.items()}
     return metrics | {f"histogram/{name}": counts for name, counts in sums.histograms.items()}

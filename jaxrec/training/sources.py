@@ -58,6 +58,15 @@ class OnPolicyBatch:
     last_carry: PolicyCarry
 
 
+TIME_LIMITS = ("truncation", "terminal")  # what a learner takes the time limit for
+
+
+def _check_time_limit(name: str) -> None:
+    """Raises JaxrecError where an option `time_limit` is none of `TIME_LIMITS`."""
+    if name not in TIME_LIMITS:
+        raise JaxrecError(f"time_limit is {name!r}; set it to one of {', '.join(TIME_LIMITS)}")
+
+
 def _play(
     environment: Environment,
     policy: Policy,
@@ -66,15 +75,31 @@ def _play(
     params: Params,
     key: Array,
     num_steps: int,
+    time_limit: str = "truncation",
 ) -> tuple[rollout.RolloutState, Steps]:
     """Plays `num_steps` sampled steps [T, B], a new episode where one ends; records the policy's carries."""
     options = {"auto_reset": True, "selection": "sample", "record": lambda carry: carry}
-    return rollout.rollout(environment, data, policy, params, state, key, num_steps=num_steps, **options)
+    state, steps = rollout.rollout(environment, data, policy, params, state, key, num_steps=num_steps, **options)
+    if time_limit == "terminal":
+        ended = steps.terminated | steps.truncated
+        steps = steps.replace(terminated=ended, truncated=jnp.zeros_like(ended))
+    return state, steps
 
 
-def on_policy(environment: Environment, policy: Policy, *, num_envs: int, num_steps: int) -> Source:
+def on_policy(
+    environment: Environment, policy: Policy, *, num_envs: int, num_steps: int, time_limit: str = "truncation"
+) -> Source:
     """Makes a source of OnPolicyBatch: T = num_steps steps of B = num_envs users, whose episodes go on from batch to
-    batch. Its data are the environment's params."""
+    batch. Its data are the environment's params.
+
+    Args:
+      time_limit: 'truncation', or 'terminal': a step that the time limit cut off counts as the end of its episode, as
+        in EasyRL4Rec, so that nothing follows it.
+
+    Raises:
+      JaxrecError: an unknown `time_limit`.
+    """
+    _check_time_limit(time_limit)
 
     def init(data: Data, params: Params, key: Array) -> rollout.RolloutState:
         return over_data(rollout.start(environment, data, policy, params, key, num_envs))
@@ -82,7 +107,7 @@ def on_policy(environment: Environment, policy: Policy, *, num_envs: int, num_st
     def next_batch(
         data: Data, state: rollout.RolloutState, params: Params, key: Array
     ) -> tuple[rollout.RolloutState, OnPolicyBatch]:
-        state, steps = _play(environment, policy, data, state, params, key, num_steps)
+        state, steps = _play(environment, policy, data, state, params, key, num_steps, time_limit)
         return state, OnPolicyBatch(steps, state.observation, state.carry)
 
     return Source(init, next_batch)
@@ -136,6 +161,7 @@ def replay(
     capacity: int,
     batch_size: int,
     warmup: int = 0,
+    time_limit: str = "truncation",
 ) -> Source:
     """Makes a source of Transitions drawn uniformly from a ring of past steps (Lin, 1992; Mnih et al. 2015).
 
@@ -149,10 +175,12 @@ def replay(
       capacity: steps kept, rounded up to whole rounds of num_envs * num_steps.
       batch_size: B, transitions per batch.
       warmup: steps played before the first batch, rounded up likewise; at least `batch_size`.
+      time_limit: as of `on_policy`.
 
     Raises:
-      JaxrecError: the ring does not hold one batch.
+      JaxrecError: the ring does not hold one batch, or an unknown `time_limit`.
     """
+    _check_time_limit(time_limit)
     added = num_envs * num_steps
     rows = max(-(-capacity // added) * num_steps, 2)
     if rows * num_envs < batch_size:
@@ -160,7 +188,7 @@ def replay(
     rounds = -(-max(min(warmup, capacity), batch_size) // added)
 
     def append(data: Data, state: ReplayState, params: Params, key: Array) -> ReplayState:
-        after, steps = _play(environment, policy, data, state.rollout, params, key, num_steps)
+        after, steps = _play(environment, policy, data, state.rollout, params, key, num_steps, time_limit)
         buffer = jax.tree.map(
             lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, state.position, 0), state.buffer, steps
         )

@@ -134,7 +134,7 @@ def made(request, world):
     if algorithm.learner is None:
         vectors = np.zeros((USERS, ITEMS), np.float32)
         vectors[rows.user, rows.item] = rows.feedback
-        return Made(algorithm, None, algorithm.estimate(rows, vectors=vectors.T), {})
+        return Made(algorithm, None, algorithm.estimate(rows, vectors=vectors.T, window=2, threshold=1.0), {})
 
     def fit(**options):
         options = {"num_steps": 3, "steps_per_call": 1, "num_seeds": 2} | options

@@ -41,24 +41,22 @@ def test_the_described_file_passes_every_check(name, ratings, tmp_path):
     config = _config(name, ratings)
     config.data.options.user = "who"
     if name == "mdt4rec":
-        config.datasets.train.update(reward_low=1.0, reward_high=5.0, threshold=6.0)
+        config.datasets.train.threshold = 6.0
     preflight.check(Resources(config, tmp_path))
 
 
 def test_what_depends_on_the_ratings_must_be_set(ratings, tmp_path):
     config = _config("mdt4rec", ratings)
     config.data.options.user = "who"
-    config.datasets.train.reward_high = 5.0
-    expected = r"reward_low, threshold must be set, .* --config\.datasets\.train\.reward_low=NUMBER"
+    expected = r"threshold must be set, .* --config\.datasets\.train\.threshold=NUMBER"
     with pytest.raises(JaxrecError, match=expected):
         preflight.check(Resources(config, tmp_path))
 
 
-def test_both_environments_and_the_cycle_have_one_set_of_rules():
+def test_both_environments_have_one_set_of_rules():
     config = _config("mdt4rec")
     rules = {"reward_low": 1.0, "reward_high": 5.0, "threshold": 9.0, "window": 3, "max_turn": 12}
     config.datasets.train.update(rules)
     assert {rule: config.datasets.test[rule] for rule in rules} == rules
-    cycle = config.stages.static_cycle.algorithm
-    assert (cycle.threshold, cycle.window) == (9.0, 3)
+    assert "threshold" not in config.stages.static_cycle.algorithm
     assert config.data.test_fraction == 0.2

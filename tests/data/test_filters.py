@@ -69,3 +69,10 @@ def test_with_split_keeps_all_rows_among_its_users_and_items():
     assert part.feedback.tolist() == [0, 1, 2]
     assert part.split.tolist() == [TRAIN, TEST, TEST]
     assert part.user_ids.tolist() == [100, 101] and part.item_ids.tolist() == [200, 201]
+
+
+def test_with_items_keeps_their_rows_and_all_users():
+    data = table([0, 0, 1, 1, 2], [0, 1, 0, 2, 2], split=[TRAIN, TEST, TEST, TRAIN, TRAIN])
+    part = filters.with_items(data, np.array([False, True, True]))
+    assert part.item.tolist() == [0, 1, 1] and part.user.tolist() == [0, 1, 2]
+    assert part.user_ids.tolist() == [100, 101, 102] and part.item_ids.tolist() == [201, 202]

@@ -34,15 +34,47 @@ class DistanceRule:
 
 
 class CategoryRule:
-    """Leaves if a category of the item occurs more than `threshold` times among the items of the window."""
+    """Leaves if a category of the item occurs more than `threshold` times among the items of the window.
+
+    Items without a category have the category -1, as in the published code.
+    """
 
     def __init__(self, categories, threshold, size, mode):
-        self.sets = [set(np.flatnonzero(row)) for row in np.asarray(categories)]
+        self.sets = [set(np.flatnonzero(row)) or {-1} for row in np.asarray(categories)]
         self.threshold, self.size, self.mode = threshold, size, mode
 
     def leaves(self, actions, action):
         seen = [c for a in window(actions, self.size, self.mode) for c in self.sets[a]]
         return any(seen.count(c) > self.threshold for c in self.sets[action])
+
+
+def published_leaves(tags, actions, size, threshold):
+    """The published category rule on whole episodes, bool [B, T]: tag lists, one comparison of every two tags.
+
+    tags: int [A, K], padded with -2; an item without tags has the one tag -1. actions: int [B, T], no turn left out.
+    """
+    leaves = np.zeros(actions.shape, bool)
+    for turn in range(1, actions.shape[1]):
+        past = actions[:, :turn][:, turn - size : turn]  # their slice, whose start may be negative
+        own, seen = tags[actions[:, turn]], tags[past].reshape(len(actions), -1)
+        count = (own[:, :, None] == seen[:, None, :]).sum(-1)
+        leaves[:, turn] = ((count > threshold) & (own != -2)).any(1)
+    return leaves
+
+
+def published_recommendations(start, scores, steps):
+    """Items of EasyRL4Rec's modes without repeats, int [B, T]: greedy; the start is forbidden after the first turn.
+
+    start: int [B], the item that each episode starts with. scores: function of (turn, last item [B]) to float [B, A].
+    """
+    items, last = [], start
+    for turn in range(steps):
+        score = np.array(scores(turn, last), np.float64)
+        for forbidden in [start, *items] if turn else []:
+            score[np.arange(len(start)), forbidden] = -np.inf
+        last = score.argmax(1)
+        items.append(last)
+    return np.stack(items, 1)
 
 
 class FeedbackMatrix:

@@ -27,3 +27,19 @@ def metrics(episodes, rewards, popularity, vectors):
         "diversity": float(np.mean([np.mean(p) for p in pairs if p])) if any(pairs) else 0.0,
         "novelty": float(np.mean([-math.log2(shares[i]) for i in shown])),
     }
+
+
+def easyrl4rec(episodes, similarity, popularity):
+    """EasyRL4Rec's metrics of lists of items: pairs of an episode in order, natural logarithms, means of means."""
+    diversity, novelty = [], []
+    for items in episodes:
+        pairs = [1 - similarity[a][b] for a, b in combinations(items, 2)]
+        if pairs:
+            diversity.append(sum(pairs) / (len(items) * (len(items) - 1) / 2))
+        novelty.append(sum(-math.log(popularity[i]) for i in items) / len(items))
+    shown = [i for items in episodes for i in items]
+    return {
+        "CV_turn": len(set(shown)) / len(shown),
+        "diversity_easyrl4rec": float(np.mean(diversity)) if diversity else 0.0,
+        "novelty_easyrl4rec": float(np.mean(novelty)),
+    }

@@ -6,8 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrec.base.errors import JaxrecError
 from jaxrec.base.unit_vectors import unit_vectors
-from jaxrec.evaluation import episode_metrics
+from jaxrec.environments import similarity
+from jaxrec.evaluation import easyrl4rec_metrics, episode_metrics
 from tests.evaluation import oracles
 
 
@@ -53,3 +55,35 @@ def test_histogram_counts_what_the_mask_keeps():
     values = jnp.array([[0, 3], [9, 3], [1, 1]])
     mask = jnp.array([[True, True], [True, True], [False, True]])
     assert episode_metrics.histogram(values, mask, 5).tolist() == [1, 1, 0, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["distance", "vectors", "category"])
+def test_easyrl4rec_s_metrics_against_the_oracle(kind):
+    rng = np.random.default_rng(0)
+    vectors, categories = rng.normal(size=(30, 4)), rng.random((30, 6)) < 0.3
+    distance = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1)
+    if kind == "category":
+        sets = [set(np.flatnonzero(row)) for row in categories]
+        expected = [[len(a & b) / max(len(a | b), 1) for b in sets] for a in sets]
+        known = similarity.of({"categories": categories}, "category")
+    else:
+        expected = 1 / (1 + distance)
+        known = similarity.of({"vectors": vectors} if kind == "vectors" else {"distance": distance}, "distance")
+    popularity = rng.uniform(0.01, 1, 30)
+    items = easyrl4rec_metrics.Items(jnp.asarray(popularity), **{k: jnp.asarray(v) for k, v in known.items()})
+    action = rng.integers(0, 30, (9, 40))
+    length = rng.integers(1, 10, 40)
+    mask = np.arange(9)[:, None] < length[None]
+    found = [metric(items, jnp.asarray(action), jnp.asarray(mask)) for metric in
+             (easyrl4rec_metrics.diversity, easyrl4rec_metrics.novelty)]  # fmt: skip
+    episodes = [action[:n, b].tolist() for b, n in enumerate(length)]
+    oracle = oracles.easyrl4rec(episodes, expected, popularity)
+    for mean, name in zip(found, easyrl4rec_metrics.NAMES[1:], strict=True):
+        assert float(mean.value()) == pytest.approx(oracle[name], rel=1e-4), name
+    assert int(found[0].count) == (length > 1).sum() and (length == 1).any()
+
+
+def test_a_similarity_that_is_not_known_is_refused():
+    for facts, kind in (({"distance": np.eye(2)}, "cosine"), ({"distance": np.eye(2)}, "category"), ({}, "distance")):
+        with pytest.raises(JaxrecError, match=f"similarity is '{kind}'"):
+            similarity.of(facts, kind)

@@ -17,7 +17,7 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.specs import TrajectoriesSpec
 from jaxrec.environments import feedback_matrix, modes, rollout
 from jaxrec.environments import spec as specs
-from jaxrec.evaluation import episodes
+from jaxrec.evaluation import easyrl4rec_metrics, episodes
 from tests.environments import play
 from tests.evaluation import oracles
 
@@ -157,12 +157,32 @@ def test_seeds_are_an_axis(world, evaluate, catalogue):
 
 
 def test_without_a_catalogue_the_rest_remains(world, policy):
-    evaluate = episodes.player(
-        world[0], policy._replace(diagnostics=None), modes=("FB",), num_envs=5, num_episodes=5, selection="sample"
-    )
-    results = evaluate(jnp.zeros(play.ITEMS), world[1], None, jax.random.key(0))
-    assert set(results) == {"FB/R_cumu", "FB/R_avg", "FB/Length"}
-    assert float(results["FB/R_cumu"]) == pytest.approx(float(results["FB/R_avg"] * results["FB/Length"]), rel=1e-5)
+    """A policy that says itself that it samples is sampled where the evaluation is greedy."""
+    plain, options = policy._replace(diagnostics=None), {"modes": ("FB",), "num_envs": 5, "num_episodes": 5}
+    results = [
+        episodes.player(world[0], chosen, selection=selection, **options)(
+            jnp.zeros(play.ITEMS), world[1], None, jax.random.key(0)
+        )
+        for chosen, selection in ((plain, "sample"), (plain._replace(selection="sample"), "greedy"), (plain, "greedy"))
+    ]
+    assert results[0] == results[1] != results[2]
+    assert set(results[0]) == {"FB/R_cumu", "FB/R_avg", "FB/Length"}
+    returned, average, length = (float(results[0][f"FB/{name}"]) for name in ("R_cumu", "R_avg", "Length"))
+    assert returned == pytest.approx(average * length, rel=1e-5)
+
+
+def test_named_metrics_come_with_a_catalogue_that_knows_of_them(world, policy, catalogue):
+    rng = np.random.default_rng(4)
+    similarity, popularity = rng.random((play.ITEMS, play.ITEMS)), rng.uniform(0.1, 1, play.ITEMS)
+    similarity = (similarity + similarity.T) / 2
+    items = easyrl4rec_metrics.Items(jnp.asarray(popularity), jnp.asarray(similarity))
+    params, key = jnp.linspace(0, 1, play.ITEMS), jax.random.key(0)
+    plain = policy._replace(diagnostics=None)
+    evaluate = episodes.player(world[0], plain, modes=("FB",), num_envs=NUM_ENVS, num_episodes=NUM_EPISODES)
+    shown, _, _ = _episodes(world, plain, params, key, "FB")
+    expected = oracles.easyrl4rec(shown, similarity, popularity)
+    results = evaluate(params, world[1], catalogue.replace(easyrl4rec=items), key)
+    assert {name: float(results[f"FB/{name}"]) for name in expected} == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,26 @@ def test_replayed_transitions_are_neighbours_and_cuts_carry_no_weight(world, num
     np.testing.assert_array_equal(batch.next_observation.feedback[~ended], batch.reward[~ended])
 
 
+def test_the_time_limit_may_be_the_end_of_an_episode(world):
+    """As in EasyRL4Rec: the step that the limit cuts counts as terminated, and its transition as any other."""
+    env, params = world
+    policy, keys = play.random_policy(play.ITEMS), jax.random.split(jax.random.key(0), 2)
+    batches = {}
+    for limit in sources.TIME_LIMITS:
+        source = sources.on_policy(env, policy, num_envs=6, num_steps=8, time_limit=limit)
+        batches[limit] = source.next(params, source.init(params, None, keys[0]), None, keys[1])[1].steps
+    ours, theirs = batches["truncation"], batches["terminal"]
+    np.testing.assert_array_equal(theirs.terminated, ours.terminated | ours.truncated)
+    np.testing.assert_array_equal(theirs.reward, ours.reward)
+    assert not theirs.truncated.any() and (ours.truncated & ~ours.terminated).any()
+    options = {"num_envs": 4, "num_steps": 5, "capacity": 60, "batch_size": 40, "time_limit": "terminal"}
+    source = sources.replay(env, policy, **options)
+    _, batch = jax.jit(source.next)(params, source.init(params, None, keys[0]), None, keys[1])
+    assert batch.weight.all() and batch.terminated[batch.observation.turn == MAX_TURN - 1].all()
+    with pytest.raises(JaxrecError, match="time_limit is 'never'"):
+        sources.on_policy(env, policy, num_envs=6, num_steps=8, time_limit="never")
+
+
 def test_replay_that_cannot_hold_a_batch_is_refused(world):
     with pytest.raises(JaxrecError, match="capacity 40 does not hold a batch of 64"):
         sources.replay(world[0], None, num_envs=4, num_steps=5, capacity=40, batch_size=64)

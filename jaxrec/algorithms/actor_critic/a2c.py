@@ -2,7 +2,8 @@
 
 Discount, rates and sizes follow EasyRL4Rec, the framework of M 4.1. Our reading: every rollout goes on where the last
 one stopped (EasyRL4Rec collects whole episodes), so that every update has a batch of one shape; a cut-off by the time
-limit is no end of the episode, so values bootstrap through it; rewards are divided by the largest.
+limit is no end of the episode, so values bootstrap through it; rewards are divided by the largest. EasyRL4Rec takes the
+time limit for the end (`time_limit = terminal`) and samples items in its evaluation too (`selection = sample`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def defaults() -> ConfigDict:
             "entropy_weight": 0.01,  # times nats, beside rewards scaled to at most 1
             "num_envs": 64,  # B, users acted on at once
             "num_steps": 15,  # T, turns between two updates
+            "time_limit": "truncation",  # what the time limit is: truncation, or terminal (EasyRL4Rec)
+            "selection": "",  # of items at evaluation: greedy, or sample (EasyRL4Rec); '' as the evaluation says
             "log_std": -0.5,  # first log standard deviation of continuous actions
             "optimizer": optimizer,
         }

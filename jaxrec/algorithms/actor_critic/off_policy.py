@@ -19,6 +19,7 @@ RANGES = {
     "discount": ranges.SHARE,
     **dict.fromkeys(("num_envs", "num_steps", "num_updates", "batch_size", "capacity"), ranges.COUNT),
     "warmup": ranges.WHOLE,
+    "time_limit": ranges.choice(*sources.TIME_LIMITS),
     "target_update_rate": ranges.ABOVE_ZERO_TO_ONE,
     "target_update_every": ranges.COUNT,
     **ranges.under("optimizer", optimizers.RANGES),
@@ -46,6 +47,7 @@ def defaults() -> ConfigDict:
             "warmup": 1_000,  # steps before the first update
             "target_update_rate": 0.005,  # share of the new parameters mixed into the target networks
             "target_update_every": 1,  # updates
+            "time_limit": "truncation",  # what the time limit is: truncation, or terminal (EasyRL4Rec)
             "optimizer": optimizers.defaults(),
         }
     )
@@ -86,6 +88,7 @@ def algorithm(
             capacity=config.capacity,
             batch_size=config.batch_size * config.num_updates,
             warmup=config.warmup,
+            time_limit=config.time_limit,
         )
     return Algorithm(learner.repeated(one_update, learner.split(config.num_updates)), source, policy)
 

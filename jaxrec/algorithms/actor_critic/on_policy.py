@@ -15,6 +15,7 @@ from jaxrec.base import episode_keys, ranges
 from jaxrec.base.contracts import Array, Params, Policy, Source
 from jaxrec.base.records import Observation, Steps
 from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.environments import rollout
 from jaxrec.losses import policy_gradient
 from jaxrec.losses.advantages import generalized_advantages, has_target
 from jaxrec.training import optimizers, sources
@@ -28,6 +29,8 @@ RANGES = {
     "entropy_weight": ranges.NOT_NEGATIVE,
     "num_envs": ranges.COUNT,
     "num_steps": ranges.COUNT,
+    "time_limit": ranges.choice(*sources.TIME_LIMITS),
+    "selection": ranges.choice("", *rollout.SELECTIONS),
     "log_std": ranges.between(-20, 5),
     **ranges.under("optimizer", optimizers.RANGES),
 }
@@ -55,7 +58,7 @@ class OnPolicyAgent(NamedTuple):
 
 
 def make_agent(config: ConfigDict, spec: EnvironmentSpec) -> OnPolicyAgent:
-    """Makes the agent from the options `hidden`, `log_std` and those of `user_state.make_encoder`."""
+    """Makes the agent from the options `hidden`, `log_std`, `selection` and those of `user_state.make_encoder`."""
     continuous = spec.action_size > 0
     encoder = user_state.make_encoder(config, spec)
     heads = actors_and_critics.ActorCritic(spec.action_size or spec.num_items, tuple(config.hidden), continuous)
@@ -90,7 +93,7 @@ def make_agent(config: ConfigDict, spec: EnvironmentSpec) -> OnPolicyAgent:
         init_params,
         apply,
         _gaussian_terms if continuous else _categorical_terms,
-        Policy(init_carry, act),
+        Policy(init_carry, act, selection=config.selection),
         Policy(init_carry, explore if continuous else act),
         user_state.reward_scale(spec),
     )
@@ -100,7 +103,8 @@ def source(config: ConfigDict, spec: EnvironmentSpec, agent: OnPolicyAgent) -> S
     """Makes the source of fresh steps [T, B], `num_steps` turns of `num_envs` users; None without an environment."""
     if spec.environment is None:
         return None
-    return sources.on_policy(spec.environment, agent.behaviour, num_envs=config.num_envs, num_steps=config.num_steps)
+    options = {option: config[option] for option in ("num_envs", "num_steps", "time_limit")}
+    return sources.on_policy(spec.environment, agent.behaviour, **options)
 
 
 def advantages(

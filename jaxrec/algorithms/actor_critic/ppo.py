@@ -50,6 +50,8 @@ def defaults() -> ConfigDict:
             "num_steps": 15,  # T, turns of a rollout
             "num_epochs": 4,  # passes over a rollout
             "num_minibatches": 4,  # of T * B / num_minibatches steps each
+            "time_limit": "truncation",  # what the time limit is: truncation, or terminal (EasyRL4Rec)
+            "selection": "",  # of items at evaluation: greedy, or sample (EasyRL4Rec); '' as the evaluation says
             "log_std": -0.5,  # first log standard deviation of continuous actions
             "optimizer": optimizer,
         }

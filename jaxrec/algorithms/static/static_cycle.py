@@ -1,8 +1,9 @@
 """Recommends a fixed cycle of N + 1 liked items to everyone: what can be earned without learning.
 
-The exit rule looks N actions back, so a cycle of N + 1 items that are far from each other never triggers it (M 4.1).
+The exit rule looks N actions back, so a cycle of N + 1 items that do not trigger it together never triggers it (M 4.1).
 Where repeats are forbidden, a fixed sequence takes over once the cycle is used up: at each turn the most liked unused
-item that is far from the N before it.
+item that does not trigger the rule after the N before it. N and the rule are those of the environment, which hands them
+over as facts of its items.
 """
 
 from __future__ import annotations
@@ -22,22 +23,12 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TRAIN, Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
 
-RANGES = {
-    "window": ranges.COUNT,
-    "threshold": ranges.or_none(ranges.NOT_NEGATIVE),
-    "damping": ranges.POSITIVE,
-}
+RANGES = {"damping": ranges.POSITIVE}
 
 
 def defaults() -> ConfigDict:
-    """Returns the settings: the exit rule of the environment that is acted in, here Coat's."""
-    return ConfigDict(
-        {
-            "window": 7,  # N, the actions in the exit window
-            "threshold": 6.0,  # Euclidean distance of item columns, below which a user leaves
-            "damping": 5.0,  # imaginary ratings at the mean for each item, where liking is counted in the log
-        }
-    )
+    """Returns the settings; window and threshold are the environment's."""
+    return ConfigDict({"damping": 5.0})  # imaginary mean ratings of each item, where liking is counted in the log
 
 
 def mean_feedback(interactions: Interactions, num_items: int, damping: float) -> np.ndarray:
@@ -52,49 +43,66 @@ def mean_feedback(interactions: Interactions, num_items: int, damping: float) ->
     return (np.bincount(rows.item, rows.feedback, num_items) + damping * mean) / (count + damping)
 
 
-def conflicting_items(
-    item: int,
-    threshold: float,
-    *,
-    vectors: np.ndarray | None = None,
-    categories: np.ndarray | None = None,
-    distance: np.ndarray | None = None,
-) -> np.ndarray:
-    """Returns the items that must not share an exit window with `item`, bool [A].
-
-    They are those nearer than the threshold, or those with a category in common. The category rule lets a category
-    recur `threshold` times; here once is too often, so that the cycle is safe under any threshold.
+def near_items(
+    threshold: float, *, vectors: np.ndarray | None = None, distance: np.ndarray | None = None
+) -> Callable[[int], np.ndarray]:
+    """Returns the function item -> bool [A] of the items nearer to it than the threshold, and of the item itself.
 
     Args:
-      vectors, categories, distance: as in `estimate`; one of the three.
+      vectors, distance: as in `estimate`; one of the two.
     """
-    if categories is not None:
-        near = (categories & categories[item][None]).any(axis=1)
-    elif distance is not None:
-        near = distance[item] < threshold
-    else:
-        near = np.sqrt(np.square(vectors - vectors[item][None]).sum(axis=1)) < threshold
-    near[item] = True
+
+    def near(item: int) -> np.ndarray:
+        if distance is not None:
+            found = distance[item] < threshold
+        else:
+            found = np.sqrt(np.square(vectors - vectors[item][None]).sum(axis=1)) < threshold
+        found[item] = True
+        return found
+
     return near
 
 
-def spaced_items(liking: np.ndarray, window: int, length: int, conflicts_of: Callable[[int], np.ndarray]) -> list[int]:
-    """Returns `length` distinct items, each the most liked one that conflicts with none of the `window` before it.
+def num_near(near: Callable[[int], np.ndarray]) -> Callable[[list[int]], np.ndarray]:
+    """Returns the function (items of the window) -> [A], to how many of them each item is near."""
+    known: dict[int, np.ndarray] = {}
 
-    Where every unused item conflicts with one, it is an item that conflicts with the fewest: the user may then leave.
+    def excess(window: list[int]) -> np.ndarray:
+        known.update({item: near(item) for item in window if item not in known})
+        return np.sum([known[item] for item in window], axis=0)
+
+    return excess
+
+
+def num_crowded(categories: np.ndarray, threshold: float) -> Callable[[list[int]], np.ndarray]:
+    """Returns the function (items of the window) -> [A], by how much the categories of each item are too often in it.
 
     Args:
-      liking: [A]. conflicts_of: item -> bool [A], see `conflicting_items`.
+      categories: bool [A, C]. threshold: how often a category may be in the window.
+    """
+    member = categories.astype(np.int64)
+
+    def excess(window: list[int]) -> np.ndarray:
+        return member @ np.maximum(member[window].sum(axis=0) - int(threshold), 0)
+
+    return excess
+
+
+def spaced_items(liking: np.ndarray, window: int, length: int, excess: Callable[[list[int]], np.ndarray]) -> list[int]:
+    """Returns `length` distinct items, each the most liked one that no exit follows from, given the `window` before it.
+
+    Where an exit follows from every unused item, it is an item of the least excess.
+
+    Args:
+      liking: [A]. excess: (items of the window) -> [A], 0 where an item does not trigger the exit rule after them.
     """
     chosen: list[int] = []
     unused = np.ones(len(liking), bool)
-    conflicts: list[np.ndarray] = []
     for _ in range(min(length, len(liking))):
-        count = np.sum(conflicts[-window:], axis=0) if conflicts[-window:] else np.zeros(len(liking))
+        count = excess(chosen[-window:]) if chosen else np.zeros(len(liking))
         order = np.lexsort((-liking, count, ~unused))
         chosen.append(int(order[0]))
         unused[order[0]] = False
-        conflicts.append(conflicts_of(chosen[-1]))
     return chosen
 
 
@@ -104,40 +112,45 @@ def estimate(
     interactions: Interactions | None,
     *,
     liking: np.ndarray | None = None,
+    window: np.ndarray | None = None,
+    threshold: np.ndarray | float = 0.0,
     vectors: np.ndarray | None = None,
     categories: np.ndarray | None = None,
     distance: np.ndarray | None = None,
     **facts: Any,
 ) -> Params:
-    """Returns the cycle and the sequence, computed on the host from facts of training alone.
+    """Returns the cycle and the sequence, computed on the host from facts of the training environment alone.
 
     Args:
       liking: float [A], the mean training reward of each item; None: the log's damped mean feedback.
+      window: N, the actions that the exit rule looks back on.
+      threshold: of the exit rule; where the environment has none, no category comes twice in a window.
       distance: float [A, A], which the exit rule compares with the threshold.
       vectors: float [A, F], where the rule compares their Euclidean distances instead.
       categories: bool [A, C], where the rule counts categories instead.
 
     Raises:
-      JaxrecError: none of distance, vectors and categories, or neither liking nor a log.
+      JaxrecError: none of distance, vectors and categories, no window, or neither liking nor a log.
     """
     del facts
-    liking = None if liking is None else np.asarray(liking)
-    compared = {"vectors": vectors, "categories": categories, "distance": distance}
-    compared = {name: np.asarray(value) for name, value in compared.items() if value is not None}
-    if not compared:
+    if window is None or (vectors is None and categories is None and distance is None):
         raise JaxrecError(
-            "static_cycle was given no distance, vectors or categories; it needs what the exit rule compares"
+            "static_cycle was given no window, or no distance, vectors or categories; it needs the exit rule of the "
+            "environment (item_facts)"
         )
     if liking is None:
         if interactions is None:
             raise JaxrecError("static_cycle was given neither a log nor what users like; set data.name, or use random")
         liking = mean_feedback(interactions, spec.num_items, config.damping)
-
-    def conflicts_of(item: int) -> np.ndarray:
-        return conflicting_items(item, config.threshold, **compared)
-
-    cycle = spaced_items(liking, config.window, config.window + 1, conflicts_of)
-    no_repeats = spaced_items(liking, config.window, spec.max_turn, conflicts_of)
+    liking, window, threshold = np.asarray(liking), int(window), float(threshold)
+    if categories is not None:
+        excess = num_crowded(np.asarray(categories), threshold)
+    else:
+        compared = {"vectors": vectors, "distance": distance}
+        compared = {name: np.asarray(value) for name, value in compared.items() if value is not None}
+        excess = num_near(near_items(threshold, **compared))
+    cycle = spaced_items(liking, window, window + 1, excess)
+    no_repeats = spaced_items(liking, window, spec.max_turn, excess)
     turns = {"cycle": jnp.asarray(cycle, jnp.int32), "sequence": jnp.asarray(no_repeats, jnp.int32)}
     return {"static_cycle": turns | {"logits": jnp.asarray(descending_logits(np.argsort(-liking, kind="stable")))}}
 

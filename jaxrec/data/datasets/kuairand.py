@@ -45,7 +45,7 @@ def load(
 
     Returns:
       time in Unix seconds; a user may see a video more than once. Item feature category: bool [7583, C], one column per
-      tag number, no tag set where the file has none.
+      tag number, no tag set where the file has none; the category exit rule gives such videos one tag that they share.
 
     Raises:
       JaxrecError: a file is missing, damaged or names a video that the feature file does not list.

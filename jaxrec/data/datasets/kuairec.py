@@ -44,7 +44,8 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
     Returns:
       feedback is the watch ratio (seen time / length), 0 upward, not clipped; a user may see a video more than once.
       time in Unix seconds, 0 where the file leaves it out. Item feature category: bool [10728, 31].
-      The environment of published work is the 1411 x 3327 part, `data.filters.with_split(interactions, TEST)`.
+      The environment of published work is the 1411 x 3327 part: `episodes_of = test` of `environments.feedback_matrix`,
+      whose user model still learns from all users and videos, or `data.filters.with_split(interactions, TEST)`.
 
     Raises:
       JaxrecError: a file is missing, damaged or names a video that `item_categories.csv` does not list.

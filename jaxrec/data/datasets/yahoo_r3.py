@@ -33,8 +33,9 @@ def load(root: Path | str | None, *, check: bool = True) -> Interactions:
       check: whether the counts must be the published ones.
 
     Returns:
-      feedback is the rating, 1 to 5; the times are unknown. Users with test rows are 0 to 5399: the environment of
-      published work is their 5400 x 1000 part, `data.filters.with_split(interactions, TEST)`.
+      feedback is the rating, 1 to 5; the times are unknown. Users with test rows are 0 to 5399. Published environments
+      play the episodes of these 5,400 alone, who leave by distances over the rows of all 15,400: to these belongs the
+      published threshold of 120 (options `episodes_of` and `threshold` of `environments.feedback_matrix`).
 
     Raises:
       JaxrecError: a file is missing or damaged.

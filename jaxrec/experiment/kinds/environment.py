@@ -10,15 +10,19 @@ from typing import Any
 import jax
 import numpy as np
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
 from jaxrec.base import ranges, registry
 from jaxrec.base.errors import prefixed
-from jaxrec.base.records import Interactions
+from jaxrec.base.records import TEST, Interactions
 from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
+from jaxrec.data import filters
 from jaxrec.data import popularity as popularities
 from jaxrec.data.popularity import item_popularity
+from jaxrec.environments import similarity as similarities
 from jaxrec.environments import spec as specs
+from jaxrec.evaluation import easyrl4rec_metrics
 from jaxrec.evaluation.episode_metrics import Catalogue
 from jaxrec.experiment.kinds import Content, Dataset
 from jaxrec.experiment.kinds.ratings import events_of
@@ -28,7 +32,8 @@ from jaxrec.experiment.store import fingerprint
 EVALUATORS = ("episodes",)
 BESIDE = None
 ORIGIN = "trained online in environment `{}`"
-_NOT_LEARNED = ("user_model", "popularity")  # options whose effect is in the params, or in what is measured alone
+_MEASURED = ("popularity", "similarity", "liked_from")  # options that say what is measured, and nothing of the users
+_CONTENT_ALONE = ("user_model", "exit_distances")  # options that name what the params already hold
 _WHOSE_EPISODES = ("name", "world", "users", "split", "folder")  # the options by which an environment has its users
 
 
@@ -36,7 +41,15 @@ def _module(name: str) -> ModuleType:
     return registry.resolve("jaxrec.environments", name, "def make(", "environment")
 
 
-def options(name: str, *, user_model: Any = "", popularity: str = "events", **overrides: Any) -> ConfigDict:
+def options(
+    name: str,
+    *,
+    user_model: Any = "",
+    popularity: str = "events",
+    similarity: str = "",
+    liked_from: float | None = None,
+    **overrides: Any,
+) -> ConfigDict:
     """The options of environments/<name>.py.
 
     Args:
@@ -44,12 +57,18 @@ def options(name: str, *, user_model: Any = "", popularity: str = "events", **ov
         `item_factors`, or its `ratings`; '' for none, {split: stage} where the ratings of more than one split are
         needed.
       popularity: what novelty counts of an item among the train events, 'events' or 'users'.
+      similarity: 'distance' or 'category' (`environments.similarity`) adds EasyRL4Rec's diversity and novelty and its
+        CV_turn to what episodes are measured by (`evaluation.easyrl4rec_metrics`); '' adds nothing.
+      liked_from: the least feedback of a train event that counts in that novelty; None counts all.
       overrides: of the environment's options.
     """
     config = options_of(_module(name), name, overrides)
     with config.unlocked():
         config.popularity = popularity
         config.user_model = ConfigDict(user_model) if isinstance(user_model, dict) else user_model
+        config.similarity = similarity
+        config.liked_from = placeholder(float)
+        config.liked_from = liked_from
     return config
 
 
@@ -61,6 +80,8 @@ def ranges_of(options: ConfigDict) -> Mapping[str, ranges.Range]:
         "user_model": ranges.TEXT,
         "user_model.*": ranges.TEXT,
         "popularity": ranges.choice(*popularities.COUNTED),
+        "similarity": ranges.choice("", *similarities.KINDS),
+        "liked_from": ranges.or_none(ranges.FINITE),
         **module.RANGES,
     }
 
@@ -79,19 +100,26 @@ def load(resources: Resources, name: str) -> Dataset:
     """The environment's params; the environment itself is `spec.environment`."""
     config = resources.config.datasets[name]
     models = {split: _predictions(resources.dataset(stage).data) for split, stage in user_models(config).items()}
-    root, log = resources.config.data.root, _log(resources)
+    root, log = resources.config.data.root, resources.log if resources.config.data.name else None
     environment, params = _module(config.name).make(
         config,
         interactions=log,
         user_model=models.get("", models) or None,
         root=Path(root) if root else None,
     )
-    return Dataset(params, specs.of(environment, params, None if log is None else log.item_ids))
+    return Dataset(params, specs.of(environment, params, None if log is None else log_of(resources, name).item_ids))
 
 
-def _log(resources: Resources) -> Interactions | None:
-    """Simulators that bring their own world neither need nor can use a log."""
-    return resources.log if resources.config.data.name else None
+def log_of(resources: Resources, name: str) -> Interactions | None:
+    """The log's events on the items of an environment, numbered as there; None where there is no log: simulators that
+    bring their own world neither need nor can use one."""
+    if not resources.config.data.name:
+        return None
+    log = resources.log
+    if resources.config.datasets[name].get("episodes_of", "all") == "all":
+        return log
+    _, items = filters.users_and_items_of(log, TEST)
+    return resources.once("log of test items", lambda: filters.with_items(log, items))
 
 
 def _predictions(annotations: dict[str, np.ndarray]) -> Any:
@@ -104,7 +132,6 @@ def _predictions(annotations: dict[str, np.ndarray]) -> Any:
 def spec(resources: Resources, name: str) -> EnvironmentSpec:
     """The environment's facts; those that a user model yet to be fitted will decide come from its options."""
     config = resources.config.datasets[name]
-    popularities.check(f"datasets.{name}.popularity", config.popularity)
     if not user_models(config):
         return resources.dataset(name).spec
     return _module(config.name).expected_spec(config, resources.log)
@@ -112,10 +139,15 @@ def spec(resources: Resources, name: str) -> EnvironmentSpec:
 
 def content(resources: Resources, name: str) -> Content:
     config, params = resources.config.datasets[name].to_dict(), resources.dataset(name).data
-    log = _log(resources)
+    log = log_of(resources, name)
     ids = () if log is None else (log.user_ids, log.item_ids)
-    learned = fingerprint({leaf: value for leaf, value in config.items() if leaf not in _NOT_LEARNED}, params, *ids)
-    return Content(learned, learned if log is None else fingerprint(learned, catalogue(log, config["popularity"])))
+    left_out = (*_MEASURED, *_CONTENT_ALONE)
+    learned = fingerprint({leaf: value for leaf, value in config.items() if leaf not in left_out}, params, *ids)
+    if log is None:
+        return Content(learned, learned)
+    train = events_of(log, "train")
+    events = (train.user, train.item, train.feedback, _features(log))
+    return Content(learned, fingerprint(learned, *events, {leaf: config[leaf] for leaf in _MEASURED}))
 
 
 def check_policy(config: ConfigDict, name: str, policy: str) -> None:
@@ -131,30 +163,61 @@ def measured(resources: Resources, name: str, policy: str) -> Dataset:
     """(params, what the metrics of lists must know of the items, None where actions are no items)."""
     del policy
     params, facts = resources.dataset(name)
-    counted = resources.config.datasets[name].popularity
-    items = None
-    if not facts.action_size:
-        items = resources.once(("catalogue", counted), lambda: catalogue(resources.log, counted))
+    items = None if facts.action_size else resources.once(("catalogue", name), lambda: _catalogue(resources, name))
     return Dataset((params, items), facts)
 
 
-def catalogue(interactions: Interactions, counted: str = "events") -> Catalogue:
+def _catalogue(resources: Resources, name: str) -> Catalogue:
+    """What the metrics of lists must know of the items of an environment."""
+    log, counted = log_of(resources, name), resources.config.datasets[name].popularity
+    vectors = item_facts(resources, name).get("rating_vectors") if _features(log) is None else None
+    return catalogue(log, counted, rating_vectors=vectors, easyrl4rec=_easyrl4rec(resources, name, log))
+
+
+def catalogue(
+    interactions: Interactions,
+    counted: str = "events",
+    *,
+    rating_vectors: np.ndarray | None = None,
+    easyrl4rec: easyrl4rec_metrics.Items | None = None,
+) -> Catalogue:
     """What coverage, diversity and novelty must know of the items of a log.
 
-    Items are alike by their features `category` or `attributes`; where the log has neither, by their columns of train
-    ratings, so that two items are alike if the same users rated them alike.
+    Items are alike by their features `category` or `attributes`. Where the log has neither, they are alike by their
+    columns of train ratings, so that two items are alike if the same users rated them alike; an environment that holds
+    no users x items (form `factors`) hands over vectors in their place, those of the columns that its factors predict.
 
     Args:
       counted: what makes an item popular, its train events ('events') or the users in them ('users').
+      rating_vectors: float [A, D], whose cosines are those of the columns.
+      easyrl4rec: what EasyRL4Rec's metrics must know.
     """
     train = events_of(interactions, "train")
     popularity = item_popularity(train, counted).astype(np.float32)
-    features = interactions.item_features
-    vectors = features.get("category", features.get("attributes"))
+    vectors = _features(interactions)
+    if vectors is None:
+        vectors = rating_vectors
     if vectors is None:
         vectors = np.zeros((interactions.num_items, interactions.num_users), np.float32)
         vectors[train.item, train.user] = train.feedback
-    return Catalogue(popularity, np.asarray(vectors, np.float32))
+    return Catalogue(popularity, np.asarray(vectors, np.float32), easyrl4rec)
+
+
+def _features(log: Interactions) -> np.ndarray | None:
+    """The item features by which items are alike, [A, F]."""
+    return log.item_features.get("category", log.item_features.get("attributes"))
+
+
+def _easyrl4rec(resources: Resources, name: str, log: Interactions) -> easyrl4rec_metrics.Items | None:
+    """What EasyRL4Rec's metrics must know of the items; None where `similarity` does not ask for them."""
+    config = resources.config.datasets[name]
+    if not config.similarity:
+        return None
+    train = events_of(log, "train")
+    liked = train if config.liked_from is None else train.where(train.feedback >= config.liked_from)
+    events = np.maximum(np.bincount(liked.item, minlength=train.num_items), 1)
+    popularity = (events / len(np.unique(train.user))).astype(np.float32)
+    return easyrl4rec_metrics.Items(popularity, **similarities.of(item_facts(resources, name), config.similarity))
 
 
 def item_facts(resources: Resources, name: str) -> dict[str, np.ndarray]:
@@ -164,7 +227,7 @@ def item_facts(resources: Resources, name: str) -> dict[str, np.ndarray]:
 
 
 def facts(resources: Resources, name: str) -> list[str]:
-    """How the files of the log were read."""
-    del name
-    log = _log(resources)
-    return [] if log is None else list(log.notes)
+    """What the simulator is, and how the files of the log were read."""
+    config = resources.config.datasets[name]
+    log = resources.log if resources.config.data.name else None
+    return [*_module(config.name).facts(config, log), *(() if log is None else log.notes)]

@@ -71,7 +71,7 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     del progress
     began, stage = time.monotonic(), resources.config.stages[name]
     algorithm = AlgorithmInputs(stage.algorithm, resources.dataset(stage.data).spec).make()
-    log = resources.log if resources.config.data.name else None
+    log = environment.log_of(resources, stage.data)
     params = algorithm.estimate(log, **environment.item_facts(resources, stage.data))
     save_npz(resources.folder(name).path / _FILE, flatten_dict(params, sep="/"))
     return {"seconds": time.monotonic() - began, "num_seeds": 1}

@@ -11,6 +11,8 @@ from jaxrec.algorithms.static import popular, random, static_cycle
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, Interactions, Observation
 from jaxrec.base.specs import EnvironmentSpec
+from jaxrec.environments import feedback_matrix
+from tests.environments import play
 
 SPEC = EnvironmentSpec(num_users=3, num_items=6, max_turn=5)
 
@@ -83,10 +85,8 @@ LIKING = np.array([5.0, 4.9, 4.0, 3.9, 3.0, 1.0])
 
 
 def cycle(window, threshold=2.0, **facts):
-    config = static_cycle.defaults()
-    config.window, config.threshold = window, threshold
-    facts = {"liking": LIKING, "vectors": VECTORS} | facts
-    algorithm = static_cycle.make(config, SPEC)
+    facts = {"liking": LIKING, "vectors": VECTORS, "window": window, "threshold": threshold} | facts
+    algorithm = static_cycle.make(static_cycle.defaults(), SPEC)
     return algorithm, algorithm.estimate(logged([0], [1.0]), **facts)
 
 
@@ -108,8 +108,11 @@ def test_without_repeats_the_sequence_goes_on_where_the_cycle_is_used_up():
 
 def test_cycle_by_category_shares_none():
     categories = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1], [0, 0, 1]], bool)
-    algorithm, params = cycle(window=2, vectors=None, categories=categories)
+    algorithm, params = cycle(window=2, threshold=0.0, vectors=None, categories=categories)
     assert [preferred(algorithm, params, turn) for turn in range(3)] == [0, 2, 4]
+    # The rule lets a category recur once: 0 and 1 share one, and the third of it would be one too many.
+    algorithm, params = cycle(window=2, threshold=1.0, vectors=None, categories=categories)
+    assert [preferred(algorithm, params, turn) for turn in range(3)] == [0, 1, 2]
 
 
 def test_where_no_item_is_far_the_least_close_is_taken():
@@ -122,7 +125,7 @@ def test_the_cycle_never_comes_within_reach_of_itself():
     draw = np.random.default_rng(0)
     vectors, liking = draw.normal(size=(40, 5)), draw.normal(size=40)
     items = static_cycle.spaced_items(
-        liking, 4, 5, lambda item: static_cycle.conflicting_items(item, 1.5, vectors=vectors)
+        liking, 4, 5, static_cycle.num_near(static_cycle.near_items(1.5, vectors=vectors))
     )
     distance = np.linalg.norm(vectors[items][:, None] - vectors[items][None], axis=-1)
     assert distance[~np.eye(5, dtype=bool)].min() >= 1.5
@@ -148,12 +151,33 @@ def test_continuous_actions_are_refused(module):
 
 
 def test_a_cycle_needs_what_the_exit_rule_compares():
-    with pytest.raises(JaxrecError, match="no distance, vectors or categories"):
-        cycle(window=2, vectors=None)
+    for missing in ({"vectors": None}, {"window": None}):
+        with pytest.raises(JaxrecError, match="no window, or no distance, vectors or categories"):
+            cycle(**{"window": 2, **missing})
+
+
+@pytest.mark.parametrize("form", ["dense", "factors"])
+def test_the_cycle_follows_the_rule_of_its_environment(form):
+    interactions, model = play.log(), play.factors()
+
+    def made(**rules):
+        env, params = feedback_matrix.make(
+            play.config(form=form, split="all", **rules), interactions=interactions, user_model=model
+        )
+        algorithm = static_cycle.make(static_cycle.defaults(), EnvironmentSpec(play.USERS, play.ITEMS, 10))
+        facts = env.item_facts(params)
+        return np.asarray(algorithm.estimate(interactions, **facts)["static_cycle"]["cycle"]), facts
+
+    (near, facts), (far, _), (short, _) = made(window=2, threshold=0.1), made(window=2, threshold=6.0), made(window=1)
+    vectors = facts["vectors"] if form == "factors" else np.asarray(facts["ratings"]).T
+    distance = np.linalg.norm(vectors[far][:, None] - vectors[far][None], axis=-1)
+    assert distance[~np.eye(3, dtype=bool)].min() >= 6.0
+    assert near.tolist() == np.argsort(-facts["liking"], kind="stable")[:3].tolist() != far.tolist()
+    assert len(short) == 2
 
 
 def test_without_a_log_there_is_nothing_to_count():
     with pytest.raises(JaxrecError, match="no dataset is configured"):
         popular.make(popular.defaults(), SPEC).estimate(None)
     with pytest.raises(JaxrecError, match="neither a log nor what users like"):
-        static_cycle.make(static_cycle.defaults(), SPEC).estimate(None, vectors=VECTORS)
+        static_cycle.make(static_cycle.defaults(), SPEC).estimate(None, vectors=VECTORS, window=2)
