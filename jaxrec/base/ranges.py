@@ -46,6 +46,7 @@ def at_least(smallest: int) -> Range:
     return Range(f"a whole number from {smallest} upward", lambda x: isinstance(x, Integral) and x >= smallest)
 
 
+SWITCH = Range("True or False", lambda x: isinstance(x, bool))
 COUNT = at_least(1)
 COUNTS = list_of(COUNT, "whole numbers from 1 upward")
 WHOLE = at_least(0)

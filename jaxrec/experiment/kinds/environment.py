@@ -16,7 +16,7 @@ from jaxrec.base.specs import EnvironmentSpec
 from jaxrec.config.declare import options_of
 from jaxrec.environments import spec as specs
 from jaxrec.evaluation.episode_metrics import Catalogue
-from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.kinds import Content, Counted, Dataset
 from jaxrec.experiment.kinds.ratings import events_of
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
@@ -131,10 +131,15 @@ def catalogue(interactions: Interactions) -> Catalogue:
     return Catalogue(popularity, np.asarray(vectors, np.float32))
 
 
-def item_facts(resources: Resources, name: str) -> dict[str, np.ndarray]:
-    """What an environment says of its items to methods that count."""
+def counted(resources: Resources, name: str) -> Counted:
+    """The log, where one is configured, and what the environment says of its items."""
     params, facts = resources.dataset(name)
-    return jax.tree.map(np.asarray, facts.environment.item_facts(params))
+    of_items = jax.tree.map(np.asarray, facts.environment.item_facts(params))
+    log = _log(resources)
+    if log is None:
+        return Counted(None, of_items)
+    of_log = resources.once("log content", lambda: fingerprint(log.user, log.item, log.feedback, log.split))
+    return Counted(log, of_items, {"log": of_log})
 
 
 def facts(resources: Resources, name: str) -> list[str]:
