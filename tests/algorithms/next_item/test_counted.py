@@ -110,4 +110,5 @@ def test_states_are_the_last_items_of_each_position():
     item, mask = jnp.array([[5, 6, 7, 8, 0]]), jnp.array([[True, True, True, True, False]])
     states = ranker.states({}, item, item * 1.0, mask)
     np.testing.assert_array_equal(states[0, :4], [[5, -1, -1], [6, 5, -1], [7, 6, 5], [8, 7, 6]])
-    np.testing.assert_array_equal(ranker.states_at({}, item, item * 1.0, mask, jnp.array([[3, 0]]))[0], states[0, [3, 0]])
+    chosen = ranker.states_at({}, item, item * 1.0, mask, jnp.array([[3, 0]]))
+    np.testing.assert_array_equal(chosen[0], states[0, [3, 0]])
