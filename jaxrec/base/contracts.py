@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from jaxrec.base.episode_keys import EpisodeKey
-from jaxrec.base.records import Interactions, Observation, Sequences, Text
+from jaxrec.base.records import Observation, Sequences, Text
 
 Array = jax.Array
 # Pytrees of arrays. Params is a dict keyed by role; Data is what a source reads, Batch what it gives to a learner.
@@ -308,11 +308,11 @@ class Estimate(Protocol):
     """Returns the parameters that are counted.
 
     Args:
-      interactions: the log, or None.
+      data: what is counted: for an environment the log, or None; for sequences `records.NextItem`.
       facts: name -> array, what `environment.item_facts(env_params)` says of the training environment.
     """
 
-    def __call__(self, interactions: Interactions | None, /, **facts: Any) -> Params: ...
+    def __call__(self, data: Any, /, **facts: Any) -> Params: ...
 
 
 class Perplexity(Protocol):

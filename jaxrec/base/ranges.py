@@ -81,6 +81,7 @@ def choices(*names: str, least: int = 1) -> Range:
     )
 
 
+SWITCH = Range("True or False", lambda x: isinstance(x, bool))
 COUNT = at_least(1)
 COUNTS = list_of(COUNT, "whole numbers from 1 upward, below 2^31")
 WHOLE = at_least(0)

@@ -21,7 +21,7 @@ from jaxrec.base.leaves import flat
 from jaxrec.base.records import TEST, Interactions
 from jaxrec.data import datasets, splits
 from jaxrec.experiment import graph, kinds, stages, store
-from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.kinds import Content, Counted, Dataset
 from jaxrec.experiment.store import StageFolder
 from jaxrec.training import sharding
 
@@ -112,6 +112,10 @@ class Resources:
     def content(self, name: str) -> Content:
         """Fingerprints of a dataset's content."""
         return self.once(("content", name), lambda: self._kind(name).content(self, name))
+
+    def counted(self, name: str) -> Counted:
+        """What a method that is estimated counts of a dataset."""
+        return self.once(("counted", name), lambda: self._kind(name).counted(self, name))
 
     def _kind(self, name: str) -> Any:
         return kinds.load(graph.kind_of(self.config, name))

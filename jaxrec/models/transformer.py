@@ -53,6 +53,7 @@ class Block(nn.Module):
 
     Attributes:
       width: D. num_heads: H. num_layers: of the whole transformer, by which the initial kernels are scaled.
+      post_norm: norms after each sum of the residual stream, as in the first transformers, not before each layer.
     """
 
     width: int
@@ -60,6 +61,7 @@ class Block(nn.Module):
     num_layers: int = 1
     dropout: float = 0.0
     dtype: jnp.dtype = jnp.float32
+    post_norm: bool = False
 
     def setup(self):
         small = nn.initializers.normal(kernel_deviation(self.width))
@@ -79,11 +81,11 @@ class Block(nn.Module):
 
     def queries(self, hidden: Array) -> Array:
         """Returns the queries [..., L, H, D/H] of hidden states [..., L, D]."""
-        return self._heads(self.query(self.attention_norm(hidden)))
+        return self._heads(self.query(self._attention_input(hidden)))
 
     def context(self, hidden: Array) -> tuple[Array, Array]:
         """Returns (keys, values), each [..., L, H, D/H], of hidden states [..., L, D]."""
-        normed = self.attention_norm(hidden)
+        normed = self._attention_input(hidden)
         return self._heads(self.key(normed)), self._heads(self.value(normed))
 
     def merge(self, hidden: Array, attended: Array, deterministic: bool = True) -> Array:
@@ -94,8 +96,17 @@ class Block(nn.Module):
         """
         attended = self.output(attended.reshape(hidden.shape))
         hidden = hidden + self.residual_dropout(attended, deterministic)
-        expanded = nn.gelu(self.expand(self.mlp_norm(hidden)), approximate=True)
-        return hidden + self.residual_dropout(self.contract(expanded), deterministic)
+        if self.post_norm:
+            hidden = self.attention_norm(hidden)
+            return self.mlp_norm(hidden + self._feed_forward(hidden, deterministic))
+        return hidden + self._feed_forward(self.mlp_norm(hidden), deterministic)
+
+    def _attention_input(self, hidden: Array) -> Array:
+        return hidden if self.post_norm else self.attention_norm(hidden)
+
+    def _feed_forward(self, hidden: Array, deterministic: bool) -> Array:
+        expanded = nn.gelu(self.expand(hidden), approximate=True)
+        return self.residual_dropout(self.contract(expanded), deterministic)
 
     def __call__(
         self, hidden: Array, mask: Array | None, deterministic: bool = True, output_tokens: OutputTokens = None

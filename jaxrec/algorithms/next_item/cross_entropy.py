@@ -42,10 +42,10 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
         states = target_positions.states(model, params, batch, positions, key_dropout)
         label, mask = (target_positions.select(x[:, 1:], positions) for x in (batch.item, batch.mask))
         if not config.num_negatives:
-            return {"next_item": softmax_head.cross_entropy(params["output"], states, label, mask)}, {}
+            return {"next_item": softmax_head.cross_entropy(softmax_head.of(params), states, label, mask)}, {}
         negatives = jax.random.randint(key_negatives, (config.num_negatives,), 0, spec.num_items)
         log_expected_count = jnp.full((spec.num_items,), jnp.log(config.num_negatives / spec.num_items))
-        rows = softmax_head.loss_rows(params["output"], states, label, mask)
+        rows = softmax_head.loss_rows(softmax_head.of(params), states, label, mask)
         return {"next_item": catalogue.sampled_cross_entropy(*rows, negatives, log_expected_count)}, {}
 
     learning = learner.from_loss(model.init, loss_fn, optimizers.make(config.optimizer))

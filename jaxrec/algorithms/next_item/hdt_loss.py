@@ -29,7 +29,7 @@ def make_loss(config: ConfigDict, network: HDTNetwork) -> Callable[..., tuple[di
         _, outputs = network.read_sessions(params, batch, key_encoder)
         states, goal = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), outputs)
         item, mask = (jnp.swapaxes(x, 0, 1).reshape(-1, network.length + 1) for x in (batch.item, batch.mask))
-        terms = {"next_item": softmax_head.cross_entropy(params["output"], states, item[:, 1:], mask[:, 1:])}
+        terms = {"next_item": softmax_head.cross_entropy(softmax_head.of(params), states, item[:, 1:], mask[:, 1:])}
         if network.has_goal_head and config.goal_weight:
             terms["goal"] = config.goal_weight * goal_loss(params, goal, item, mask)
         if network.intra is not None:

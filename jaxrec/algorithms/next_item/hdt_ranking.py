@@ -52,7 +52,7 @@ def _without_intra(network: HDTNetwork) -> Ranker:
         return row_states_at(encode(params, goal), item, feedback, mask, positions, length=network.length)
 
     def scores(params: Params, states: Array) -> Array:
-        return softmax_head.logits(params["output"], states)
+        return softmax_head.logits(softmax_head.of(params), states)
 
     return Ranker(states, states_at, scores)
 
@@ -75,7 +75,7 @@ def _with_intra(network: HDTNetwork) -> Ranker:
     def scores(params: Params, states: Array) -> Array:
         """Adds the two models' probabilities (T 5.14, T 5.17). T 5.3.5 names the scores of the sequential model and of
         InterDT; our reading is IntraDT, because InterDT predicts the first item of a session alone."""
-        sequential = softmax_head.logits(params["output"], states[:, : network.width])
+        sequential = softmax_head.logits(softmax_head.of(params), states[:, : network.width])
         intra = softmax_head.logits(params["action"], states[:, network.width :])
         return jax.nn.softmax(sequential, -1) + jax.nn.softmax(intra, -1)
 

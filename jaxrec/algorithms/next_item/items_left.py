@@ -52,7 +52,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
         predicted = states @ params["left"]["kernel"] + params["left"]["bias"]
         error = jnp.square(predicted - jnp.log1p(steps.items_left))
         losses = {
-            "next_item": softmax_head.cross_entropy(params["output"], states, steps.action, steps.real),
+            "next_item": softmax_head.cross_entropy(softmax_head.of(params), states, steps.action, steps.real),
             "items_left": config.left_weight * sequence.masked_mean(error, steps.real),
         }
         return losses, {}

@@ -33,7 +33,7 @@ def make_loss(config: ConfigDict, network: MODT4RNetwork) -> Callable[..., tuple
         )
         terms = {"action": softmax_head.cross_entropy(params["action"], hidden, action, mask)}
         if network.has_state_head:
-            state_loss = softmax_head.cross_entropy(params["output"], state, action, mask)
+            state_loss = softmax_head.cross_entropy(softmax_head.of(params), state, action, mask)
             terms["state"] = config.state_weight * state_loss
         if predicted is not None and config.return_weight:
             terms["returns"] = config.return_weight * return_loss(predicted, returns, mask)

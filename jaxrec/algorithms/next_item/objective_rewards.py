@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double
+from jaxrec.algorithms.next_item import double, softmax_head
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.algorithms.next_item.transitions import ItemTransitions
 from jaxrec.base import ranges
@@ -54,7 +54,7 @@ def rewards(spec: SequencesSpec, vectors: np.ndarray, batch: DoubleQBatch) -> Ar
     action; 1 - cos(x, y) by the frozen item vectors; 1 if y is in the tail of less popular items, else 0.
     """
     vectors, tail = jnp.asarray(vectors, jnp.float32), jnp.asarray(spec.tail)
-    head, steps = batch.network["output"], batch.transitions
+    head, steps = softmax_head.of(batch.network), batch.transitions
     ranked_first = catalogue.best_item(batch.states, head["table"], head["bias"])
     cosine = jnp.sum(unit_vectors(vectors[steps.previous]) * unit_vectors(vectors[ranked_first]), -1)
     return jnp.stack([steps.reward, 1.0 - cosine, tail[ranked_first].astype(jnp.float32)], -1)

@@ -48,7 +48,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
             values.positive[:, 0], values.negative[..., 0], values.is_negative, highest=config.highest_advantage
         )
         weight = jnp.where(warm, advantage, 1.0)
-        head = batch.network["output"]
+        head = softmax_head.of(batch.network)
         losses = {
             "next_item": softmax_head.cross_entropy(head, batch.states, steps.action, steps.real, scale=weight),
             "value": value_terms.positive_td_loss(config, batch, values.positive, steps.reward[:, None]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, objective_rewards, softmax_head, value_terms
+from jaxrec.algorithms.next_item import double, objective_rewards, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
@@ -39,7 +39,7 @@ def make(config: ConfigDict, spec: SequencesSpec, *, vectors: np.ndarray | None 
         steps, values = batch.transitions, value_terms.positive_values(batch)
         rewards = objective_rewards.rewards(spec, vectors, batch)
         losses = {
-            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "next_item": value_terms.next_item_loss(batch),
             "value": value_terms.positive_td_loss(config, batch, values, rewards, config.weights),
         }
         return losses, objective_rewards.mean_values(values, steps)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, softmax_head, value_terms
+from jaxrec.algorithms.next_item import double, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
@@ -36,7 +36,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
     def terms(batch: DoubleQBatch, key: Array):
         steps, values = batch.transitions, value_terms.action_values(config, spec, batch, key)
         losses = {
-            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "next_item": value_terms.next_item_loss(batch),
             "value": value_terms.positive_td_loss(config, batch, values.positive, steps.reward[:, None]),
             "negative": value_terms.negative_td_loss(config, batch, values),
         }

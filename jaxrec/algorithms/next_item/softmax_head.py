@@ -7,15 +7,28 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from jaxrec.base.contracts import Array
+from jaxrec.base.contracts import Array, Params
 from jaxrec.losses import catalogue
+from jaxrec.models.encoders import interactions
 
 Head = Mapping[str, Array]  # table [A, D], one row per item, and bias [A]
 
 
-def init(key: Array, num_items: int, width: int) -> dict[str, Array]:
-    """Draws a head: table [A, D] of rows whose length is about 1, and bias [A] of zeros."""
-    return {"table": jax.random.normal(key, (num_items, width)) * width**-0.5, "bias": jnp.zeros(num_items)}
+def init(key: Array, num_items: int, width: int, *, tied: bool = False) -> dict[str, Array]:
+    """Draws a head: table [A, D] of rows whose length is about 1, and bias [A] of zeros; no table where it is tied."""
+    bias = {"bias": jnp.zeros(num_items)}
+    return bias if tied else {"table": jax.random.normal(key, (num_items, width)) * width**-0.5} | bias
+
+
+def of(params: Params) -> Head:
+    """Returns the head of a model with the roles `encoder` and `output`.
+
+    Where `output` has no table of its own, the item embeddings that the encoder reads are the softmax's table too.
+    """
+    output = params["output"]
+    if "table" in output:
+        return output
+    return output | {"table": interactions.item_vectors(params["encoder"])}
 
 
 def logits(head: Head, states: Array) -> Array:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double, softmax_head, value_terms
+from jaxrec.algorithms.next_item import double, value_terms
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Algorithm, Array
@@ -33,7 +33,7 @@ def make(config: ConfigDict, spec: SequencesSpec) -> Algorithm:
         del key
         steps, values = batch.transitions, value_terms.positive_values(batch)
         losses = {
-            "next_item": softmax_head.cross_entropy(batch.network["output"], batch.states, steps.action, steps.real),
+            "next_item": value_terms.next_item_loss(batch),
             "value": value_terms.positive_td_loss(config, batch, values, steps.reward[:, None]),
         }
         return losses, {"train/value": sequence.masked_mean(values[:, 0], steps.real)}

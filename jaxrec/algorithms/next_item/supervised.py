@@ -29,6 +29,7 @@ RANGES = {
     "encoder": encoders.NAME,
     **ranges.under("encoder_options", encoders.OPTIONS),
     "width": ranges.COUNT,
+    "tied": ranges.SWITCH,
     "batch_size": ranges.COUNT,
     "targets": ranges.choice("all", "one"),
     **ranges.under("optimizer", optimizers.RANGES),
@@ -44,6 +45,7 @@ def defaults() -> ConfigDict:
             "encoder": "sasrec",  # a file in models/encoders
             "encoder_options": ConfigDict(),  # fields of its Encoder, such as num_layers, num_heads, dropout of sasrec
             "width": 64,  # D, of items and states
+            "tied": False,  # True: the encoder's item embeddings are the softmax's table too
             "batch_size": 256,  # sequences per step
             "targets": "all",  # the loss is over 'all' positions of a sequence, or over 'one', drawn at each step
             "optimizer": optimizer,
@@ -94,7 +96,8 @@ def softmax_model(config: ConfigDict, spec: SequencesSpec) -> SoftmaxModel:
         key_encoder, key_output = jax.random.split(key)
         item = jnp.zeros((1, length), jnp.int32)
         variables = encoder.init(key_encoder, item, item.astype(jnp.float32), item == 0, method="states")
-        return {"encoder": variables["params"], "output": softmax_head.init(key_output, spec.num_items, config.width)}
+        output = softmax_head.init(key_output, spec.num_items, config.width, tied=config.tied)
+        return {"encoder": variables["params"], "output": output}
 
     def encode(params: Params, key: Array | None) -> Encode:
         return functools.partial(encoder.apply, {"params": params["encoder"]}, rngs=dropout_rngs(key))
@@ -108,7 +111,7 @@ def softmax_model(config: ConfigDict, spec: SequencesSpec) -> SoftmaxModel:
         return row_states_at(encode(params, key), item, feedback, mask, positions, length=length)
 
     def scores(params: Params, states: Array) -> Array:
-        return softmax_head.logits(params["output"], states)
+        return softmax_head.logits(softmax_head.of(params), states)
 
     return SoftmaxModel(init, states, states_at, scores)
 
@@ -171,4 +174,4 @@ def history_scorer(ranker: Ranker) -> Callable[[Params, History], Array]:
 
 def item_vectors(params: Params) -> Array:
     """Returns the rows of the softmax's table [..., A, D]: item vectors that other systems compare items by."""
-    return params["output"]["table"]
+    return softmax_head.of(params)["table"]

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxrec.algorithms.next_item import double
+from jaxrec.algorithms.next_item import double, softmax_head
 from jaxrec.algorithms.next_item.double import DoubleQBatch
 from jaxrec.base import ranges
 from jaxrec.base.contracts import Array
@@ -44,6 +44,12 @@ class ActionValues(NamedTuple):
     positive: Array
     negative: Array
     is_negative: Array
+
+
+def next_item_loss(batch: DoubleQBatch) -> Array:
+    """Returns the cross-entropy of the logged actions under the learning network's softmax, a scalar (L Eq. 8)."""
+    steps = batch.transitions
+    return softmax_head.cross_entropy(softmax_head.of(batch.network), batch.states, steps.action, steps.real)
 
 
 def positive_values(batch: DoubleQBatch) -> Array:

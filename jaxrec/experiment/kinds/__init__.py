@@ -12,6 +12,10 @@ A kind is a module with
     content(resources, name)          -> Content, fingerprints of the loaded content
     facts(resources, name)            sentences about it for the report
 
+where methods may count instead of learn
+
+    counted(resources, name) -> Counted
+
 where there are evaluators
 
     check_policy(config, name, policy) raises JaxrecError where the model of stage `policy` cannot be measured on it
@@ -24,8 +28,8 @@ of all leaves of such options; the other kinds are what a stage leaves (`stages/
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from jaxrec.base import registry
@@ -55,6 +59,19 @@ class Content(NamedTuple):
 
     learned: str
     measured: str
+
+
+class Counted(NamedTuple):
+    """What a method that is estimated is handed.
+
+    Attributes:
+      data: what it counts. facts: name -> array, what it may know beside.
+      content: role -> the fingerprint of something in `data` that the dataset's own content does not cover.
+    """
+
+    data: Any
+    facts: Mapping[str, Any] = MappingProxyType({})
+    content: Mapping[str, str] = MappingProxyType({})
 
 
 def load(kind: str) -> ModuleType:

@@ -24,7 +24,7 @@ from jaxrec.environments import similarity as similarities
 from jaxrec.environments import spec as specs
 from jaxrec.evaluation import easyrl4rec_metrics
 from jaxrec.evaluation.episode_metrics import Catalogue
-from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.kinds import Content, Counted, Dataset
 from jaxrec.experiment.kinds.ratings import events_of
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
@@ -220,8 +220,16 @@ def _easyrl4rec(resources: Resources, name: str, log: Interactions) -> easyrl4re
     return easyrl4rec_metrics.Items(popularity, **similarities.of(item_facts(resources, name), config.similarity))
 
 
+def counted(resources: Resources, name: str) -> Counted:
+    """The log, where one is configured, and what the environment says of its items."""
+    of_items, log = item_facts(resources, name), log_of(resources, name)
+    if log is None:
+        return Counted(None, of_items)
+    return Counted(log, of_items, {"log": fingerprint(log.user, log.item, log.feedback, log.split)})
+
+
 def item_facts(resources: Resources, name: str) -> dict[str, np.ndarray]:
-    """What an environment says of its items to methods that count."""
+    """What an environment says of its items."""
     params, facts = resources.dataset(name)
     return jax.tree.map(np.asarray, facts.environment.item_facts(params))
 

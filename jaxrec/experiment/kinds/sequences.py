@@ -18,7 +18,7 @@ from jaxrec.data import filters, sessions, splits
 from jaxrec.data.long_tail import tail_items
 from jaxrec.data.next_item import next_item
 from jaxrec.data.popularity import COUNTED
-from jaxrec.experiment.kinds import Content, Dataset
+from jaxrec.experiment.kinds import Content, Counted, Dataset
 from jaxrec.experiment.resources import Resources
 from jaxrec.experiment.store import fingerprint
 
@@ -212,6 +212,11 @@ def content(resources: Resources, name: str) -> Content:
         data.train, data.popularity, facts.num_items, facts.length, facts.feedback_range, facts.tail, facts.item_ids
     )
     return Content(learned, fingerprint(learned, data))
+
+
+def counted(resources: Resources, name: str) -> Counted:
+    """The training rows."""
+    return Counted(resources.dataset(name).data)
 
 
 def check_policy(config: ConfigDict, name: str, policy: str) -> None:

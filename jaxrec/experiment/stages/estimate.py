@@ -1,4 +1,4 @@
-"""The `estimate` stage: parameters that are counted from the log and an environment's facts, not trained."""
+"""The `estimate` stage: parameters that are counted from a dataset, not trained."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from ml_collections import ConfigDict
 from jaxrec import algorithms
 from jaxrec.base import files, finite, ranges
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment.kinds import environment
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
-from jaxrec.experiment.store import fingerprint, remedy, save_npz
+from jaxrec.experiment.store import remedy, save_npz
 from jaxrec.reporting.progress import Progress
 
 PRODUCES = ""
@@ -45,11 +44,8 @@ def options(resources: Resources, name: str) -> dict[str, Any]:
 
 
 def contents(resources: Resources, name: str) -> dict[str, str]:
-    found = {"data": resources.content(resources.config.stages[name].data).learned}
-    if resources.config.data.name:
-        log = resources.log
-        found["log"] = resources.once("log content", lambda: fingerprint(log.user, log.item, log.feedback, log.split))
-    return found
+    data = resources.config.stages[name].data
+    return {"data": resources.content(data).learned, **resources.counted(data).content}
 
 
 def algorithm_inputs(resources: Resources, name: str, spec_of: Callable[[str], Any]) -> AlgorithmInputs:
@@ -71,8 +67,8 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     del progress
     began, stage = time.monotonic(), resources.config.stages[name]
     algorithm = AlgorithmInputs(stage.algorithm, resources.dataset(stage.data).spec).make()
-    log = environment.log_of(resources, stage.data)
-    params = algorithm.estimate(log, **environment.item_facts(resources, stage.data))
+    counted = resources.counted(stage.data)
+    params = algorithm.estimate(counted.data, **counted.facts)
     save_npz(resources.folder(name).path / _FILE, flatten_dict(params, sep="/"))
     return {"seconds": time.monotonic() - began, "num_seeds": 1}
 

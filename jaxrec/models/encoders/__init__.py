@@ -20,7 +20,11 @@ _COUNT_OR_COUNTS = ranges.Range(
     "a whole number from 1 upward, or a list of them", lambda x: ranges.COUNT.holds(x) or ranges.COUNTS.holds(x)
 )
 # Of the options of an algorithm that are handed to its encoder; `make` knows which of them an encoder has.
-OPTIONS = {"dropout": ranges.BELOW_ONE, "*": _COUNT_OR_COUNTS}
+OPTIONS = {
+    "dropout": ranges.BELOW_ONE,
+    **dict.fromkeys(("reads_feedback", "norm_input", "post_norm"), ranges.SWITCH),
+    "*": _COUNT_OR_COUNTS,
+}
 
 
 def names() -> list[str]:
@@ -52,16 +56,15 @@ def make(name: str, *, num_items: int, width: int, feedback_scale: float = 1.0, 
 
 
 def _own_options(encoder: type[SequenceEncoder]) -> dict[str, Any]:
-    """Returns the fields that an encoder has beyond those of every encoder, with their defaults."""
-    shared = {field.name for field in dataclasses.fields(SequenceEncoder)}
+    """Returns the fields that a config may set, with their defaults; the others come from the data."""
+    shared = {"num_items", "width", "feedback_scale", "parent", "name"}
     return {field.name: field.default for field in dataclasses.fields(encoder) if field.name not in shared}
 
 
 def _check_options(prefix: str, width: int, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Raises JaxrecError where an option is no count, no list of counts where its default is a list, or fits no
+    """Raises JaxrecError where an option has not the type of its default, is out of its range, or fits no
     transformer."""
-    ranged = {option: default for option, default in defaults.items() if option != "dropout"}
-    kinds = {o: ranges.COUNTS if isinstance(default, tuple) else ranges.COUNT for o, default in ranged.items()}
-    ranges.check(prefix, options, kinds)
+    by_type = {bool: ranges.SWITCH, float: ranges.BELOW_ONE, tuple: ranges.COUNTS, int: ranges.COUNT}
+    ranges.check(prefix, options, {option: by_type[type(default)] for option, default in defaults.items()})
     if "num_heads" in options:
         transformer.check_sizes(prefix, {**options, "width": width})

@@ -15,11 +15,11 @@ class Encoder(SequenceEncoder):
     def states(
         self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
     ) -> jax.Array:
-        pairs = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        pairs = jnp.where(mask[..., None], self.embedded(item, feedback, joined), 0.0)
         return pairs.cumsum(-2) / jnp.maximum(mask.cumsum(-1)[..., None], 1)
 
     def __call__(
         self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
     ) -> jax.Array:
-        pairs = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        pairs = jnp.where(mask[..., None], self.embedded(item, feedback, joined), 0.0)
         return pairs.sum(-2) / jnp.maximum(mask.sum(-1, keepdims=True), 1)

@@ -52,14 +52,14 @@ class Encoder(SequenceEncoder):
     def __call__(
         self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
     ) -> jax.Array:
-        pairs = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        pairs = jnp.where(mask[..., None], self.embedded(item, feedback, joined), 0.0)
         horizontal = [activation.max(-2) for activation in self._activations(pairs, mask)]
         vertical = jnp.einsum("sv,...sd->...vd", self._vertical_weights(item.shape[-1])[::-1], pairs)
         return nn.relu(self.output(jnp.concatenate([*horizontal, _flat(vertical)], -1)))
 
     def _features(self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None) -> jax.Array:
         """Returns what the filters find in the pairs up to every position, [..., W, F]."""
-        pairs = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        pairs = jnp.where(mask[..., None], self.embedded(item, feedback, joined), 0.0)
         horizontal = [jax.lax.cummax(a, axis=a.ndim - 2) for a in self._activations(pairs, mask)]
         window = item.shape[-1]
         distance = jnp.arange(window)[:, None] - jnp.arange(window)[None]  # from position t back to position s

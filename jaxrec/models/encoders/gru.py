@@ -38,7 +38,7 @@ class Encoder(SequenceEncoder):
 
     def _scan(self, step, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None):
         """Runs `step` over the positions; returns the last state [..., D] and what `step` stacks, [W, ...]."""
-        pairs = self.embedding(item, feedback, joined)
+        pairs = self.embedded(item, feedback, joined)
         unroll = min(item.shape[-1], 8)
         scan = nn.scan(step, variable_broadcast="params", split_rngs={"params": False}, unroll=unroll)
         inputs = (jnp.moveaxis(pairs, -2, 0), jnp.moveaxis(mask, -1, 0))

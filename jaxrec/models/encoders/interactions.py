@@ -20,19 +20,26 @@ class InteractionEmbedding(nn.Module):
     Each item has its own response vector g to feedback, so liking one item and disliking another is not the same as
     the reverse even under an encoder that only averages. Both halves come from one table, hence one gather.
 
+    Where feedback is not read a pair is `e[item]` alone.
+
     With `joined` [..., D_j], one vector per window, each pair becomes W [pair, joined] + b (T 5.5).
     """
 
     num_items: int
     width: int
     feedback_scale: float = 1.0
+    reads_feedback: bool = True
 
     @nn.compact
     def __call__(self, item: jax.Array, feedback: jax.Array, joined: jax.Array | None = None) -> jax.Array:
         init = nn.initializers.normal(self.width**-0.5)
-        table = self.param("table", init, (self.num_items, 2 * self.width), jnp.float32)
-        base, response = jnp.split(jnp.take(table, item, axis=0, mode="clip"), 2, axis=-1)
-        pairs = base + (feedback / self.feedback_scale)[..., None] * response
+        if self.reads_feedback:
+            table = self.param("table", init, (self.num_items, 2 * self.width), jnp.float32)
+            base, response = jnp.split(jnp.take(table, item, axis=0, mode="clip"), 2, axis=-1)
+            pairs = base + (feedback / self.feedback_scale)[..., None] * response
+        else:
+            items = self.param("items", init, (self.num_items, self.width), jnp.float32)
+            pairs = jnp.take(items, item, axis=0, mode="clip")
         if joined is None:
             return pairs
         joined = jnp.broadcast_to(joined[..., None, :], (*pairs.shape[:-1], joined.shape[-1]))
@@ -41,5 +48,5 @@ class InteractionEmbedding(nn.Module):
 
 def item_vectors(encoder_params: Mapping[str, Any]) -> jax.Array:
     """Returns the item embeddings e [A, D], without the response to feedback, from any encoder's parameters."""
-    table = encoder_params[PARAMETERS]["table"]
-    return table[:, : table.shape[-1] // 2]
+    own = encoder_params[PARAMETERS]
+    return own["items"] if "items" in own else own["table"][..., : own["table"].shape[-1] // 2]

@@ -36,7 +36,7 @@ class Encoder(SequenceEncoder):
     def states(
         self, item: jax.Array, feedback: jax.Array, mask: jax.Array, joined: jax.Array | None = None
     ) -> jax.Array:
-        hidden = jnp.where(mask[..., None], self.embedding(item, feedback, joined), 0.0)
+        hidden = jnp.where(mask[..., None], self.embedded(item, feedback, joined), 0.0)
         for block in self.blocks:
             inner = hidden
             for convolution in block:

@@ -19,7 +19,7 @@ def test_options_reach_the_encoder():
     [
         ("lstm", {}, "there is no state encoder 'lstm'.*gru.*sasrec"),
         ("sasrec", {"layers": 2}, "'sasrec' has no option 'layers', did you mean 'num_layers'.: choose one of dropout"),
-        ("average", {"num_layers": 2}, "'average' has no option 'num_layers': choose one of none"),
+        ("average", {"num_layers": 2}, "'average' has no option 'num_layers': choose one of dropout, norm_input"),
         ("interactions", {}, "no state encoder 'interactions'; choose one of average, caser, gru, nextitnet, sasrec"),
         ("", {}, "no state encoder ''; choose one of"),
         ("sasrec", {"num_heads": 0}, "state encoder 'sasrec': num_heads is 0: set it to a whole number from 1 upward"),
