@@ -6,7 +6,6 @@ import argparse
 import errno
 import os
 import signal
-import stat
 import sys
 import traceback
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from absl import flags, logging
 from ml_collections import config_flags
 
-from jaxrec.base import compilation_cache
+from jaxrec.base import compilation_cache, terminal
 from jaxrec.base.errors import JaxrecError
 from jaxrec.config import config_files, usage
 
@@ -82,6 +81,7 @@ def _run(argv: list[str]) -> int:
 
     logging.set_verbosity(logging.ERROR)
     asked = _requests_to_stop()
+    terminal.outlive()
     workdir = Path(_WORKDIR.value or os.path.join("runs", _CONFIG.value.name or "unnamed"))
     try:
         print(experiment.run(_CONFIG.value, workdir, stop_requested=lambda: bool(asked)))
@@ -97,35 +97,15 @@ def _requests_to_stop() -> list[int]:
     The hang-up of a closed terminal is one, unless the process was started to outlive its terminal (`nohup`).
     """
     asked: list[int] = []
-    had_terminal = _has_terminal()
 
     def ask(number: int, frame: Any) -> None:
         asked.append(number)
         signal.signal(number, signal.SIG_DFL)
-        if number == signal.SIGHUP and had_terminal and not _has_terminal():
-            _show_nothing()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, ask)
     return asked
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
-
-
-def _show_nothing() -> None:
-    """Leaves output and errors to nobody where they went to a terminal that is closed, or to a program there (`tee`):
-    writing to it would be an error of its own, before anything is saved."""
-    nobody = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.dup2(nobody, descriptor)
 
 
 def _help(argv: list[str]) -> str:
@@ -192,15 +172,17 @@ def _parse(argv: list[str]) -> None:
     """Reads the flags; a misspelt or mistyped one, or a config file that fails, becomes one line."""
     try:
         rest = FLAGS(argv)
-        _ = _CONFIG.value and _CONFIG.value.name  # where a config cannot read a file, it is found out here
+        path = config_flags.get_config_filename(FLAGS["config"]) if _CONFIG.present else ""
+        if path:
+            _ = _CONFIG.value and _CONFIG.value.name  # where a config cannot read a file, it is found out here
     except Exception as error:  # a config file is a program: it may fail in any way
         raise JaxrecError(_mistake_in_config(error, argv) or _one_line(str(error), argv)) from error
     if len(rest) > 1:
         raise JaxrecError(f"unexpected argument {rest[1]!r}; flags start with --")
-    if _CONFIG.value is None and (early := _early(argv)) and early.config:
-        raise JaxrecError(f"get_config of {_config_file(early.config)} returns no config; let it return one")
-    if _CONFIG.value is None or not config_flags.get_config_filename(FLAGS["config"]):
+    if not path:
         raise JaxrecError("no --config given; try --config=configs/mdt4rec.py:smoke, or --help for what there is")
+    if _CONFIG.value is None:
+        raise JaxrecError(f"get_config of {path} returns no config; let it return one")
 
 
 def _mistake_in_config(error: Exception, argv: list[str]) -> str:

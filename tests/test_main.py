@@ -66,13 +66,13 @@ def test_a_config_s_own_mistake_is_told_in_its_words(run_python, tmp_path):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("x = 1", "mine.py has no function get_config, so it is no config"),
-        ("def get_config():\n    open('none.csv')", "mine.py cannot be made: [Errno 2] No such file or directory"),
+        ("x = 1", "PATH has no function get_config, so it is no config"),
+        ("def get_config():\n    open('none.csv')", "PATH cannot be made: [Errno 2] No such file or directory"),
         ("def get_config():\n    pass", "get_config of PATH returns no config; let it return one"),
     ],
 )
 def test_a_file_that_makes_no_config_is_one_line(tmp_path, monkeypatch, code, message):
-    path = tmp_path / "mine.py"
+    path = tmp_path / f"{tmp_path.name}.py"  # a name of its own: modules are known by their names
     path.write_text(f"{code}\n")
     known = flags.FlagValues()
     held = config_flags.DEFINE_config_file("config", None, lock_config=True, flag_values=known)

@@ -135,7 +135,7 @@ def test_a_pair_rated_twice_counts_its_mean():
         ({"window": 0}, True, "window is 0"),
         ({"max_turn": 0}, True, "max_turn is 0"),
         ({"reward_low": 5.0}, True, "reward_low 5 is not below reward_high 5"),
-        ({"reward_high": float("nan")}, True, "is not below reward_high nan"),
+        ({"reward_high": float("nan")}, True, "reward_high is nan: set it to a finite number"),
         ({"reward_low": 2.0}, True, r"from 2 to 5 cut off 2\d\.\d% of the ratings .* leave reward_low"),
         ({"reward_origin": "least of all"}, True, "reward_origin is 'least of all'"),
         ({"exit_distances": "missing.npy"}, True, "exit_distances missing.npy cannot be read"),

@@ -60,8 +60,9 @@ def estimate(config: ConfigDict, spec: SequencesSpec, data: NextItem, **facts: A
     """Counts the rules of the training sequences.
 
     Returns:
-      The role `rules`: the strongest rules of all items, one item after the other, `after` int32 [N] and `weight`
-      float32 [N]; `first` int32 [A + 1], where the rules of each item begin; `popularity` float32 [A].
+      Parameters of the role `rules`, with the strongest rules of all items, one item after the other, as `after` int32
+      [N] and `weight` float32 [N], with `first` int32 [A + 1], where the rules of each item begin, and with
+      `popularity` float32 [A].
     """
     del facts
     before, after, weight = rules(data.train, spec.num_items, config.steps)

@@ -58,8 +58,8 @@ def estimate(config: ConfigDict, spec: SequencesSpec, data: NextItem, **facts: A
     """Keeps the training sequences, and where each item occurs.
 
     Returns:
-      The role `neighbours`: `item` int32 [N, T], the sequences, -1 in the padding and where an item occurs a second
-      time; `row` and `first` of `sequences_of_items`; `popularity` float32 [A].
+      Parameters of the role `neighbours`, with `item` int32 [N, T], the sequences, -1 in the padding and where an item
+      occurs a second time, with `row` and `first` of `sequences_of_items`, and with `popularity` float32 [A].
     """
     del facts
     row, first = sequences_of_items(data.train, spec.num_items, config.sequences)

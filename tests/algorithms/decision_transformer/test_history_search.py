@@ -146,7 +146,7 @@ def real_episodes():
         item_ids=np.arange(40),
     )
     config = feedback_matrix.defaults()
-    config.update(window=2, threshold=0.2, max_turn=30)
+    config.update(window=2, threshold=0.7, max_turn=30)
     env, env_params = feedback_matrix.make(config, interactions=log)
     anything = Policy(lambda params, users: (), lambda params, carry, o, key: (carry, jnp.zeros((4, 40))))
     key_start, key_play = jax.random.split(jax.random.key(5))
