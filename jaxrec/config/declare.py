@@ -65,6 +65,7 @@ def fit(
     start_from: str = "",
     start_roles: Sequence[str] = (),
     watch: ConfigDict | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
     **overrides: Any,
 ) -> ConfigDict:
     """A stage that trains an algorithm.
@@ -82,6 +83,9 @@ def fit(
         from: seed by seed where both have as many seeds, else all from its first seed.
       start_roles: the roles of the parameters to take from there; none takes all, which then must all fit.
       watch: see `watch`; None trains all steps and keeps the last parameters.
+      grid: option -> values, options named as overrides are (`optimizer__learning_rate`): every combination is trained
+        on all seeds, and the one of the best watched score, in the mean over seeds, is kept. Options of a grid change
+        no parameter's shape.
       overrides: of the algorithm's options.
     """
     return ConfigDict(
@@ -96,6 +100,7 @@ def fit(
             "start_from": start_from,
             "start_roles": tuple(start_roles),
             "watch": watch or ConfigDict(),
+            "grid": {option: tuple(values) for option, values in (grid or {}).items()},
         }
     )
 
@@ -120,7 +125,7 @@ def same_params(fitted: ConfigDict, stage: str, **changes: Any) -> ConfigDict:
     config = fitted.copy_and_resolve_references()
     config.algorithm.update(changes)
     config.num_steps, config.start_from = 0, stage
-    config.watch = ConfigDict()
+    config.watch, config.grid = ConfigDict(), ConfigDict()
     return config
 
 

@@ -76,16 +76,19 @@ def _evaluator(resources: Resources, name: str) -> Evaluator:
 
 
 def notes(resources: Resources, policies: Sequence[str]) -> list[str]:
-    """Which step's parameters each watched fit kept, in a sentence for the report."""
+    """Which step's parameters each watched fit kept and what it chose of its grid, in sentences for the report."""
     said = []
     for name in policies:
-        kept = resources.folder(name).about().get("watched")
-        if kept:
+        about = resources.folder(name).about()
+        if kept := about.get("watched"):
             steps = ", ".join(f"{step:,}" for step in kept["best_step"])
             on = resources.config.stages[name].watch.on
             said.append(
                 f"`{name}` kept the parameters of the best {kept['metric']} on `{on}`, of step {steps} by seed."
             )
+        if chosen := about.get("chosen"):
+            options = ", ".join(f"{option} {value}" for option, value in chosen.items())
+            said.append(f"`{name}` chose {options} of {len(about['grid'])} settings by the same score.")
     return said
 
 

@@ -135,6 +135,12 @@ def _cut(path: Path, first_step: int, report: Callable[[str], None]) -> None:
     files.write_text(path, "".join(map(_text, kept)))
 
 
+def adopt(workdir: Path, stage: str, part: str) -> None:
+    """Makes the lines of a part of a stage, written as the stage 'stage/part', those of the stage."""
+    lines = filter(None, map(_line, _texts(workdir / stage / part / FILE)))
+    files.write_text(workdir / stage / FILE, "".join(_text({**line, "stage": stage}) for line in lines))
+
+
 def gather(workdir: Path, stages: Iterable[str]) -> None:
     """Writes `workdir/metrics.jsonl`, where it is not so yet, from the lines of the stages, in the order of stages."""
     paths = [workdir / stage / FILE for stage in stages]

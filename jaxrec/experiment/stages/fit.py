@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -18,11 +18,11 @@ from jaxrec.base import files, ranges
 from jaxrec.base.checksums import DONE
 from jaxrec.base.contracts import Algorithm
 from jaxrec.base.errors import JaxrecError
-from jaxrec.experiment import graph, kinds, starts, watching
+from jaxrec.experiment import graph, grid, kinds, starts, watching
 from jaxrec.experiment.resources import AlgorithmInputs, Fitted, Resources
 from jaxrec.experiment.store import CHECKPOINTS, fingerprint, remedy
+from jaxrec.reporting import writer
 from jaxrec.reporting.progress import Progress
-from jaxrec.reporting.writer import MetricsWriter
 from jaxrec.training import loop, processes, sharding
 from jaxrec.training.checkpoint import Checkpoints
 
@@ -39,6 +39,7 @@ RANGES = {
     "start_from": ranges.TEXT,
     "start_roles": ranges.TEXTS,
     **ranges.under("watch", watching.RANGES),
+    **ranges.under("grid", grid.RANGES),
 }
 _NAMES = ("kind", "data", "beside", "start_from", "steps_per_call", "watch", "num_seeds")  # no part of the recipe
 
@@ -68,7 +69,8 @@ def describe(stage: ConfigDict) -> str:
     if starts.shares_params(stage):
         return f"{stage.algorithm.name} with the parameters of {stage.start_from}"
     start = f", starting from {stage.start_from}" if stage.start_from else ""
-    return f"fit {stage.algorithm.name} on {stage.data}, {stage.num_steps:,} steps{start}"
+    tried = f" for each of {len(grid.points(stage))} settings" if stage.grid else ""
+    return f"fit {stage.algorithm.name} on {stage.data}, {stage.num_steps:,} steps{tried}{start}"
 
 
 def options(resources: Resources, name: str) -> dict[str, Any]:
@@ -154,8 +156,25 @@ def check(resources: Resources, name: str) -> None:
             starts.check(resources, name, algorithm)
         if stage.watch:
             watching.check(resources, name, algorithm)
+        grid.check(stage, algorithm_inputs(resources, name, resources.spec))
     except JaxrecError as error:
         raise JaxrecError(f"stage {name!r}: {error}") from error
+
+
+class Trained(NamedTuple):
+    """What the training of one point of the grid, or of a stage without one, left.
+
+    Attributes:
+      state: the final learner state. seconds: of training. rate: steps per second.
+      kept: what a watched fit kept, for the stage's record.
+    """
+
+    point: grid.Point
+    algorithm: Algorithm
+    state: Any
+    seconds: float
+    rate: float
+    kept: dict[str, Any]
 
 
 def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
@@ -163,40 +182,59 @@ def run(resources: Resources, name: str, progress: Progress) -> dict[str, Any]:
     stage, folder = resources.config.stages[name], resources.folder(name).path
     began = time.monotonic()
     made_of = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
-    algorithm, spec = made_of.make(), made_of.spec
     num_seeds = resources.num_seeds(name)
-    facts = {"num_seeds": num_seeds, "catalogue": starts.catalogue(spec), "spec": starts.in_record(spec)}
+    facts = {
+        "num_seeds": num_seeds,
+        "catalogue": starts.catalogue(made_of.spec),
+        "spec": starts.in_record(made_of.spec),
+    }
     if starts.shares_params(stage):
         params_in = os.path.relpath(starts.params_folder(resources, name), folder)
         return {"seconds": time.monotonic() - began, "params_in": params_in, **facts}
-    state, seconds, rate, best = _train(resources, name, algorithm, progress)
-    Checkpoints(folder / "params", keep=1).save(stage.num_steps, state.params)
-    if algorithm.export and processes.is_first():
-        algorithm.export(jax.tree.map(lambda leaf: leaf[0], state.params), folder / EXPORT)
-    size = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // num_seeds
-    speed = f"{rate:.3g} steps/s of {num_seeds} seed{'s' * (num_seeds != 1)} at once, {size:,} parameters each"
-    return {"seconds": seconds, "speed": speed, **facts, **best}
+    best, tried = _best(resources, name, made_of, progress)
+    Checkpoints(folder / "params", keep=1).save(stage.num_steps, best.state.params)
+    if best.algorithm.export and processes.is_first():
+        best.algorithm.export(jax.tree.map(lambda leaf: leaf[0], best.state.params), folder / EXPORT)
+    size = sum(leaf.size for leaf in jax.tree.leaves(best.state.params)) // num_seeds
+    speed = f"{best.rate:.3g} steps/s of {num_seeds} seed{'s' * (num_seeds != 1)} at once, {size:,} parameters each"
+    chosen = {"chosen": dict(best.point.options), "grid": tried} if stage.grid else {}
+    return {"seconds": sum(point["seconds"] for point in tried), "speed": speed, **facts, **best.kept, **chosen}
 
 
-def _train(
-    resources: Resources, name: str, algorithm: Algorithm, progress: Progress
-) -> tuple[Any, float, float, dict[str, Any]]:
-    """(the final learner state, seconds, steps per second, what a watched fit kept)."""
+def _best(
+    resources: Resources, name: str, made_of: AlgorithmInputs, progress: Progress
+) -> tuple[Trained, list[dict[str, Any]]]:
+    """Trains every point of the grid; returns the one of the best score, and what is recorded of each."""
+    stage, best, tried = resources.config.stages[name], None, []
+    for point in grid.points(stage):
+        trained = _train(resources, name, point, grid.at(made_of, point).make(), progress)
+        tried.append({"options": dict(point.options), "seconds": trained.seconds, **trained.kept.get("watched", {})})
+        if best is None or grid.score(stage.watch, trained.kept) > grid.score(stage.watch, best.kept):
+            best = trained
+    if best.point.name and processes.is_first():
+        writer.adopt(resources.workdir, name, best.point.name)
+    return best, tried
+
+
+def _train(resources: Resources, name: str, point: grid.Point, algorithm: Algorithm, progress: Progress) -> Trained:
+    """Trains one point of the grid."""
     config, stage = resources.config, resources.config.stages[name]
-    learner = algorithm.learner
+    learner, label = algorithm.learner, "/".join(filter(None, (name, point.name)))
     if stage.start_from:
         learner, said = starts.starting(resources, name, learner)
         progress.say(f"  {said}")
+    if point.options:
+        progress.say(f"  {label}: {', '.join(f'{option} {value}' for option, value in point.options.items())}")
     with contextlib.ExitStack() as stack:
         shown: dict[str, Any] = {}
 
         def on_start(step: int) -> None:
-            shown["bar"] = stack.enter_context(progress.bar(name, stage.num_steps, initial=step))
-            writer = MetricsWriter(
-                resources.workdir, name, first_step=step, stages=config.order, report=progress.say,
+            shown["bar"] = stack.enter_context(progress.bar(label, stage.num_steps, initial=step))
+            metrics = writer.MetricsWriter(
+                resources.workdir, label, first_step=step, stages=config.order, report=progress.say,
                 enabled=processes.is_first(),
             )  # fmt: skip
-            shown["writer"] = stack.enter_context(writer)
+            shown["writer"] = stack.enter_context(metrics)
 
         def on_metrics(step: int, metrics: Mapping[str, np.ndarray]) -> None:
             means = shown["writer"].write(step, metrics)
@@ -217,20 +255,22 @@ def _train(
             num_seeds=resources.num_seeds(name),
             mesh=resources.mesh,
             rules=config.sharding,
-            checkpoints=Checkpoints(resources.folder(name).path / CHECKPOINTS, report=progress.say),
+            checkpoints=Checkpoints(resources.folder(name).path / CHECKPOINTS / point.name, report=progress.say),
             checkpoint_seconds=config.checkpoint_seconds,
             on_start=on_start,
             on_metrics=on_metrics,
             stop_requested=resources.stop_requested,
             **(watched.options() if watched else {}),
         )
-        return state, shown["bar"].elapsed(), shown["bar"].rate(), watched.kept if watched else {}
+        kept = watched.kept if watched else {}
+        return Trained(point, algorithm, state, shown["bar"].elapsed(), shown["bar"].rate(), kept)
 
 
 def read(resources: Resources, name: str) -> Fitted:
     """The algorithm with the parameters that the stage left."""
     made_of = algorithm_inputs(resources, name, lambda given: resources.dataset(given).spec)
-    algorithm, spec = made_of.make(), made_of.spec
+    chosen = grid.Point("", resources.folder(name).about().get("chosen", {}))
+    algorithm, spec = grid.at(made_of, chosen).make(), made_of.spec
     keys = jax.random.split(jax.random.key(0), resources.num_seeds(name))
     template = jax.eval_shape(jax.vmap(algorithm.learner.init), keys).params
     placed = sharding.shardings(template, resources.mesh, resources.config.sharding, leading=1)
