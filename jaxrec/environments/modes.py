@@ -85,14 +85,17 @@ def check_turns(policy: Policy, name: str, turns: int) -> None:
         )
 
 
-def apply(mode: Mode, env: Environment, env_params: Any) -> Any:
+def apply(mode: Mode, env: Environment, env_params: Any, forbid_start: bool = False) -> Any:
     """Returns the environment's params in this mode.
+
+    Args:
+      forbid_start: as of `check_catalogue`.
 
     Raises:
       JaxrecError: the environment has too few items for the mode, or no switch that keeps its users.
     """
     num_items = env.num_actions if env.has_item_actions else None
-    _check_num_items(mode, mode.max_steps or max_steps(env, env_params), num_items)
+    _check_num_items(mode, (mode.max_steps or max_steps(env, env_params)) + forbid_start, num_items)
     if not mode.exits:
         if not env.has_exit_switch:
             raise JaxrecError(f"{mode.name} keeps users from leaving, which {env.name} has no switch for; use FB")
@@ -107,13 +110,13 @@ def with_limit(env_params: Any, steps: int) -> Any:
 
 
 def _check_num_items(mode: Mode, steps: int, num_items: int | None) -> None:
-    """Raises JaxrecError where `steps` turns without repeats need more than `num_items` items, None being no items."""
+    """Raises JaxrecError where a mode without repeats needs more than `num_items` items, None being no items."""
     if not mode.no_repeats:
         return
     if num_items is None:
         raise JaxrecError(f"mode {mode.name} needs items as actions, but those here are continuous; use FB")
     if steps > num_items:
         raise JaxrecError(
-            f"mode {mode.name} asks for {steps} different items, but there are {num_items}; use at most "
-            f"NX_{num_items}, or lower max_turn"
+            f"mode {mode.name} asks for {steps} different items, but there are {num_items}; use an NX_k of fewer "
+            "turns, or lower max_turn"
         )

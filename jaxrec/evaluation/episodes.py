@@ -141,7 +141,7 @@ def player(
     chosen = {"selection": policy.selection or selection, "forbid_start": forbid_start}
     num_envs, policy = min(num_envs, num_episodes), _watched(policy, env)
     for mode in parsed:
-        mode_names.apply(mode, env, env.default_params)
+        mode_names.apply(mode, env, env.default_params, forbid_start)
 
     @jax.jit
     def play(params: Params, env_params: Any, catalogue: Catalogue | None, key: Array) -> dict[str, Array]:

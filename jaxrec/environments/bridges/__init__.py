@@ -44,12 +44,7 @@ def five_values(
     if observation not in OBSERVATIONS:
         raise JaxrecError(f"observation is {observation!r}; set it to one of {', '.join(OBSERVATIONS)}")
     played = modes.parse(mode)
-    params = modes.apply(played, env, params)
-    if forbid_start and played.no_repeats and modes.max_steps(env, params) >= env.num_actions:
-        raise JaxrecError(
-            f"mode {mode} needs {modes.max_steps(env, params)} items besides the starting one, but there are "
-            f"{env.num_actions} in all; leave forbid_start out, or lower max_turn"
-        )
+    params = modes.apply(played, env, params, forbid_start)
     return FiveValues(env, params, played, OBSERVATIONS[observation], forbid_start), params
 
 

@@ -103,7 +103,7 @@ def test_two_bridges_of_one_environment_share_their_programs(world):
         ({"observation": "dense"}, "observation is 'dense'; set it to one of compact, one_hot"),
         ({"mode": "NX"}, "evaluation mode 'NX' is unknown"),
         ({"mode": "NX_99"}, "asks for 99 different items"),
-        ({"mode": "NX_14", "forbid_start": True}, "needs 14 items besides the starting one, but there are 14"),
+        ({"mode": "NX_14", "forbid_start": True}, "asks for 15 different items, but there are 14"),
     ],
 )
 def test_mistakes_are_one_clear_line(world, options, message):
