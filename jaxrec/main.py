@@ -209,9 +209,13 @@ def _one_line(message: str, argv: list[str]) -> str:
     said = [line.strip("'\"\\") for line in lines]
     if said and said[-1].startswith("Did you mean"):
         return f"the config has no option {said[0]!r}. {said[-1]}"
-    asked = {argument.split("=")[0].rpartition(".")[2] for argument in argv if argument.startswith("--config.")}
+    flags_given = [argument.split("=")[0] for argument in argv if argument.startswith("--config.")]
+    asked = {flag.rpartition(".")[2]: flag for flag in flags_given}
     if len(said) == 1 and said[0] in asked:  # all that is said where no name is like it
-        return f"the config has no option {said[0]!r}; what is not in the file cannot be set by a flag, add it there"
+        return (
+            f"the config has no option {said[0]!r} where {asked[said[0]]} looks for it; what is not in the config file "
+            "cannot be set by a flag, add it there"
+        )
     return " ".join(lines)
 
 

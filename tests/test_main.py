@@ -34,7 +34,10 @@ SMOKE = "--config=configs/mdt4rec.py:smoke"
         ([SMOKE, "--wrkdir=x"], "Unknown command line flag 'wrkdir'. Did you mean: workdir ?"),
         (["--config=configs/mdt4rec.py:cot"], "there is no variant 'cot'; choose one of"),
         ([SMOKE, "--config.num_sedes=3"], "no option 'num_sedes'. Did you mean \"num_seeds\""),
-        ([SMOKE, "--config.data.options.chek=1"], "no option 'chek'; what is not in the file cannot be set by"),
+        (
+            [SMOKE, "--config.data.options.chek=1"],
+            "no option 'chek' where --config.data.options.chek looks for it; what",
+        ),
         ([SMOKE, "--config.num_seeds=three"], "--config.num_seeds=three"),
         ([SMOKE, "--config.data.name=movielens_100m"], "there is no dataset 'movielens_100m', did you mean"),
         (["--config=configs/mdt4rec.py:coat", "--config.data.root=nowhere"], "nowhere"),

@@ -165,6 +165,8 @@ def _model(user_model: Any, split: str, interactions: Interactions) -> Model | N
         user_model = user_model[split]
     if user_model is None or callable(user_model):
         return user_model
+    if len(user_model) != 2:
+        raise JaxrecError(f"{WHERE}user_model has {len(user_model)} parts; give (user_factors, item_factors)")
     user, item = (np.asarray(f, np.float32) for f in user_model)
     expected = (interactions.num_users, interactions.num_items)
     if (len(user), len(item)) != expected or user.shape[1:] != item.shape[1:]:
@@ -172,8 +174,13 @@ def _model(user_model: Any, split: str, interactions: Interactions) -> Model | N
             f"{WHERE}user model of {user.shape} and {item.shape} against a log of {expected[0]} users x {expected[1]} "
             "items; fit it on this log"
         )
-    if not (np.isfinite(user).all() and np.isfinite(item).all()):
-        raise JaxrecError(f"{WHERE}the user model's factors are not finite; lower its learning rate and fit it again")
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = np.abs(user).max(0) @ np.abs(item).max(0)  # of a rating; not finite where a factor is not
+    if not np.isfinite(largest):
+        raise JaxrecError(
+            f"{WHERE}the user model's factors, or their products, are not finite; lower its learning rate and fit it "
+            "again"
+        )
     return user, item
 
 

@@ -40,7 +40,7 @@ def parse(name: str) -> Mode:
     """Reads a mode's name, 'FB', 'NX_0', 'NX_10', ...; raises JaxrecError for any other."""
     if name == "FB":
         return Mode(name, no_repeats=False, exits=True, max_steps=None)
-    match = re.fullmatch(r"NX_(\d+)", name)
+    match = re.fullmatch(r"NX_(\d+)", str(name))
     if match is None:
         raise JaxrecError(f"evaluation mode {name!r} is unknown; use FB, NX_0 or NX_k, k being the steps (NX_10)")
     steps = int(match.group(1))

@@ -7,7 +7,7 @@ import pytest
 
 from jaxrec.base import registry
 from jaxrec.base.errors import JaxrecError
-from jaxrec.base.records import NextItem, Sequences, Trajectories
+from jaxrec.base.records import Interactions, NextItem, Sequences, Trajectories
 from jaxrec.config import declare
 from jaxrec.experiment import kinds
 from jaxrec.experiment.kinds import sequences, trajectories
@@ -58,7 +58,7 @@ def test_targets_of_items_that_nobody_can_have_learned_are_told():
     rows = Sequences(np.array([[0, 1, 5], [2, 6, 0]]), np.zeros((2, 3)), mask, np.arange(2))
     data = NextItem(rows, (rows,), (), np.array([0, 3, 1, 0, 1, 0, 2]))
     (said,) = sequences.cold_targets(data, "test targets of `shop`")
-    assert said.startswith("1 of the 3 test targets of `shop` (33 %) are items without a training event")
+    assert said.startswith("1 of the 3 test targets of `shop` (33.3 %) are items without a training event")
     assert sequences.cold_targets(data.replace(popularity=np.ones(7)), "test targets") == []
 
 
@@ -70,3 +70,11 @@ def test_a_log_knows_its_returns():
     facts = trajectories.return_facts(Trajectories(None, None, *rows))
     assert facts["return_range"] == (0.0, 10.0)
     np.testing.assert_allclose(facts["episode_returns"], range(11))
+
+
+def test_sessions_need_times():
+    made = declare.dataset("sequences", session_minutes=30.0)
+    zeros = np.zeros(4, np.int64)
+    log = Interactions(zeros, zeros, zeros.astype(np.float32), zeros, zeros.astype(np.int8), zeros[:1], zeros[:1])
+    with pytest.raises(JaxrecError, match="session_minutes is 30, but .* has no times: set it to 0"):
+        sequences.of_log(made, lambda: log)

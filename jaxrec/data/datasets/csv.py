@@ -5,14 +5,13 @@ Licence: yours.
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 from pathlib import Path
 
 from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.base.records import TEST, TRAIN, VALIDATION, Interactions
-from jaxrec.data.files import assemble, item_tables, own_logs, own_tables, own_values, repeats, times
+from jaxrec.data.files import assemble, item_tables, own_logs, own_tables, own_values, repeats, times, usual_names
 from jaxrec.data.files.usual_names import Wanted
 
 # What messages add: how options are named in a config, and on the command line as data.options.<name>.
@@ -23,6 +22,7 @@ _HINTS_WITHOUT = {
 }
 RELEASE = None  # the data are the user's
 _PATH = ranges.or_none(ranges.Range("a path", lambda x: isinstance(x, str | Path)))
+_TWO = ranges.list_of_length(2, ranges.FINITE, "two finite numbers")
 RANGES = {
     "path": _PATH,
     "test_path": _PATH,
@@ -31,7 +31,9 @@ RANGES = {
     "split": ranges.or_none(ranges.TEXT),
     "separator": ranges.or_none(ranges.TEXT),
     "columns": ranges.or_none(ranges.list_of(ranges.TEXT, "a list of the names of all columns")),
-    "rating_range": ranges.or_none(ranges.list_of_length(2, ranges.FINITE, "two finite numbers, lowest and highest")),
+    "rating_range": ranges.or_none(
+        ranges.Range("two finite numbers, the lowest first", lambda x: _TWO.holds(x) and x[0] <= x[1])
+    ),
 }
 
 
@@ -112,6 +114,8 @@ def load(
     log = assemble.interactions("csv", logs, unique=duplicates == "refuse", advice=advice)
     if duplicates in ("last", "mean"):
         log = repeats.settled(log, duplicates)
+    if not (log.split == TRAIN).any():
+        raise JaxrecError(f"{path}: every event is held out, so that none is left to learn from; mend its splits")
     notes = _notes(next(iter(tables.values())), asked, kind)
     if items_path:
         item_id_column = Wanted("item_id", item_id, hint=_HINT_NAME.format("item_id", ""), also=(item,))
@@ -133,9 +137,11 @@ def _notes(table: own_tables.Table, asked: dict[str, str], kind: type) -> list[s
     named = {option: name for option, name in table.names.items() if name not in (option, asked[option])}
     found = [f"{what[option]} are in column {name!r}" for option, name in named.items()]
     if asked.get("timestamp") == "timestamp" and "timestamp" not in table.names:
-        found.append("there is no column of times, so events are in the order of the file")
+        unread = usual_names.listed([name for name in table.all_names if name not in table.names.values()])
+        told = f" (if one of {unread} holds times, set timestamp='NAME')" if unread else ""
+        found.append(f"no column of times is known{told}, so events are in the order of the file")
     ids = [table.columns[option] for option in ("user", "item")]
-    if kind is str and all(own_values.are_whole_numbers(series.head(1)) for series in ids):
+    if kind is str and all(own_values.some_are_numbers(series) for series in ids):
         found.append("ids are read as texts, as not all of them are written as whole numbers")
     return [f"{table.path.name}: {'; '.join(found)}."] if found else []
 
@@ -159,6 +165,6 @@ def _check_options(asked: dict[str, str], written: own_tables.Written, **choices
     if not one:
         raise JaxrecError(f"dataset csv cannot separate at {mark!r}; give one ASCII character, or '::'")
     try:
-        codecs.lookup(written.encoding)
-    except LookupError:
+        "".encode(written.encoding)
+    except (LookupError, ValueError):
         raise JaxrecError(f"there is no encoding {written.encoding!r}; try utf-8, latin-1, cp1252 or utf-16") from None

@@ -72,5 +72,5 @@ def _is_sound(block: bytes, layout: Layout) -> bool:
     except UNREADABLE:
         return False
     whole = len(frame) == block.count(b"\n") + (not block.endswith(b"\n")) - layout.header
-    cut = layout.header and frame[layout.names[-1]].null_count()
+    cut = frame[layout.names[-1]].null_count()  # a line with too few fields is filled up
     return bool(whole and not cut and all(checked(frame[c.name], c) is not None for c in layout.columns))

@@ -11,7 +11,7 @@ from jaxrec.base.errors import JaxrecError
 from jaxrec.data.files import own_tables, own_values
 from jaxrec.data.files.fields import one_line
 from jaxrec.data.files.identifiers import positions
-from jaxrec.data.files.usual_names import Wanted
+from jaxrec.data.files.usual_names import Wanted, listed
 
 _BETWEEN = "|"  # between two categories of an item
 _MOST = 1000  # categories; more tell items apart rather than what they have in common
@@ -48,7 +48,9 @@ def features(
         raise JaxrecError(
             f"{path} has neither titles nor categories; name their columns by title='NAME' and category='NAME'"
         )
-    return made, f"{path.name} has {', '.join(made)} of {len(place):,} of the {len(item_ids):,} items."
+    said = f"{path.name} has {', '.join(made)} of {len(place):,} of the {len(item_ids):,} items"
+    unread = [name for name in table.all_names if name not in table.names.values()]
+    return made, f"{said}; not read: {listed(unread)}." if unread else f"{said}."
 
 
 def _rows(table: own_tables.Table, item_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +59,9 @@ def _rows(table: own_tables.Table, item_ids: np.ndarray) -> tuple[np.ndarray, np
     kind = str if item_ids.dtype == object else int
     read = own_values.ids(table.columns[option], table.names[option], kind)
     if read.fault:
-        raise table.fault(*read.fault)
+        row, complaint = read.fault
+        others = " (the log's ids are whole numbers: name another column by item_id='NAME', or set ids='text')"
+        raise table.fault(row, complaint + others * (kind is int))
     index, known = positions(item_ids, read.values)
     row = np.flatnonzero(known)
     if not len(row):

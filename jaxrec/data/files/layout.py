@@ -66,12 +66,11 @@ def parse(source: Path | io.BytesIO, layout: Layout, *, blanks: bool = False) ->
     else:
         # polars separates at one character: between the two of `::` it finds a column that must be empty.
         gaps = len(layout.separator) - 1
-        schema = {
-            n: t for name in layout.names for n, t in [("gap " + name, pl.String)] * gaps + [(name, dtypes[name])]
-        }
+        types = {name: dtypes.get(name, pl.String) for name in layout.names}
+        schema = {n: t for name in types for n, t in [("gap " + name, pl.String)] * gaps + [(name, types[name])]}
         schema.pop("gap " + layout.names[0], None)
         frame = pl.read_csv(source, has_header=False, schema=schema, **settings)
-        if any(frame[n].null_count() < len(frame) for n in schema if n not in dtypes):
+        if any(frame[n].null_count() < len(frame) for n in schema if n not in types):
             raise ValueError(f"fields are not separated by {layout.separator!r}")
     full = np.flatnonzero(~frame.select(pl.all_horizontal(pl.all().is_null())).to_series().to_numpy())
     return frame[: full[-1] + 1 if len(full) else 0]

@@ -49,6 +49,9 @@ def log(
     if "rating" in columns:
         column = Column(names["rating"], float, *(rating_range or (-_LARGEST, _LARGEST)), hint=_HINT_RATING)
         read["rating"] = own_values.numbers(columns["rating"], column, decimal)
+        if rating_range and read["rating"].fault:
+            row, complaint = read["rating"].fault
+            read["rating"] = read["rating"]._replace(fault=(row, f"{complaint} (rating_range is {rating_range})"))
     if "timestamp" in columns:
         read["timestamp"] = times.seconds(columns["timestamp"], names["timestamp"], time_unit, decimal)
     if "split" in columns:

@@ -56,6 +56,7 @@ class Table(NamedTuple):
       first: the line (the row of a Parquet file) of row 0.
       lines: of each row its line int64 [E], for messages; None where row n is line n + `first`.
       is_parquet: whether it is a Parquet file.
+      all_names: the file's own names of all its columns.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Table(NamedTuple):
     first: int
     lines: np.ndarray | None = None
     is_parquet: bool = False
+    all_names: Sequence[str] = ()
 
     def fault(self, row: int, complaint: str) -> JaxrecError:
         """The error to raise about a row, counted from 0."""
@@ -95,15 +97,31 @@ def _usual_separator(path: Path) -> str:
 
 
 def _of_parquet(path: Path, copy: Path, wanted: Sequence[Wanted]) -> Table:
-    names = _chosen(path, parquet.column_names(copy), wanted)
+    every = parquet.column_names(copy)
+    names = _chosen(path, every, wanted)
     frame = parquet.read(copy, list(names.values()))
-    return Table(path, {option: frame[name] for option, name in names.items()}, names, first=1, is_parquet=True)
+    columns = {option: _plain(path, option, frame[name]) for option, name in names.items()}
+    return Table(path, columns, names, first=1, is_parquet=True, all_names=every)
+
+
+def _plain(path: Path, option: str, series: pl.Series) -> pl.Series:
+    """A column of a Parquet file as numbers, texts or times, and categories as lists too. Raises: JaxrecError where it
+    holds anything else."""
+    unsigned = series.dtype == pl.UInt64 and (series >= 2**63).any()
+    if unsigned or series.dtype in (pl.Categorical, pl.Enum):
+        return series.cast(pl.String)
+    nested = series.dtype.is_nested() and not (option == "category" and series.dtype == pl.List)
+    if nested or series.dtype in (pl.Binary, pl.Object):
+        raise JaxrecError(f"{path} column {series.name!r} holds {series.dtype}; write it as numbers or texts")
+    return series
 
 
 def _of_text(path: Path, copy: Path, line: str, separator: str, written: Written, wanted: Sequence[Wanted]) -> Table:
     header = not written.columns
     names = cut(line, separator) if header else list(written.columns)
     advice = _advice(line, names, separator, header)
+    if not header and len(set(cut(line, separator)) & {*names, *(w.name for w in wanted)}) > 1:
+        raise JaxrecError(f"{path} line 1 names the columns itself: leave columns out")
     try:
         chosen = _chosen(path, names, wanted)
     except JaxrecError as error:
@@ -119,7 +137,7 @@ def _of_text(path: Path, copy: Path, line: str, separator: str, written: Written
     columns = {option: frame[str(names.index(name))] for option, name in chosen.items()}
     if not found.quoted and has_quotes(copy):
         columns = {option: _without_quotes(series) for option, series in columns.items()}
-    table = Table(path, columns, chosen, first=1 + header, lines=found.lines)
+    table = Table(path, columns, chosen, first=1 + header, lines=found.lines, all_names=names)
     if not decoded:
         _refuse_undecoded(table)
     return table
@@ -127,10 +145,10 @@ def _of_text(path: Path, copy: Path, line: str, separator: str, written: Written
 
 def _advice(line: str, names: Sequence[str], separator: str, header: bool) -> str:
     """What may be wrong with a file whose lines or columns are not as expected."""
-    elsewhere = [s for s in others(line) if s != separator]
-    if len(names) == 1 and elsewhere:
+    elsewhere = [s for s in others(line) if s != separator and len(cut(line, s)) > len(names)]
+    if elsewhere:
         return f"; its first line has {elsewhere[0]!r} in it: set separator={elsewhere[0]!r}"
-    if header and all(map(_NUMBER.fullmatch, names)):
+    if header and any(names) and all(map(_NUMBER.fullmatch, names)):
         return (
             "; its first line looks like a row: where there is no header, name all fields in their order by columns, "
             "as columns=('user', 'item', 'rating', 'timestamp')"

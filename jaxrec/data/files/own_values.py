@@ -47,6 +47,11 @@ def are_whole_numbers(series: pl.Series) -> bool:
     return True
 
 
+def some_are_numbers(series: pl.Series) -> bool:
+    """Whether some ids that are texts look like numbers."""
+    return series.dtype == pl.String and series.str.contains(r"^\s*[+-]?[0-9]+(\.0*)?\s*$").any()
+
+
 def ids(series: pl.Series, name: str, kind: type, hint: str = "") -> Converted:
     """Ids as int64 or as texts, whichever kind is asked for."""
     column = Column(name, kind, hint=hint)

@@ -10,22 +10,42 @@ from typing import NamedTuple
 from jaxrec.base.errors import JaxrecError
 from jaxrec.data.files.fields import one_line
 
-_MEANINGLESS = re.compile(r"[\s_\-.]+")
+_MEANINGLESS = re.compile(r"[\s_\-.]+|:(token|float)(_seq)?$")  # the latter is how RecBole writes a column's type
 _PEOPLE = ("user", "visitor", "customer", "reviewer", "member", "client", "account", "person")
 _THINGS = (
     *("item", "movie", "film", "product", "book", "video", "song", "track", "article", "news", "anime", "game"),
     *("business", "place", "poi", "venue", "recipe", "joke", "restaurant", "artist", "content"),
 )
 _ENDS = ("", "s", "id", "ids", "idx", "number")
-_TIMES = ("timestamp", "time", "date", "datetime", "unixtime", "unixtimestamp", "eventtime", "ratingtime", "ratingdate")
+_WHEN = ("timestamp", "time", "date", "datetime")
+_EVENTS = (
+    *("event", "rating", "rated", "click", "clicked", "interaction", "review", "reviewed", "visit", "visited", "utc"),
+    *(
+        "purchase",
+        "purchased",
+        "order",
+        "ordered",
+        "view",
+        "viewed",
+        "transaction",
+        "unix",
+        "created",
+        "updated",
+        "log",
+    ),
+)
+_TIMES = (*_WHEN, *(event + when for event in _EVENTS for when in _WHEN))
+_AT = tuple(f"{event}at" for event in _EVENTS)
 USUAL = {  # option -> names that mean it, beside its own
     "user": [f"{word}{end}" for word in _PEOPLE for end in (*_ENDS, "name")] + ["uid"],
     "item": [f"{word}{end}" for word in _THINGS for end in _ENDS] + ["iid", "asin", "parentasin", "isbn", "sku"],
     "rating": ["ratings", "score", "scores", "star", "stars", "starrating", "userrating", "overall", "feedback"],
-    "timestamp": [f"{word}{end}" for word in _TIMES for end in ("", "s", "ms")] + ["ts", "unixreviewtime", "createdat"],
-    "title": ["name", "itemname", "itemtitle", "movietitle", "producttitle"],
+    "timestamp": [f"{word}{end}" for word in _TIMES for end in ("", "s", "ms")] + ["ts", "unixreviewtime", *_AT],
+    "title": ["name", *(f"{word}{end}" for word in _THINGS for end in ("name", "title"))],
     "category": ["categories", "genre", "genres", "categoryname", "tags"],
 }
+USUAL["rating"] += [f"{word}rating" for word in _THINGS]
+USUAL["category"] += [f"{word}{end}" for word in _THINGS for end in ("category", "categories", "genre", "genres")]
 USUAL["item_id"] = [*USUAL["item"], "id"]
 
 

@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from gymnax.environments.spaces import gymnax_space_to_gym_space
 
+from jaxrec.base import ranges
 from jaxrec.base.errors import JaxrecError
 from jaxrec.environments.bridges import seeded_rows, vector_arguments
 from jaxrec.environments.bridges.five_value_steps import FiveValues
@@ -35,8 +36,7 @@ class Users(gymnasium.vector.VectorEnv):
     """
 
     def __init__(self, env: FiveValues, params: Any, num_envs: int, autoreset_mode: AutoresetMode | str):
-        if num_envs < 1:
-            raise JaxrecError(f"num_envs is {num_envs}; set it to 1 or more")
+        ranges.check("", {"num_envs": num_envs}, {"num_envs": ranges.COUNT})
         self.num_envs = num_envs
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}

@@ -133,6 +133,8 @@ def spec(resources: Resources, name: str) -> EnvironmentSpec:
     """The environment's facts; those that a user model yet to be fitted will decide come from its options."""
     config = resources.config.datasets[name]
     if not user_models(config):
+        if config.similarity:
+            similarities.of(item_facts(resources, name), config.similarity)  # refuses what the environment lacks
         return resources.dataset(name).spec
     return _module(config.name).expected_spec(config, resources.log)
 

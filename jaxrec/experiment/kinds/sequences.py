@@ -140,7 +140,13 @@ def of_log(config: ConfigDict, log: Any, *, seed: int = 0) -> Dataset:
         raise JaxrecError(
             f"sequences.split {config.split!r} takes the events of a user as one session: set session_minutes to 0"
         )
-    events, session = _split(config, *_filtered(config, log(), seed), seed)
+    events = log()
+    if config.session_minutes and not events.time.any():
+        raise JaxrecError(
+            f"sequences.session_minutes is {config.session_minutes:g}, but {events.name} has no times: set it to 0, or "
+            "name the column of times (own files do so by data.options.timestamp)"
+        )
+    events, session = _split(config, *_filtered(config, events, seed), seed)
     data = next_item(
         events,
         length=config.length + 1,
@@ -261,7 +267,10 @@ def facts(resources: Resources, name: str) -> list[str]:
     said = [*resources.log.notes, f"Sequences `{name}`: {_counted(spec.counts, config.published)}."]
     own = resources.log.split.any() and not resources.config.data.test_fraction
     if own and config.split != "given":
-        said.append(f"Sequences `{name}`: the split that the log brings is not used, but '{config.split}'.")
+        said.append(
+            f"Sequences `{name}`: the split that the log brings is not used, but '{config.split}'; it is where "
+            f"datasets.{name}.split is 'given'."
+        )
     return [*said, *cold_targets(data, f"{config.held_out} targets of `{name}`")]
 
 
@@ -277,7 +286,7 @@ def cold_targets(data: NextItem, named: str) -> list[str]:
     if not cold:
         return []
     return [
-        f"{cold:,} of the {len(targets):,} {named} ({100 * cold / len(targets):.2g} %) are items without a training "
+        f"{cold:,} of the {len(targets):,} {named} ({100 * cold / len(targets):.3g} %) are items without a training "
         "event: no model has learned of them, and they count like any other target, that is as misses."
     ]
 

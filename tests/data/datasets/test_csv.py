@@ -279,6 +279,48 @@ def test_what_is_ambiguous_is_not_guessed(tmp_path, text, complaint):
         load(tmp_path / "log.csv")
 
 
+SHORT = "1,10,4,a\n2,11,3\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "complaint"),
+    [
+        (SHORT, {"columns": ("user", "item", "rating", "x")}, "line 2: 3 fields where 4 are expected"),
+        ("1::10::4::9\n2::11::3\n", {"columns": ("user", "item", "rating", "x")}, "line 2: 3 fields where 4"),
+        (TEXT, {"columns": ("user", "item", "rating", "timestamp")}, "line 1 names the columns itself: leave columns"),
+        (TEXT, {"encoding": "hex"}, "there is no encoding 'hex'; try utf-8"),
+        (TEXT, {"encoding": "utf\0"}, "there is no encoding"),
+        (TEXT, {"rating_range": (5, 1)}, "two finite numbers, the lowest first"),
+        (TEXT, {"rating_range": (0, 1)}, "out of range .*rating_range is"),
+        ("user;item;rating;name, full\n1;2;3;x\n", {"separator": ","}, "set separator=';'"),
+        ("\n", {}, "has no column 'user'; it has: [^;]*$"),
+        ("user,item,rating,split\n1,2,3,test\n2,3,4,test\n", {"split": "split"}, "every event is held out"),
+    ],
+)
+def test_what_does_not_fit_an_option_names_it(tmp_path, text, options, complaint):
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(JaxrecError, match=complaint):
+        load(tmp_path / "log.csv", **options)
+
+
+@pytest.mark.parametrize("name", ["click_time", "rating_timestamp", "updated_at", "reviewTime", "timestamp:float"])
+def test_times_go_by_many_names(tmp_path, name):
+    (tmp_path / "log.csv").write_text(f"user_id:token,item_id:token,Book-Rating,{name}\n1,2,3,100\n2,3,4,50\n")
+    assert list(load(tmp_path / "log.csv").time) == [100, 50]
+
+
+def test_parquet_columns_of_other_types(tmp_path):
+    frame = pl.DataFrame({"user": ["a", "b"], "item": [1, 2], "rating": [1.0, 2.0]})
+    frame.with_columns(pl.col("user").cast(pl.Categorical)).write_parquet(tmp_path / "words.parquet")
+    assert list(load(tmp_path / "words.parquet").user_ids) == ["a", "b"]
+    frame.with_columns(pl.lit(b"x").alias("item")).write_parquet(tmp_path / "bytes.parquet")
+    with pytest.raises(JaxrecError, match="column 'item' holds Binary; write it as numbers or texts"):
+        load(tmp_path / "bytes.parquet")
+    frame.with_columns(pl.concat_list("item").alias("rating")).write_parquet(tmp_path / "lists.parquet")
+    with pytest.raises(JaxrecError, match="column 'rating' holds List"):
+        load(tmp_path / "lists.parquet")
+
+
 def test_a_wrong_separator_is_refused_with_the_right_one(tmp_path):
     (tmp_path / "log.txt").write_text("user\titem\trating\n1\t10\t4\n")
     with pytest.raises(JaxrecError, match=r"its first line has '\\t' in it: set separator='\\t'"):
@@ -337,7 +379,8 @@ def test_what_was_recognised_is_said(tmp_path):
     path.write_text("userId,item,rating,when\n1,2,3,4\nann,3,4,5\n")
     (note,) = load(path).notes
     assert note == (
-        "log.csv: users are in column 'userId'; there is no column of times, so events are in the order of the file; "
+        "log.csv: users are in column 'userId'; no column of times is known (if one of when "
+        "holds times, set timestamp='NAME'), so events are in the order of the file; "
         "ids are read as texts, as not all of them are written as whole numbers."
     )
     path.write_text(TEXT)
