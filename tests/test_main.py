@@ -75,7 +75,8 @@ def test_a_config_s_own_mistake_is_told_in_its_words(run_python, tmp_path):
     ],
 )
 def test_a_file_that_makes_no_config_is_one_line(tmp_path, monkeypatch, code, message):
-    path = tmp_path / f"{tmp_path.name}.py"  # a name of its own: modules are known by their names
+    monkeypatch.delitem(sys.modules, "config_config", raising=False)  # every config file is loaded under this name
+    path = tmp_path / "mine.py"
     path.write_text(f"{code}\n")
     known = flags.FlagValues()
     held = config_flags.DEFINE_config_file("config", None, lock_config=True, flag_values=known)

@@ -115,7 +115,8 @@ def test_sigterm_saves_and_leaves_quietly(unbroken, tmp_path):
 def test_a_closed_terminal_saves_as_sigterm_does(tmp_path):
     """The terminal is really closed: the kernel sends SIGHUP, and writing to it is an error from then on."""
     ours, theirs = os.openpty()
-    lead = "import os; os.close(os.open(os.ttyname(0), os.O_RDWR))\n"  # a terminal of the process's own
+    lead = "import os, signal; os.close(os.open(os.ttyname(0), os.O_RDWR))\n"  # a terminal of the process's own
+    lead += "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whatever `nohup` the tests may run under
     process = _start(tmp_path, before=lead, start_new_session=True, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     reader = threading.Thread(target=_read_all, args=(ours,))
